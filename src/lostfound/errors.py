@@ -1,0 +1,33 @@
+"""Every error the package raises on purpose. Each message says what is wrong, where, and what to do."""
+
+
+class LostFoundError(Exception):
+    """Base of all errors that are the user's to mend; the command line prints it without a traceback."""
+
+
+class UsageError(LostFoundError):
+    """The request itself is wrong (an unknown option value, recipe key or layout): exit code 2."""
+
+
+class CountryNameError(LostFoundError):
+    """A country name that can't be resolved, or could be several countries."""
+
+
+class ImageError(LostFoundError):
+    """An image that can't be read: truncated, not an image, or too large to be safe."""
+
+
+class DatasetError(LostFoundError):
+    """A data set that is missing, incomplete, or not what its records say."""
+
+
+class RecipeError(UsageError):
+    """A recipe with an unknown key, a wrong value, or one that the data can't satisfy."""
+
+
+class ModelError(LostFoundError):
+    """A model folder that is missing, incomplete, or holds files that are not its own."""
+
+
+class MissingExtraError(LostFoundError):
+    """A part of the package whose extra is not installed; the message holds the install command."""
