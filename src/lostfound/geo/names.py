@@ -1,0 +1,199 @@
+"""The names countries go by, and the one form in which two spellings of a name are equal."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+# Languages whose country names are known, besides English: those in which photos are commonly filed.
+LANGUAGES = (
+    *("ar", "bg", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id"),
+    *("is", "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv"),
+    *("th", "tr", "uk", "vi", "zh", "zh_Hant"),
+)
+# "Man" is Czech for the Isle of Man, and an English word.
+_MIN_FOREIGN = 4
+DOUBTFUL = frozenset({"island", "islands", "nigera"})
+"""Never names when written so: German for Iceland but English words; Latvian for Niger but near Nigeria."""
+
+# What English speakers write and neither ISO 3166 nor CLDR lists.
+_EVERYDAY = {
+    "Britain": "GB", "Burma": "MM", "DPRK": "KP", "DR Congo": "CD", "DRC": "CD", "East Timor": "TL",
+    "Eire": "IE", "Emirates": "AE", "England": "GB", "Falklands": "FK", "Great Britain": "GB",
+    "Holland": "NL", "Holy See": "VA", "Ivory Coast": "CI", "Macau": "MO", "Macedonia": "MK",
+    "Northern Ireland": "GB", "Republic of Ireland": "IE", "Scotland": "GB", "St Maarten": "SX",
+    "Swaziland": "SZ", "Turkey": "TR", "UAE": "AE", "UK": "GB", "USA": "US", "Vatican": "VA", "Wales": "GB",
+}  # fmt: skip
+# Places with a CLDR name and a code that is not in ISO 3166-1's list, and the country they belong to.
+_PARTS = {"AC": "SH", "CQ": "GG", "DG": "IO", "EA": "ES", "IC": "ES", "TA": "SH"}
+KOSOVO = "XK"
+_KOSOVO_CODES = {"XK": KOSOVO, "XKX": KOSOVO}
+
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "æ": "ae", "œ": "oe", "&": " and "}
+)
+_APOSTROPHES = re.compile("['’‘ʻʼ`´]")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_SPELLED_OUT = {"st": "saint", "ste": "sainte"}
+_FORM_OF_STATE = frozenset({"republic", "kingdom", "commonwealth", "principality", "sultanate", "duchy"})
+
+
+@dataclass(frozen=True)
+class NameIndex:
+    """Every known name.
+
+    Attributes:
+        codes: Alpha-2 by upper-case code: alpha-2, alpha-3, "UK", "XKX".
+        english: Alpha-2 codes by key of an English or ISO name; several where the name is shared.
+        foreign: Alpha-2 codes by key of a name in another language, or of a former country.
+        reordered: Alpha-2 codes by an English name's words in alphabetical order.
+    """
+
+    codes: dict[str, str]
+    english: dict[str, frozenset[str]]
+    foreign: dict[str, frozenset[str]]
+    reordered: dict[str, frozenset[str]]
+
+
+def name_words(text: str) -> list[str]:
+    """Words of a name without case, accents, punctuation and "the"; "St." is written out."""
+    text = _APOSTROPHES.sub("", text.casefold()).translate(_LETTERS)
+    text = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", text)))
+    letters = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text)
+    return [_SPELLED_OUT.get(word, word) for word in letters.split() if word != "the"]
+
+
+def name_key(text: str) -> str:
+    """The form in which spellings of one name are equal: "São Tomé" and "sao_tome" give "saotome"."""
+    return "".join(name_words(text))
+
+
+def core_key(text: str) -> str:
+    """Key of a name without its form of state: "Republic of Irland" gives "irland".
+
+    Long shared words would make different countries look alike.
+    """
+    words = name_words(text)
+    for place in range(len(words) - 2, 0, -1):
+        if words[place] == "of" and words[place - 1] in _FORM_OF_STATE:
+            return "".join(words[place + 1 :])
+    return "".join(words)
+
+
+@cache
+def listed_codes() -> frozenset[str]:
+    """ISO 3166-1 alpha-2, and Kosovo."""
+    import pycountry
+
+    return frozenset(country.alpha_2 for country in pycountry.countries) | {KOSOVO}
+
+
+@cache
+def name_index() -> NameIndex:
+    """Read ISO 3166 and CLDR; once in a process."""
+    import pycountry
+    from babel.core import get_global
+
+    listed = listed_codes()
+    aliases: dict[str, list[str]] = dict(get_global("territory_aliases"))
+    english: defaultdict[str, set[str]] = defaultdict(set)
+    foreign: defaultdict[str, set[str]] = defaultdict(set)
+    reordered: defaultdict[str, set[str]] = defaultdict(set)
+
+    english_names = [*_iso_names(pycountry), *_cldr_english_names(listed), *_EVERYDAY.items()]
+    for name, code in english_names:
+        english[name_key(name)].add(code)
+        reordered[" ".join(sorted(name_words(name)))].add(code)
+    for name, code in _cldr_foreign_names(listed) + _former_names(pycountry, aliases):
+        key = name_key(name)
+        # An English reading goes first: it is the language most folders are named in.
+        if key not in english and not (key.isascii() and len(key) < _MIN_FOREIGN):
+            foreign[key].add(code)
+    return NameIndex(
+        codes=_codes(pycountry, aliases, listed),
+        english={key: frozenset(codes) for key, codes in english.items()},
+        foreign={key: frozenset(codes) for key, codes in foreign.items()},
+        reordered={key: frozenset(codes) for key, codes in reordered.items()},
+    )
+
+
+def _codes(pycountry: Any, aliases: dict[str, list[str]], listed: frozenset[str]) -> dict[str, str]:
+    """Alpha-2 by code. Withdrawn codes are left out: "CT" and "MI" are states of the US to most people."""
+    withdrawn = {former.alpha_2 for former in pycountry.historic_countries}
+    withdrawn |= {former.alpha_3 for former in pycountry.historic_countries}
+    codes = {
+        alias: targets[0]
+        for alias, targets in aliases.items()
+        if alias.isalpha() and alias not in withdrawn and len(targets) == 1 and targets[0] in listed
+    }
+    for country in pycountry.countries:
+        codes[country.alpha_2] = codes[country.alpha_3] = country.alpha_2
+    return codes | _KOSOVO_CODES
+
+
+def _iso_names(pycountry: Any) -> list[tuple[str, str]]:
+    names = []
+    for country in pycountry.countries:
+        for field in ("name", "common_name", "official_name"):
+            names += [(spelling, country.alpha_2) for spelling in _spellings(getattr(country, field, ""))]
+    return names
+
+
+def _cldr_english_names(listed: frozenset[str]) -> list[tuple[str, str]]:
+    names = []
+    for territory, name in cldr_names("en").items():
+        code = _PARTS.get(territory, territory)
+        if code in listed:
+            # Each half of a pair of islands stands for both: "Trinidad" for "Trinidad & Tobago".
+            spellings = [*_spellings(name), *(name.split(" & ") if " & " in name else ())]
+            names += [(spelling, code) for spelling in spellings]
+    return names
+
+
+def _cldr_foreign_names(listed: frozenset[str]) -> list[tuple[str, str]]:
+    return [
+        (name, code)
+        for language in LANGUAGES
+        for code, name in cldr_names(language).items()
+        if code in listed
+    ]
+
+
+def _former_names(pycountry: Any, aliases: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Names of former countries, each with all that came after it."""
+    names = []
+    for former in pycountry.historic_countries:
+        successors = aliases.get(getattr(former, "numeric", "")) or aliases.get(former.alpha_2) or []
+        # HH marks a country that was divided; one successor alone would be wrong.
+        if former.alpha_4.endswith("HH") and len(successors) < 2:
+            continue
+        names += [(spelling, code) for spelling in _spellings(former.name) for code in successors]
+    return names
+
+
+def _spellings(name: str) -> list[str]:
+    """A listed name and what it stands for: "Korea, Republic of" also "Republic of Korea" and plain "Korea".
+
+    Plain "Korea" is the other Korea's too, and so becomes ambiguous.
+    """
+    if not name:
+        return []
+    spellings = [name]
+    plain = re.sub(r"\s*\(.*?\)", "", name)
+    if plain != name:
+        spellings.append(plain)
+    for separator in (", ", " - "):
+        if separator in plain:
+            first, rest = plain.split(separator, 1)
+            spellings += [first, f"{rest} {first}"]
+    return spellings
+
+
+def cldr_names(language: str) -> dict[str, str]:
+    """Territory names of one language by CLDR code."""
+    from babel import Locale
+
+    names: dict[str, str] = dict(Locale.parse(language).territories)
+    return names

@@ -1,0 +1,154 @@
+"""Distances, means and moves on the Earth taken as a sphere.
+
+Points are (latitude, longitude) in decimal degrees, arrays of shape (..., 2); longitudes that are returned
+lie in [-180, 180).
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+EARTH_RADIUS_KM = 6371.0088
+"""Mean radius of the Earth (IUGG). Peers use 6371 and 6378.137 km: up to 0.11 % apart."""
+
+# A mean direction shorter than this, for weights that sum to 1, is rounding noise.
+_DEGENERATE = 1e-12
+
+
+def haversine_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Great-circle distance by the haversine formula.
+
+    Args:
+        a: Points (..., 2), degrees.
+        b: Points (..., 2), degrees; broadcast against ``a``.
+
+    Returns:
+        Kilometres, shape (...); NaN where a coordinate is NaN.
+
+    Raises:
+        ValueError: The last axis of an argument is not 2.
+    """
+    first, second = np.radians(_as_points(a)), np.radians(_as_points(b))
+    half = np.sin((second - first) / 2) ** 2
+    inner = half[..., 0] + np.cos(first[..., 0]) * np.cos(second[..., 0]) * half[..., 1]
+    # Rounding lifts the argument above 1 at antipodes, where arcsin would answer NaN.
+    distance: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(inner, 0.0, 1.0)))
+    return distance
+
+
+def unit_vectors(points: ArrayLike) -> NDArray[np.float64]:
+    """Turn points (..., 2) into unit vectors (..., 3): x to (0°, 0°), y to (0°, 90° E), z to the North Pole.
+
+    Raises:
+        ValueError: The last axis is not 2.
+    """
+    radians = np.radians(_as_points(points))
+    latitude, longitude = radians[..., 0], radians[..., 1]
+    level = np.cos(latitude)
+    return np.stack([level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)], axis=-1)
+
+
+def from_unit_vectors(vectors: ArrayLike) -> NDArray[np.float64]:
+    """Turn vectors (..., 3) of any length above zero into points (..., 2).
+
+    Raises:
+        ValueError: The last axis is not 3.
+    """
+    xyz = np.asarray(vectors, dtype=np.float64)
+    if xyz.ndim == 0 or xyz.shape[-1] != 3:
+        raise ValueError(f"vectors must have shape (..., 3), got {xyz.shape}")
+    x, y, z = xyz[..., 0], xyz[..., 1], xyz[..., 2]
+    latitude = np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return np.stack([latitude, wrap_longitude(np.degrees(np.arctan2(y, x)))], axis=-1)
+
+
+def spherical_mean(points: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Mean of points: the normalised (weighted) sum of their unit vectors.
+
+    Unlike the mean of longitudes it is right across the date line and at the poles.
+
+    Args:
+        points: Shape (n, 2), degrees, n >= 1.
+        weights: Shape (n,), not negative, not all zero; equal weights by default.
+
+    Returns:
+        The mean point, shape (2,).
+
+    Raises:
+        ValueError: No points, wrong shapes, values that are not finite or not allowed, or points that cancel
+            out (such as two antipodes), which have no mean.
+    """
+    array = _as_points(points)
+    if array.ndim != 2 or len(array) == 0:
+        raise ValueError(f"points must have shape (n, 2) with n >= 1, got {array.shape}")
+    share = np.ones(len(array)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if share.shape != (len(array),):
+        raise ValueError(f"weights must have shape ({len(array)},), got {share.shape}")
+    if not (np.isfinite(array).all() and np.isfinite(share).all()):
+        raise ValueError("points and weights must be finite")
+    if (share < 0).any() or share.sum() == 0:
+        raise ValueError("weights must not be negative, and not all zero")
+    total = (share / share.sum()) @ unit_vectors(array)
+    if np.linalg.norm(total) < _DEGENERATE:
+        raise ValueError("the points cancel out: they have no mean direction")
+    return from_unit_vectors(total)
+
+
+def destination(points: ArrayLike, bearing_deg: ArrayLike, distance_km: ArrayLike) -> NDArray[np.float64]:
+    """Points reached along a great circle.
+
+    Args:
+        points: Starts (..., 2), degrees.
+        bearing_deg: Initial bearing, degrees clockwise from north. At a pole, where every way leads the same
+            direction, it counts from the meridian of the start's longitude.
+        distance_km: Kilometres along the circle.
+
+    Returns:
+        Points, the shape of the arguments broadcast, with a last axis of 2.
+
+    Raises:
+        ValueError: The last axis of ``points`` is not 2.
+    """
+    starts = _as_points(points)
+    latitude, longitude = np.radians(starts[..., 0]), np.radians(starts[..., 1])
+    bearing = np.radians(np.asarray(bearing_deg, dtype=np.float64))
+    angle = np.asarray(distance_km, dtype=np.float64) / EARTH_RADIUS_KM
+    sin_lat, cos_lat = np.sin(latitude), np.cos(latitude)
+    sin_lon, cos_lon = np.sin(longitude), np.cos(longitude)
+    north = np.stack([-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat], axis=-1)
+    east = np.stack([-sin_lon, cos_lon, np.zeros_like(sin_lon)], axis=-1)
+    heading = np.cos(bearing)[..., None] * north + np.sin(bearing)[..., None] * east
+    ahead = np.cos(angle)[..., None] * unit_vectors(starts) + np.sin(angle)[..., None] * heading
+    return from_unit_vectors(ahead)
+
+
+def wrap_longitude(longitude: ArrayLike) -> NDArray[np.float64]:
+    """Bring longitudes (degrees, any shape) into [-180, 180); those already there keep every bit."""
+    degrees = np.asarray(longitude, dtype=np.float64)
+    wrapped = np.mod(degrees + 180.0, 360.0) - 180.0
+    # The remainder of a tiny negative number rounds up to 360 itself.
+    wrapped = np.where(wrapped >= 180.0, -180.0, wrapped)
+    return np.where((degrees >= -180.0) & (degrees < 180.0), degrees, wrapped)
+
+
+def is_coordinate(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each pair is a place: finite, latitude in [-90, 90], longitude in [-180, 180).
+
+    Args:
+        latitude: Degrees, any shape.
+        longitude: Degrees; broadcast against ``latitude``. Use `wrap_longitude` first where 180 may occur.
+
+    Returns:
+        Booleans, the shape of the arguments broadcast.
+    """
+    lat = np.asarray(latitude, dtype=np.float64)
+    lon = np.asarray(longitude, dtype=np.float64)
+    # Comparisons with NaN are False, and the infinities fall outside.
+    valid: NDArray[np.bool_] = (np.abs(lat) <= 90.0) & (lon >= -180.0) & (lon < 180.0)
+    return valid
+
+
+def _as_points(points: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim == 0 or array.shape[-1] != 2:
+        raise ValueError(f"points must have shape (..., 2) as (latitude, longitude), got {array.shape}")
+    return array

@@ -1,0 +1,151 @@
+"""The one engine for answers: a model folder's graph on ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from lostfound.data.images import ImageSource
+from lostfound.errors import ImageError, ModelError
+from lostfound.locate.guess import Candidate, Guess
+from lostfound.models.folder import ModelFolder
+
+BATCH_SIZE = 32
+
+
+class Locator:
+    """Locates photos with one model. Safe to use from several threads."""
+
+    def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
+        self.model = model
+        self.threads = threads or os.cpu_count() or 1
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(
+                model.graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own errors share no base class
+            raise ModelError(f"{model.graph} can't be run: {error}") from None
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None) -> Locator:
+        """Open a model folder.
+
+        Args:
+            path: The folder.
+            threads: CPU threads for the network; all cores if None.
+
+        Raises:
+            ModelError: It is not a complete model folder, or a file in it is not its own.
+        """
+        return cls(ModelFolder.open(path), threads=threads)
+
+    @overload
+    def locate(self, photos: ImageSource, *, top: int = 5) -> Guess: ...
+
+    @overload
+    def locate(self, photos: list[ImageSource], *, top: int = 5) -> list[Guess]: ...
+
+    def locate(self, photos: ImageSource | list[ImageSource], *, top: int = 5) -> Guess | list[Guess]:
+        """Say where photos were taken.
+
+        Args:
+            photos: A path, the bytes of a file, a `PIL.Image` or an array (h, w, 3) of uint8; or a list
+                of them, which is answered in batches.
+            top: How many candidates to give.
+
+        Returns:
+            A guess, or a list of guesses for a list.
+
+        Raises:
+            ImageError: A photo can't be read.
+        """
+        many = photos if isinstance(photos, list) else [photos]
+        guesses = []
+        for answer in self.guesses(many, top=top):
+            if isinstance(answer, ImageError):
+                raise answer
+            guesses.append(answer)
+        return guesses if isinstance(photos, list) else guesses[0]
+
+    def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | ImageError]:
+        """Locate any number of photos, in order, in flat memory; an unreadable one gives its error."""
+        for answer in self.scores(photos):
+            yield answer if isinstance(answer, ImageError) else self.guess(answer, top=top)
+
+    def guess(self, logits: NDArray[np.float32], *, top: int = 5) -> Guess:
+        """The guess that logits (classes,) mean."""
+        partition = self.model.partition
+        probabilities = self.probabilities(logits)
+        cells = np.argsort(-probabilities, kind="stable")[: max(1, top)]
+        points = partition.decode(cells)
+        return Guess(
+            tuple(
+                Candidate(
+                    partition.cell_ids[cell],
+                    partition.names[cell],
+                    float(probabilities[cell]),
+                    float(latitude),
+                    float(longitude),
+                    partition.countries[cell],
+                )
+                for cell, (latitude, longitude) in zip(cells, points, strict=True)
+            )
+        )
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated probabilities (..., classes) of logits."""
+        return np.asarray(softmax(logits.astype(np.float64) / self.model.temperature, axis=-1))
+
+    def scores(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | ImageError]:
+        """The logits (classes,) of each photo, in order; an unreadable one gives its error.
+
+        Photos are decoded in threads while the network runs.
+        """
+        batch: list[NDArray[np.uint8] | ImageError] = []
+        for prepared in self._prepared(photos):
+            batch.append(prepared)
+            if len(batch) == BATCH_SIZE:
+                yield from self._answer(batch)
+                batch = []
+        yield from self._answer(batch)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The logits (n, classes) of prepared images (n, height, width, 3), uint8."""
+        (logits,) = self.session.run(["logits"], {"images": images})
+        return np.asarray(logits)
+
+    def _prepared(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.uint8] | ImageError]:
+        with ThreadPoolExecutor(min(self.threads, 8)) as pool:
+            waiting: deque[Future[NDArray[np.uint8] | ImageError]] = deque()
+            for photo in photos:
+                waiting.append(pool.submit(self._prepare, photo))
+                if len(waiting) > 2 * BATCH_SIZE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _prepare(self, photo: ImageSource) -> NDArray[np.uint8] | ImageError:
+        try:
+            return self.model.preprocessing(photo)
+        except ImageError as error:
+            return error
+
+    def _answer(
+        self, batch: Sequence[NDArray[np.uint8] | ImageError]
+    ) -> Iterator[NDArray[np.float32] | ImageError]:
+        images = [each for each in batch if not isinstance(each, ImageError)]
+        rows = iter(self.logits(np.stack(images))) if images else iter(())
+        for each in batch:
+            yield each if isinstance(each, ImageError) else next(rows)

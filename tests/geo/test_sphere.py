@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lostfound.geo.sphere import (
+    EARTH_RADIUS_KM,
+    destination,
+    from_unit_vectors,
+    haversine_km,
+    is_coordinate,
+    spherical_mean,
+    unit_vectors,
+    wrap_longitude,
+)
+
+latitudes = st.floats(-90, 90)
+longitudes = st.floats(-180, 180, exclude_max=True)
+points = st.tuples(latitudes, longitudes).map(np.array)
+HALF_WAY_ROUND = np.pi * EARTH_RADIUS_KM
+# A millimetre: double precision of degrees is far finer, but arcsin loses half the digits near antipodes.
+CLOSE = 1e-3
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "km"),
+    [
+        ((48.8566, 2.3522), (51.5074, -0.1278), 343.556),  # Paris to London
+        ((0, 0), (0, 1), EARTH_RADIUS_KM * np.pi / 180),
+        ((0, 179.5), (0, -179.5), EARTH_RADIUS_KM * np.pi / 180),
+        ((90, 0), (90, 123), 0),
+        ((90, 0), (-90, 77), HALF_WAY_ROUND),
+        ((0, 0), (0, -180), HALF_WAY_ROUND),
+        ((12.3, 45.6), (-12.3, -134.4), HALF_WAY_ROUND),
+    ],
+)
+def test_distance_is_known(a, b, km):
+    assert haversine_km(a, b) == pytest.approx(km, abs=0.01)
+
+
+def test_distance_broadcasts():
+    many = np.zeros((5, 1, 2))
+    assert haversine_km(many, np.ones((3, 2))).shape == (5, 3)
+    assert haversine_km((0, 0), (0, 0)).shape == ()
+
+
+def test_distance_of_unknown_is_nan():
+    assert np.isnan(haversine_km((np.nan, 0), (0, 0)))
+
+
+@pytest.mark.parametrize("function", [haversine_km, lambda a, b: unit_vectors(a), spherical_mean])
+def test_points_need_two_coordinates(function):
+    with pytest.raises(ValueError, match="latitude, longitude"):
+        function(np.zeros((4, 3)), None)
+
+
+@given(points, points)
+def test_distance_is_symmetric_and_bounded(a, b):
+    assert haversine_km(a, b) == pytest.approx(haversine_km(b, a), abs=1e-9)
+    assert 0 <= haversine_km(a, b) <= HALF_WAY_ROUND + 1e-9
+
+
+@given(points, points, points)
+def test_no_detour_is_shorter(a, b, c):
+    assert haversine_km(a, c) <= haversine_km(a, b) + haversine_km(b, c) + CLOSE
+
+
+@given(points)
+def test_antipodes_are_half_way_round(point):
+    antipode = np.array([-point[0], point[1] + 180])
+    assert haversine_km(point, antipode) == pytest.approx(HALF_WAY_ROUND, abs=CLOSE)
+
+
+@given(points)
+def test_vectors_and_back(point):
+    vector = unit_vectors(point)
+    back = from_unit_vectors(vector)
+    assert np.linalg.norm(vector) == pytest.approx(1)
+    assert haversine_km(point, back) < 1e-6
+    assert is_coordinate(*back)
+
+
+@given(points, st.floats(-720, 720), st.floats(0, 20000))
+def test_destination_is_as_far_as_asked(start, bearing, distance):
+    end = destination(start, bearing, distance)
+    assert haversine_km(start, end) == pytest.approx(distance, abs=CLOSE)
+    assert is_coordinate(*end)
+
+
+@pytest.mark.parametrize(
+    ("start", "bearing", "end"),
+    [
+        ((0, 0), 0, (1, 0)),
+        ((0, 0), 90, (0, 1)),
+        ((0, 179.5), 90, (0, -179.5)),
+        ((89.5, 0), 0, (89.5, -180)),
+        ((0, 0), 180, (-1, 0)),
+        ((90, 30), 180, (89, 30)),
+    ],
+)
+def test_destination_goes_where_the_bearing_points(start, bearing, end):
+    found = destination(start, bearing, EARTH_RADIUS_KM * np.pi / 180)
+    assert haversine_km(found, end) < 1e-6
+
+
+def test_destination_broadcasts():
+    assert destination((10, 20), np.arange(4) * 90, 5).shape == (4, 2)
+
+
+def test_mean_across_the_date_line():
+    assert spherical_mean([(10, 179), (10, -179)])[1] == -180
+    assert spherical_mean([(0, 170), (0, -170), (0, 180)]) == pytest.approx([0, -180])
+
+
+def test_mean_around_the_pole_is_the_pole():
+    assert spherical_mean([(80, 0), (80, 90), (80, 180), (80, -90)])[0] == pytest.approx(90)
+
+
+def test_mean_follows_the_weights():
+    assert spherical_mean([(0, 0), (0, 90)], [1, 0]) == pytest.approx([0, 0])
+    assert spherical_mean([(0, 0), (0, 90)], [2, 2]) == pytest.approx([0, 45])
+
+
+@given(st.lists(points, min_size=1, max_size=6), st.floats(-180, 180))
+def test_mean_turns_with_the_points(places, turn):
+    places = np.array(places)
+    # Near-antipodal points have no stable mean.
+    assume(np.linalg.norm(unit_vectors(places).mean(axis=0)) > 0.01)
+    turned = spherical_mean(np.add(places, [0, turn]))
+    expected = np.add(spherical_mean(places), [0, turn])
+    assert haversine_km(turned, expected) < CLOSE
+
+
+@pytest.mark.parametrize(
+    ("places", "weights", "message"),
+    [
+        (np.empty((0, 2)), None, "n >= 1"),
+        ((1.0, 2.0), None, "n >= 1"),
+        ([(0, 0), (0, 180)], None, "cancel out"),
+        ([(90, 0), (-90, 0)], None, "cancel out"),
+        ([(0, 0)], [1, 2], "weights must have shape"),
+        ([(0, 0)], [0], "not all zero"),
+        ([(0, 0), (1, 1)], [1, -1], "not be negative"),
+        ([(0, np.nan)], None, "finite"),
+        ([(0, 0)], [np.inf], "finite"),
+    ],
+)
+def test_no_mean(places, weights, message):
+    with pytest.raises(ValueError, match=message):
+        spherical_mean(places, weights)
+
+
+@given(st.floats(-1e6, 1e6))
+def test_wrapped_longitude_is_in_range(longitude):
+    wrapped = float(wrap_longitude(longitude))
+    assert -180 <= wrapped < 180
+    assert np.cos(np.radians(wrapped)) == pytest.approx(np.cos(np.radians(longitude)), abs=1e-6)
+
+
+@given(longitudes)
+def test_longitude_in_range_is_kept(longitude):
+    assert wrap_longitude(longitude) == longitude
+
+
+@pytest.mark.parametrize(
+    ("longitude", "wrapped"), [(180, -180), (540, -180), (-180, -180), (190, -170), (-180 - 1e-14, -180)]
+)
+def test_wrapped_edges(longitude, wrapped):
+    assert wrap_longitude(longitude) == pytest.approx(wrapped)
+    assert wrap_longitude(longitude) < 180
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "valid"),
+    [
+        (0, 0, True),
+        (90, -180, True),
+        (-90, 179.999, True),
+        (90.001, 0, False),
+        (0, 180, False),
+        (0, -180.1, False),
+        (np.nan, 0, False),
+        (0, np.inf, False),
+    ],
+)
+def test_what_is_a_coordinate(latitude, longitude, valid):
+    assert is_coordinate(latitude, longitude) == valid
+
+
+def test_coordinates_are_checked_as_arrays():
+    assert is_coordinate([0, 91], [[0], [200]]).tolist() == [[True, False], [False, False]]
