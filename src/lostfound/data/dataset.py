@@ -1,0 +1,136 @@
+"""A data set on disk: `dataset.json`, `records.parquet` and the shards under `images/`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lostfound.data.records import SCHEMA, digest, select_split, to_parquet, write_atomic
+from lostfound.data.shards import ShardReader
+from lostfound.errors import DatasetError
+
+FORMAT = 1
+
+
+@dataclass
+class Dataset:
+    """Images with places.
+
+    Attributes:
+        folder: Where it lies.
+        records: The table of records (see `lostfound.data.records.SCHEMA`), one row an image.
+        info: What `dataset.json` says: how the data set was made.
+    """
+
+    folder: Path
+    records: pa.Table
+    info: dict[str, Any]
+    _reader: ShardReader = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._reader = ShardReader(self.folder / "images")
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Dataset:
+        """Open a data set and check that it is whole.
+
+        Raises:
+            DatasetError: It is missing, unfinished, of a newer format, or its table or shards changed.
+        """
+        folder = Path(folder)
+        info = read_info(folder)
+        table = folder / "records.parquet"
+        if not table.is_file():
+            raise DatasetError(f"{table} is missing: import the data set again")
+        data = table.read_bytes()
+        if digest(data) != info["records_sha256"]:
+            raise DatasetError(
+                f"{table} is not the table that dataset.json was written with (its hash differs): "
+                "restore both files together, or import again"
+            )
+        records = pq.read_table(pa.BufferReader(data))
+        missing = [name for name in SCHEMA.names if name not in records.column_names]
+        if missing:
+            raise DatasetError(f"{table} lacks the columns {', '.join(missing)}: import the data set again")
+        for shard in records["shard"].unique().to_pylist():
+            if not (folder / "images" / shard).is_file():
+                raise DatasetError(
+                    f"{folder / 'images' / shard} is missing: the data set's files are gone; "
+                    "restore them or import again"
+                )
+        return cls(folder, records, info)
+
+    def __len__(self) -> int:
+        return int(self.records.num_rows)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+    def split(self, name: str) -> Dataset:
+        """The part of the data set that is in one split (train, val or test)."""
+        return self.with_records(select_split(self.records, name))
+
+    def with_records(self, records: pa.Table) -> Dataset:
+        """The same images' container under another table of records."""
+        return Dataset(self.folder, records, self.info)
+
+    def read(self, index: int) -> bytes:
+        """The stored bytes of one image, checked against their hash.
+
+        Raises:
+            DatasetError: The shard is gone, cut short, or holds other bytes than were imported.
+        """
+        shard, offset, size, sha256 = (
+            self.records[column][index].as_py() for column in ("shard", "offset", "size", "sha256")
+        )
+        data = self._reader.read(shard, offset, size)
+        if digest(data) != sha256:
+            image_id = self.records["image_id"][index].as_py()
+            raise DatasetError(
+                f"image {image_id} in {self.folder / 'images' / shard} is not what was imported "
+                "(its hash differs): the file was changed or damaged; import again"
+            )
+        return data
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """What a folder's `dataset.json` says.
+
+    Raises:
+        DatasetError: There is no finished data set of a known format.
+    """
+    path = folder / "dataset.json"
+    if not path.is_file():
+        started = any(folder.glob(".import-*"))
+        remedy = (
+            "its import did not finish; run the same `lostfound import` again to go on"
+            if started
+            else "make one with `lostfound import SOURCE --to DATASET`"
+        )
+        raise DatasetError(f"{folder} is not a data set: {remedy}")
+    try:
+        info: dict[str, Any] = json.loads(path.read_text())
+        version = int(info["format"])
+    except (ValueError, KeyError, TypeError):
+        raise DatasetError(f"{path} can't be read as a data set's description: import again") from None
+    if version > FORMAT:
+        raise DatasetError(
+            f"{path} is of format {version}, newer than this lostfound reads ({FORMAT}): update"
+        )
+    return info
+
+
+def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Dataset:
+    """Write the table and then the description, whose hash of the table ties the two together."""
+    data = to_parquet(records)
+    info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": digest(data)}
+    write_atomic(folder / "records.parquet", data)
+    write_atomic(folder / "dataset.json", (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+    return Dataset(folder, records, info)

@@ -1,0 +1,201 @@
+"""Reading, resizing and writing single images: one code path for importing, training and answering."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from lostfound.errors import ImageError
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+)
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+
+ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
+Interpolation = Literal["bilinear", "bicubic", "lanczos"]
+
+_RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image of any size becomes a model's input. Saved with the model, used wherever it answers.
+
+    Attributes:
+        height: Rows of the input, in pixels.
+        width: Columns of the input, in pixels.
+        crop_fraction: Share of the largest centred box of the input's shape that is kept, in (0, 1].
+        interpolation: The resampling filter, antialiased.
+        mean: Per-channel mean on the scale 0..1, subtracted inside the network's graph.
+        std: Per-channel standard deviation on the scale 0..1, divided by inside the network's graph.
+    """
+
+    height: int
+    width: int
+    crop_fraction: float = 1.0
+    interpolation: Interpolation = "bicubic"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain values for `config.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+        """The inverse of `as_dict`."""
+        mean, std = (tuple(values[key]) for key in ("mean", "std"))
+        return cls(**{**values, "mean": mean, "std": std})
+
+    def __call__(self, source: ImageSource) -> NDArray[np.uint8]:
+        """Turn one image into the model's input.
+
+        Args:
+            source: A path, the bytes of a file, a `PIL.Image`, or an array (h, w, 3) or (h, w) of uint8.
+
+        Returns:
+            An array (height, width, 3), uint8, RGB.
+
+        Raises:
+            ImageError: The image can't be read.
+        """
+        image = open_image(source, at_least=2 * max(self.height, self.width))
+        scale = self.crop_fraction * min(image.width / self.width, image.height / self.height)
+        width, height = self.width * scale, self.height * scale
+        left, top = (image.width - width) / 2, (image.height - height) / 2
+        box = (left, top, left + width, top + height)
+        resized = image.resize((self.width, self.height), _RESAMPLING[self.interpolation], box=box)
+        return np.asarray(resized)
+
+
+def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Image:
+    """Decode an image, upright by its EXIF orientation, in RGB, without its metadata.
+
+    Args:
+        source: A path, the bytes of a file, a `PIL.Image`, or an array (h, w, 3) or (h, w) of uint8.
+        at_least: If given, a JPEG may be decoded at a reduced scale as long as its shorter side keeps
+            this many pixels (much faster for camera files).
+
+    Raises:
+        ImageError: The image is missing, truncated, not an image, or so large that it may be an attack.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    name = source.name if isinstance(source, Path) else source if isinstance(source, str) else "image"
+    try:
+        if isinstance(source, Image.Image):
+            return _upright_rgb(source)
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with _open(data) as image:
+            if at_least is not None and image.format == "JPEG":
+                shrink = at_least / min(image.size)
+                image.draft("RGB", (int(image.width * shrink) or 1, int(image.height * shrink) or 1))
+            return _upright_rgb(image)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name}: more pixels than a photo has, refused as unsafe ({error})") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name}: not an image that can be read") from None
+    except FileNotFoundError:
+        raise ImageError(f"{name}: no such file") from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise ImageError(f"{name}: damaged image ({error})") from None
+
+
+def _open(data: bytes) -> Image.Image:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            raise ImageError("HEIC photos need an extra: pip install 'lostfound[heic]'") from None
+        register_heif_opener()
+    return Image.open(io.BytesIO(data))
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        upright = ImageOps.exif_transpose(image)
+    except (KeyError, TypeError, ValueError, SyntaxError, struct.error, OSError):
+        upright = image.copy()  # a broken EXIF block says nothing about the orientation
+    if upright.mode.startswith("I;16"):
+        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+    rgb = upright.convert("RGB")
+    rgb.info = {}
+    return rgb
+
+
+def _from_array(pixels: NDArray[Any]) -> Image.Image:
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        raise ImageError(
+            f"an array of shape {pixels.shape} and type {pixels.dtype} is not an image: "
+            "give (height, width, 3) or (height, width) of uint8"
+        )
+    return Image.fromarray(pixels).convert("RGB")
+
+
+def shrink(image: Image.Image, shorter_side: int) -> Image.Image:
+    """Resize so that the shorter side has at most `shorter_side` pixels; never enlarges."""
+    scale = shorter_side / min(image.size)
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    """The image as a JPEG without any metadata."""
+    buffer = io.BytesIO()
+    image.info = {}
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def cut_strip(image: Image.Image) -> list[Image.Image]:
+    """Cut a strip of square views side by side into its views, left to right.
+
+    Raises:
+        ImageError: The width is not a whole number of heights.
+    """
+    views, rest = divmod(image.width, image.height)
+    if rest or views < 1:
+        raise ImageError(
+            f"a strip of {image.width}x{image.height} pixels is not a row of square views "
+            "(its width must be a whole multiple of its height)"
+        )
+    side = image.height
+    return [image.crop((side * i, 0, side * (i + 1), side)) for i in range(views)]
+
+
+def read_exif(data: bytes) -> dict[str, Any]:
+    """The EXIF fields that say where and when, from a file's bytes; empty where there are none.
+
+    Returns:
+        The GPS block's fields under their standard names (`GPSLatitude`, `GPSLatitudeRef`, ...) and
+        `DateTimeOriginal`. Broken blocks give what could be read.
+    """
+    fields: dict[str, Any] = {}
+    try:
+        with _open(data) as image:
+            exif = image.getexif()
+            gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+            fields.update({ExifTags.GPSTAGS.get(tag, str(tag)): value for tag, value in gps.items()})
+            taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+            if taken:
+                fields["DateTimeOriginal"] = str(taken)
+    except (ImageError, OSError, SyntaxError, ValueError, KeyError, TypeError, EOFError, struct.error):
+        return fields
+    except Image.DecompressionBombError:
+        return fields
+    return fields

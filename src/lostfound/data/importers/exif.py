@@ -1,0 +1,75 @@
+"""Layout `exif`: camera files, located by the GPS block that each file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem
+
+
+def read(source: Path) -> Listing:
+    """List every image; where it was taken is read when it is decoded."""
+    files = [source] if source.is_file() else image_files(source)
+    base = source.parent if source.is_file() else source
+    return Listing([SourceImage(path, path.relative_to(base).as_posix(), exif=True) for path in files])
+
+
+def location(fields: Mapping[str, Any]) -> tuple[float, float] | str:
+    """The place that a GPS block states.
+
+    Args:
+        fields: EXIF fields by their standard names, as `lostfound.data.images.read_exif` gives them.
+
+    Returns:
+        (latitude, longitude) in degrees, or why there is no location.
+    """
+    try:
+        latitude = _degrees(fields, "GPSLatitude", "S")
+        longitude = _degrees(fields, "GPSLongitude", "W")
+    except (TypeError, ValueError, ZeroDivisionError):
+        return "no location: the GPS block is broken"
+    problem = location_problem(latitude, longitude)
+    if problem == "no location: no coordinates":
+        return "no location: no GPS in the file"
+    if problem:
+        return problem.replace("coordinates", "GPS coordinates")
+    return float(latitude), float(longitude)  # type: ignore[arg-type]
+
+
+def _degrees(fields: Mapping[str, Any], name: str, negative: str) -> float | None:
+    value = fields.get(name)
+    if value is None or value == ():
+        return None
+    parts = [float(part) for part in value]
+    if not 1 <= len(parts) <= 3:
+        raise ValueError(name)
+    if any(part < 0 for part in parts[1:]):
+        raise ValueError(name)
+    angle: float = sum(part / 60.0**power for power, part in enumerate(parts))
+    reference = fields.get(f"{name}Ref")
+    if isinstance(reference, bytes):
+        reference = reference.decode("ascii", "replace")
+    reference = str(reference or "").strip("\0 ").upper()
+    if not reference:
+        return None  # north or south is not known: half a coordinate
+    return -angle if reference.startswith(negative) else angle
+
+
+def heading(fields: Mapping[str, Any]) -> float | None:
+    """The camera's direction in degrees clockwise from north, if the GPS block states it."""
+    try:
+        value = float(fields["GPSImgDirection"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return value % 360 if value == value else None
+
+
+def captured_at(fields: Mapping[str, Any]) -> str | None:
+    """When the picture was taken, as ISO 8601 local time, if the file states it."""
+    try:
+        return datetime.strptime(fields["DateTimeOriginal"].strip("\0 "), "%Y:%m:%d %H:%M:%S").isoformat()
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,45 @@
+"""Layout `folders`: one folder per country, named as people write countries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lostfound.data.importers.source import Listing, SourceImage, image_files, resolve_countries
+from lostfound.geo.countries import find_country
+
+MIN_RESOLVED = 0.5
+"""A source is recognised as this layout when this share of its folders are countries."""
+
+
+def _country_folders(source: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in source.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and next(image_files(path), None)
+    )
+
+
+def recognise(source: Path) -> bool:
+    """Do most folders with images bear a country's name?"""
+    names = [path.name for path in _country_folders(source)]
+    resolved = sum(find_country(name).code is not None for name in names)
+    return bool(names) and resolved >= MIN_RESOLVED * len(names)
+
+
+def read(source: Path) -> Listing:
+    """List the images of every country folder.
+
+    Raises:
+        CountryNameError: A folder's name can't be told to be one country.
+    """
+    listing = Listing()
+    folders = _country_folders(source)
+    codes = resolve_countries((path.name for path in folders), str(source))
+    for folder in folders:
+        for path in image_files(folder):
+            original = path.relative_to(source).as_posix()
+            listing.images.append(SourceImage(path, original, country=codes[folder.name]))
+    for path in sorted(source.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            listing.skip(path.name, "not in a country's folder")
+    return listing

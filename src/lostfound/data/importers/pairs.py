@@ -1,0 +1,69 @@
+"""Layout `pairs`: an image and a JSON file of the same stem, the form that game scrapers leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lostfound.data.importers.source import (
+    Listing,
+    SourceImage,
+    image_files,
+    location_problem,
+    parse_number,
+    resolve_countries,
+)
+
+LATITUDE_KEYS = ("latitude", "lat")
+LONGITUDE_KEYS = ("longitude", "lng", "lon", "long")
+COUNTRY_KEYS = ("country", "country_name", "countryName", "country_code", "countryCode")
+NESTED_KEYS = ("coordinates", "location", "position", "gps", "latlng")
+
+
+def recognise(source: Path) -> bool:
+    """Do the first images have a JSON file beside them?"""
+    first = list(islice(image_files(source), 10))
+    return bool(first) and sum(path.with_suffix(".json").is_file() for path in first) > len(first) / 2
+
+
+def read(source: Path) -> Listing:
+    """List the images with the place that their JSON states: coordinates, a country's name, or both."""
+    listing = Listing()
+    found = []
+    for path in image_files(source):
+        original = path.relative_to(source).as_posix()
+        try:
+            content = json.loads(path.with_suffix(".json").read_text())
+            latitude, longitude = _coordinates(content)
+        except FileNotFoundError:
+            listing.skip(original, "no JSON file beside it")
+            continue
+        except (ValueError, TypeError, AttributeError):
+            listing.skip(original, "its JSON file can't be read")
+            continue
+        country = next((str(content[key]) for key in COUNTRY_KEYS if content.get(key)), None)
+        problem = location_problem(latitude, longitude)
+        if problem and (country is None or (latitude, longitude) != (None, None)):
+            listing.skip(original, problem)
+            continue
+        found.append((path, original, latitude, longitude, country))
+    codes = resolve_countries((country for *_, country in found if country), str(source))
+    for path, original, latitude, longitude, country in found:
+        code = codes[country] if country else None
+        listing.images.append(SourceImage(path, original, None, latitude, longitude, code))
+    return listing
+
+
+def _coordinates(content: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    for key in NESTED_KEYS:
+        nested = content.get(key)
+        if isinstance(nested, list) and len(nested) == 2:
+            return parse_number(nested[0]), parse_number(nested[1])
+        if isinstance(nested, dict):
+            return _coordinates(nested)
+    latitude = next((content[key] for key in LATITUDE_KEYS if key in content), None)
+    longitude = next((content[key] for key in LONGITUDE_KEYS if key in content), None)
+    return parse_number(latitude), parse_number(longitude)

@@ -1,0 +1,66 @@
+"""Layout `panoramas`: strips of square views side by side, the place in the name or in metadata.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem, parse_number
+from lostfound.errors import UsageError
+
+_NAME = re.compile(r"^(?:[A-Za-z]+_)?(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)_(.+)$")
+
+
+def recognise(source: Path) -> bool:
+    """Is there a metadata.json of panoramas, or a name like `panorama_<lat>_<lon>_<id>.jpg`?"""
+    first = next(image_files(source), None)
+    return first is not None and (
+        _NAME.match(first.stem) is not None or bool(_metadata(source, strict=False))
+    )
+
+
+def _metadata(source: Path, *, strict: bool = True) -> dict[str, tuple[float | None, float | None]]:
+    """Coordinates by panorama id."""
+    path = source / "metadata.json"
+    if not path.is_file():
+        return {}
+    try:
+        samples = json.loads(path.read_text())["samples"]
+        return {
+            str(sample["pano_id"]): (
+                parse_number(sample["coordinates"][0]),
+                parse_number(sample["coordinates"][1]),
+            )
+            for sample in samples
+        }
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        if not strict:
+            return {}
+        raise UsageError(
+            f"{path} is not a list of panoramas ({error!r}): it needs "
+            '{"samples": [{"pano_id": ..., "coordinates": [latitude, longitude]}, ...]}'
+        ) from None
+
+
+def read(source: Path) -> Listing:
+    """List the strips; each becomes one place with all its views."""
+    listing = Listing()
+    known = _metadata(source)
+    for path in image_files(source):
+        original = path.relative_to(source).as_posix()
+        match = _NAME.match(path.stem)
+        pano_id = match[3] if match else path.stem
+        if match:
+            latitude, longitude = float(match[1]), float(match[2])
+        elif pano_id in known:
+            latitude, longitude = known[pano_id]  # type: ignore[assignment]
+        else:
+            listing.skip(original, "no location: neither in the file's name nor in metadata.json")
+            continue
+        problem = location_problem(latitude, longitude)
+        if problem:
+            listing.skip(original, problem)
+            continue
+        listing.images.append(SourceImage(path, original, pano_id, latitude, longitude, strip=True))
+    return listing

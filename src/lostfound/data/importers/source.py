@@ -1,0 +1,113 @@
+"""What a layout says of each file it finds, and the helpers that layouts share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lostfound.data.images import IMAGE_SUFFIXES
+from lostfound.errors import CountryNameError
+from lostfound.geo.countries import find_country
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """One image file and what its layout says of it.
+
+    Attributes:
+        path: The file.
+        original: Its path below the source, with forward slashes.
+        place: The spot it shows, unique within the source; the file itself if None.
+        latitude: Degrees, or None.
+        longitude: Degrees, or None.
+        country: ISO 3166-1 alpha-2, or None.
+        heading: Degrees clockwise, or None.
+        strip: The file is a row of square views, to be cut.
+        exif: The location is to be read from the file.
+    """
+
+    path: Path
+    original: str
+    place: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    country: str | None = None
+    heading: float | None = None
+    strip: bool = False
+    exif: bool = False
+
+
+@dataclass
+class Listing:
+    """The files of one source in a stable order, and those that its layout already ruled out."""
+
+    images: list[SourceImage] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)  # (path below the source, reason)
+
+    def skip(self, original: str, reason: str) -> None:
+        """Leave a file out, by name and reason."""
+        self.skipped.append((original, reason))
+
+
+Reader = Callable[[Path], Listing]
+
+
+def image_files(folder: Path) -> Iterator[Path]:
+    """All image files below a folder, sorted, hidden ones left out."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield Path(root) / name
+
+
+def location_problem(latitude: float | None, longitude: float | None) -> str | None:
+    """Why a pair of coordinates is no location, or None if it is one."""
+    if latitude is None and longitude is None:
+        return "no location: no coordinates"
+    if latitude is None or longitude is None:
+        return "no location: only half of the coordinates"
+    if latitude != latitude or longitude != longitude:
+        return "no location: coordinates are not a number"
+    if abs(latitude) > 90 or abs(longitude) > 180:
+        return f"no location: coordinates out of range ({latitude}, {longitude})"
+    if latitude == 0 and longitude == 0:
+        return "no location: both coordinates are zero"
+    return None
+
+
+def resolve_countries(names: Iterable[str], where: str) -> dict[str, str]:
+    """The ISO codes of country names as people write them.
+
+    Raises:
+        CountryNameError: Some names can't be told; the message lists all of them with their candidates.
+    """
+    codes, problems = {}, []
+    for name in sorted(set(names)):
+        match = find_country(name)
+        if match.code is not None:
+            codes[name] = match.code
+        else:
+            could_be = ", ".join(f"{label} ({code})" for code, label, _ in match.candidates[:5])
+            problems.append(f"  {name!r}: {'could be ' + could_be if could_be else 'like no country known'}")
+    if problems:
+        raise CountryNameError(
+            f"{where}: {len(problems)} name(s) can't be told to be one country; rename them to an "
+            "English name or an ISO code (or move them away):\n" + "\n".join(problems)
+        )
+    return codes
+
+
+def parse_number(text: object) -> float | None:
+    """A number from a cell or a JSON value; None where it is empty.
+
+    Raises:
+        ValueError: It is there and is no number.
+    """
+    if text is None or text == "":
+        return None
+    if isinstance(text, bool):
+        raise ValueError(f"{text} is no number")
+    return float(text)  # type: ignore[arg-type]

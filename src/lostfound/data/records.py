@@ -1,0 +1,92 @@
+"""The table of image records: one row an image, null where something is not known."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+SPLITS = ("train", "val", "test")
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),  # hash of the source file's bytes (and of the view, in a strip)
+        ("place_id", pa.string()),  # one spot on Earth; its views share it
+        ("heading", pa.float32()),  # degrees clockwise from north, or from the strip's left edge
+        ("latitude", pa.float64()),
+        ("longitude", pa.float64()),
+        ("country", pa.string()),  # ISO 3166-1 alpha-2, Kosovo XK
+        ("region", pa.string()),
+        ("city", pa.string()),
+        ("captured_at", pa.string()),  # ISO 8601, as far as it is known
+        ("source", pa.string()),  # the name of the collection it came from
+        ("license", pa.string()),
+        ("split", pa.string()),  # train, val or test
+        ("original", pa.string()),  # the file's path below its source
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("phash", pa.uint64()),  # perceptual hash, see lostfound.data.duplicates
+        ("shard", pa.string()),  # the tar file below images/ that holds the bytes ...
+        ("offset", pa.int64()),  # ... from this byte on ...
+        ("size", pa.int32()),  # ... this many of them ...
+        ("sha256", pa.string()),  # ... with this hash
+    ]
+)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of some bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def coordinates(records: pa.Table) -> NDArray[np.float64]:
+    """Latitude and longitude in degrees, (n, 2); NaN where a record has none."""
+    columns = [records[name].to_numpy(zero_copy_only=False) for name in ("latitude", "longitude")]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def strings(records: pa.Table, column: str) -> NDArray[np.object_]:
+    """A text column as an array of `str` and None."""
+    values: NDArray[np.object_] = records[column].to_numpy(zero_copy_only=False)
+    return values
+
+
+def set_column(
+    records: pa.Table, name: str, values: pa.Array | list[object] | NDArray[np.object_]
+) -> pa.Table:
+    """The table with one of its columns replaced."""
+    field = SCHEMA.field(name)
+    return records.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
+
+
+def select_split(records: pa.Table, split: str) -> pa.Table:
+    """The records of one split."""
+    return records.filter(pc.equal(records["split"], split))
+
+
+def counts(records: pa.Table, column: str) -> dict[str, int]:
+    """How many records have each value of a column, most first."""
+    table = pc.value_counts(records[column]).to_pylist()
+    named = {str(row["values"]) if row["values"] is not None else "unknown": row["counts"] for row in table}
+    return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def to_parquet(records: pa.Table) -> bytes:
+    """The table as the bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(records, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)

@@ -1,0 +1,97 @@
+"""Splits by place: what a model is tested on, it has not seen from any side."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from lostfound.data.duplicates import near_duplicates
+from lostfound.data.records import SPLITS, coordinates, set_column, strings
+from lostfound.errors import UsageError
+from lostfound.geo.sphere import EARTH_RADIUS_KM, unit_vectors
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How a data set is divided.
+
+    Attributes:
+        seed: Another seed gives another division.
+        val: Share of the places for validation, in [0, 1).
+        test: Share of the places for the test, in [0, 1).
+        distance_km: Places closer than this are never in two splits.
+    """
+
+    seed: int = 0
+    val: float = 0.1
+    test: float = 0.1
+    distance_km: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.val < 1 and 0 <= self.test < 1 and self.val + self.test < 1):
+            raise UsageError(
+                f"the shares of validation ({self.val}) and test ({self.test}) must be at least 0 "
+                "and leave something for training"
+            )
+        if self.distance_km < 0:
+            raise UsageError(f"the distance between splits is {self.distance_km} km; it can't be negative")
+
+
+def assign_splits(records: pa.Table, settings: SplitSettings) -> pa.Table:
+    """Fill the column `split`, deterministically and stably when rows are added.
+
+    Rows are joined into groups: the same place, places within `distance_km`, and near-duplicate images.
+    A group goes where the hash of its representative place says, the place whose hash is smallest, so
+    neither the order of the rows nor what lies elsewhere matters. Rows that already have a split keep
+    it, and their group follows them; where new rows join groups of two splits, training wins over
+    validation over test, so that nothing already trained on is ever tested on.
+    """
+    groups = _groups(records, settings.distance_km)
+    places, place = np.unique(strings(records, "place_id").astype(str), return_inverse=True)
+    position = np.array([_position(settings.seed, name) for name in places])
+    lowest = np.full(groups.max(initial=-1) + 1, 1.0)
+    np.minimum.at(lowest, groups, position[place])
+    # The smallest of n uniform draws is not uniform: hash it once more.
+    drawn = np.array([_position(settings.seed, value.hex()) for value in lowest])
+    choice = np.where(drawn < settings.test, 2, np.where(drawn < settings.test + settings.val, 1, 0))
+    held = {name: index for index, name in enumerate(SPLITS)}
+    known = np.array([held.get(name, len(SPLITS)) for name in strings(records, "split")], dtype=np.int64)
+    earliest = np.full(len(choice), len(SPLITS))
+    np.minimum.at(earliest, groups, known)
+    choice = np.where(earliest < len(SPLITS), earliest, choice)
+    return set_column(records, "split", pa.array([SPLITS[index] for index in choice[groups]]))
+
+
+def _position(seed: int, name: str) -> float:
+    """A name's place on the unit interval."""
+    value = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(value[:8], "big") / 2**64
+
+
+def _groups(records: pa.Table, distance_km: float) -> NDArray[np.int64]:
+    """The number of each row's group, (n,)."""
+    n = records.num_rows
+    _, first, place = np.unique(
+        strings(records, "place_id").astype(str), return_index=True, return_inverse=True
+    )
+    edges = [np.stack([np.arange(n), first[place]], axis=1)]
+    points = coordinates(records)
+    located = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if len(located):
+        spots, spot_first, spot = np.unique(points[located], axis=0, return_index=True, return_inverse=True)
+        edges.append(np.stack([located, located[spot_first[spot.ravel()]]], axis=1))
+        chord = 2 * np.sin(min(distance_km / EARTH_RADIUS_KM, np.pi) / 2)
+        pairs = cKDTree(unit_vectors(spots)).query_pairs(chord, output_type="ndarray")
+        edges.append(located[spot_first[pairs]])
+    edges.append(near_duplicates(records["phash"].to_numpy()))
+    left, right = np.concatenate(edges).T
+    graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(n, n))
+    _, labels = connected_components(graph, directed=False)
+    return np.asarray(labels, dtype=np.int64)

@@ -1,0 +1,130 @@
+"""What is in a data set: counts, and a picture of it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.records import SPLITS, coordinates, counts, strings
+from lostfound.geo.boundaries import outlines
+
+SPLIT_COLORS = {"train": "#2b6cb0", "val": "#d69e2e", "test": "#c53030"}
+_BARS = 30
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts of images, most frequent first.
+
+    Attributes:
+        images: All images.
+        places: All places.
+        located: Images with coordinates.
+        countries: Images by country code.
+        splits: Images by split.
+        sources: Images by source.
+        places_by_split: Places by split.
+        views: How many places have how many views.
+    """
+
+    images: int
+    places: int
+    located: int
+    countries: dict[str, int]
+    splits: dict[str, int]
+    sources: dict[str, int]
+    places_by_split: dict[str, int]
+    views: dict[int, int]
+
+
+def dataset_stats(dataset: Dataset) -> Stats:
+    """Count what a data set holds."""
+    records = dataset.records
+    places, first, views = np.unique(
+        strings(records, "place_id").astype(str), return_index=True, return_counts=True
+    )
+    numbers, having = np.unique(views, return_counts=True)
+    return Stats(
+        images=len(dataset),
+        places=len(places),
+        located=int(np.isfinite(coordinates(records)).all(axis=1).sum()),
+        countries=counts(records, "country"),
+        splits=counts(records, "split"),
+        sources=counts(records, "source"),
+        places_by_split=counts(records.take(first), "split"),
+        views=dict(zip(numbers.tolist(), having.tolist(), strict=True)),
+    )
+
+
+def draw_stats(dataset: Dataset) -> bytes:
+    """A picture of a data set: its places on a map, images by country and split, views, sizes.
+
+    Returns:
+        A PNG.
+    """
+    stats = dataset_stats(dataset)
+    figure = Figure(figsize=(13, 9), dpi=120, layout="constrained")
+    grid = figure.add_gridspec(2, 3, height_ratios=[1.5, 1], width_ratios=[2.2, 0.8, 0.8])
+    figure.suptitle(f"{dataset.name}: {stats.images} images of {stats.places} places")
+    _draw_map(figure.add_subplot(grid[0, :]), dataset)
+    _draw_countries(figure.add_subplot(grid[1, 0]), dataset, stats)
+    views = figure.add_subplot(grid[1, 1])
+    views.bar([str(number) for number in stats.views], list(stats.views.values()), color="#4a5568")
+    views.set_title("places by views")
+    sides = figure.add_subplot(grid[1, 2])
+    records = dataset.records
+    shorter = np.minimum(records["width"].to_numpy(), records["height"].to_numpy())
+    sides.hist(shorter, bins=20, color="#4a5568")
+    sides.set_title("shorter side, pixels")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def draw_outlines(axes: Axes) -> None:
+    """Draw the countries' outlines in degrees, longitude to the right."""
+    for feature in outlines()["features"]:
+        geometry = feature["geometry"]
+        polygons = (
+            geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+        )
+        for polygon in polygons:
+            x, y = np.array(polygon[0]).T
+            axes.fill(x, y, facecolor="#edf2f7", edgecolor="#a0aec0", linewidth=0.4)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _draw_map(axes: Axes, dataset: Dataset) -> None:
+    draw_outlines(axes)
+    points, split = coordinates(dataset.records), strings(dataset.records, "split")
+    located = np.isfinite(points).all(axis=1)
+    for name in SPLITS:
+        own = np.unique(points[located & (split == name)], axis=0)
+        axes.scatter(own[:, 1], own[:, 0], s=6, color=SPLIT_COLORS[name], label=f"{name} ({len(own)} spots)")
+    axes.set_xlim(-180, 180)
+    axes.set_ylim(-60, 85)
+    axes.legend(loc="lower left", frameon=False)
+    missing = int((~located).sum())
+    axes.set_title("places with coordinates" + (f" ({missing} images have none)" if missing else ""))
+
+
+def _draw_countries(axes: Axes, dataset: Dataset, stats: Stats) -> None:
+    shown = list(stats.countries)[:_BARS]
+    country = np.array([code or "unknown" for code in strings(dataset.records, "country")])
+    split = strings(dataset.records, "split")
+    bottom = np.zeros(len(shown))
+    for name in SPLITS:
+        heights = np.array([((country == code) & (split == name)).sum() for code in shown], dtype=float)
+        axes.bar(shown, heights, bottom=bottom, color=SPLIT_COLORS[name], label=name)
+        bottom += heights
+    axes.tick_params(axis="x", rotation=90)
+    more = len(stats.countries) - len(shown)
+    axes.set_title("images by country" + (f" ({more} more not shown)" if more else ""))
+    axes.legend(frameon=False)

@@ -1,0 +1,131 @@
+"""The model card: what a model is, what it was measured to do, and what it must not be used for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from lostfound.data.records import write_atomic
+from lostfound.data.world import SYNTHETIC_SOURCE
+from lostfound.evaluation.evaluate import Evaluation
+from lostfound.evaluation.metrics import Metric
+from lostfound.models.folder import CARD, ModelFolder
+
+_PERCENT = ("accuracy", "within")
+
+
+def describe(name: str, metric: Metric) -> tuple[str, str, str]:
+    """A metric in words: its name, its value, and its interval."""
+    label = name.replace("_", " ").replace("top ", "top-")
+    if any(part in name for part in _PERCENT):
+        return label, f"{100 * metric.value:.1f} %", f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %"
+    unit = " km" if name.endswith("_km") else ""
+    label = label.removesuffix(" km")
+    return label, f"{metric.value:.0f}{unit}", f"{metric.low:.0f} to {metric.high:.0f}{unit}"
+
+
+def write_card(model: ModelFolder, evaluation: Evaluation) -> None:
+    """Write the folder's README.md from its own settings and a measured evaluation."""
+    write_atomic(model.path / CARD, card(model, evaluation).encode())
+
+
+def card(model: ModelFolder, evaluation: Evaluation) -> str:
+    """The card's text, with the `model-index` that model hubs read."""
+    config, about = model.config, evaluation.about
+    training = config["training"]
+    header = {
+        "library_name": "lostfound",
+        "tags": ["image-geolocation", "image-classification", "onnx"],
+        "pipeline_tag": "image-classification",
+        "model-index": [
+            {
+                "name": config["name"],
+                "results": [
+                    {
+                        "task": {"type": "image-classification", "name": "Image geolocation"},
+                        "dataset": {
+                            "type": about["dataset"],
+                            "name": about["dataset"],
+                            "split": about["split"],
+                        },
+                        "metrics": [
+                            {"type": name, "name": describe(name, metric)[0], "value": metric.value}
+                            for name, metric in evaluation.metrics.items()
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    rows = "\n".join(
+        "| {} | {} | {} | {} images of {} places |".format(*describe(name, metric), metric.n, metric.places)
+        for name, metric in evaluation.metrics.items()
+    )
+    partition = model.partition
+    cells = ", ".join(
+        f"{name} ({count})" for name, count in zip(partition.names, partition.counts, strict=True)
+    )
+    left_out = ", ".join(f"{code} ({count})" for code, count in training["left_out"].items()) or "none"
+    front = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
+    return f"""---
+{front}---
+
+# {config["name"]}
+
+Estimates where a street-level photo was taken, from its pixels alone: it ranks {len(partition)} cells
+({partition.kind}) and gives each a probability and a coordinate. Made with lostfound {config["lostfound"]}.
+
+## What it was measured to do
+
+On the {about["split"]} split of `{about["dataset"]}`: {about["images"]} images of {about["places"]} places, none of
+them within the splitting distance of a training place. Intervals are 95 % bootstrap intervals by place.
+
+| metric | value | 95 % interval | over |
+|---|---|---|---|
+{rows}
+
+Expected calibration error (15 bins of equal mass): {evaluation.calibration_error:.3f}. {_outside(about)}
+
+The checkpoint was chosen on the validation split (accuracy {100 * training["val_accuracy"]:.1f} %, epoch
+{training["best_epoch"]}); that number is not a measurement of quality.
+
+## What it was trained on
+
+{training["train_images"]} images of the data set `{training["dataset"]}`, backbone
+`{config["recipe"]["model"]["backbone"]}`, weights to start from: {training["weights"] or "none"}.
+{_sources(training)}
+
+Training images in each cell: {cells}.
+
+Left out, with too few images: {left_out}.
+
+## What it is for, and what not
+
+For finding a first idea of where a photo without a location may be from, by someone who checks it; for research
+and play. An answer is an estimate: never evidence, never a measurement. It is wrong more often where its training
+data are thin, and it can't say "none of these". It must not be used to track, stalk or identify people, nor to
+decide about anyone's rights, and not where a wrong place can harm someone.
+"""
+
+
+def _outside(about: dict[str, Any]) -> str:
+    if not about["images_outside_all_cells"]:
+        return "Every test image lies in a cell of the model."
+    countries = ", ".join(about["countries_outside_all_cells"])
+    return (
+        f"{about['images_outside_all_cells']} test images lie in no cell of the model ({countries}) "
+        "and count as wrong."
+    )
+
+
+def _sources(training: dict[str, Any]) -> str:
+    sources = training["sources"]
+    listed = ", ".join(f"`{name}` ({count})" for name, count in sources.items())
+    text = f"Training images by source: {listed}."
+    if SYNTHETIC_SOURCE in sources:
+        text += (
+            f"\n\n**`{SYNTHETIC_SOURCE}` is synthetic**: drawings of a generated world. What was learnt from them says "
+            "nothing about real streets."
+        )
+    return text

@@ -1,0 +1,141 @@
+"""The numbers: each as `definitions` has it, with n and a 95 % bootstrap interval by place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 1000
+SCORE_SCALE_KM = 1492.7
+"""The GeoGuessr score on the world map falls to 1/e at this distance."""
+
+DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "continent": 2500}
+_CHUNK = 2_000_000  # resampled values held at once
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number with its uncertainty.
+
+    Attributes:
+        value: The statistic on the data itself.
+        low: Lower end of the 95 % bootstrap interval by place.
+        high: Upper end.
+        n: Images it is over.
+        places: Places it is over, which are what is resampled.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    places: int
+
+
+class Bootstrap:
+    """Draws of places with replacement, shared by all numbers of an evaluation (Efron 1979).
+
+    Args:
+        places: The place of each image, (n,).
+        seed: Of the draws.
+    """
+
+    def __init__(self, places: NDArray[np.object_], seed: int = 0) -> None:
+        _, self.place = np.unique(places.astype(str), return_inverse=True)
+        self.count = int(self.place.max(initial=-1)) + 1
+        self.seed = seed
+
+    def _draws(
+        self, place: NDArray[np.int64], columns: int
+    ) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        """Renumbered places of a subset, and chunks of how often each is drawn, (resamples, places)."""
+        used, renumbered = np.unique(place, return_inverse=True)
+        generator = np.random.default_rng(self.seed)
+        step = max(1, _CHUNK // max(len(used), columns, 1))
+        even = np.full(len(used), 1 / max(len(used), 1))
+        chunks = []
+        for start in range(0, RESAMPLES, step):
+            chunks.append(generator.multinomial(len(used), even, size=min(step, RESAMPLES - start)))
+        return renumbered, chunks
+
+    def mean(self, values: ArrayLike, where: NDArray[np.bool_] | None = None) -> Metric | None:
+        """The mean of a value an image, over the images chosen; None if there are none."""
+        values = np.asarray(values, dtype=np.float64)
+        where = np.ones(len(values), dtype=bool) if where is None else where
+        values, place = values[where], self.place[where]
+        if not len(values):
+            return None
+        place, draws = self._draws(place, 1)
+        sums, sizes = np.bincount(place, values), np.bincount(place)
+        means = np.concatenate([(draw @ sums) / (draw @ sizes) for draw in draws])
+        return self._metric(float(values.mean()), means, place)
+
+    def median(self, values: ArrayLike, where: NDArray[np.bool_] | None = None) -> Metric | None:
+        """The median of a value an image, over the images chosen; None if there are none."""
+        values = np.asarray(values, dtype=np.float64)
+        where = np.ones(len(values), dtype=bool) if where is None else where
+        values, place = values[where], self.place[where]
+        if not len(values):
+            return None
+        order = np.argsort(values, kind="stable")
+        place, draws = self._draws(place, len(values))
+        medians = []
+        for draw in draws:
+            weight = np.cumsum(draw[:, place[order]], axis=1)
+            middle = (weight < weight[:, -1:] / 2).sum(axis=1)
+            medians.append(values[order][middle])
+        return self._metric(float(np.median(values)), np.concatenate(medians), place)
+
+    def balanced(self, correct: NDArray[np.bool_], truth: NDArray[np.object_]) -> Metric | None:
+        """Balanced accuracy: the mean recall over the classes present in the truth.
+
+        Classes that a resample misses are left out of its mean.
+        """
+        if not len(correct):
+            return None
+        _, label = np.unique(truth.astype(str), return_inverse=True)
+        classes = int(label.max()) + 1
+        place, draws = self._draws(self.place, classes)
+        cells = place * classes + label
+        shape = (int(place.max()) + 1, classes)
+        right = np.bincount(cells, correct.astype(np.float64), shape[0] * classes).reshape(shape)
+        total = np.bincount(cells, minlength=shape[0] * classes).reshape(shape)
+        means = []
+        for draw in draws:
+            size = draw @ total
+            recall = np.divide(draw @ right, size, out=np.full(size.shape, np.nan), where=size > 0)
+            means.append(np.nanmean(recall, axis=1))
+        value = float((right.sum(axis=0) / total.sum(axis=0)).mean())
+        return self._metric(value, np.concatenate(means), place)
+
+    def _metric(self, value: float, resampled: NDArray[np.float64], place: NDArray[np.int64]) -> Metric:
+        low, high = np.percentile(resampled, [2.5, 97.5])
+        return Metric(value, float(low), float(high), len(place), int(place.max()) + 1)
+
+
+def geoguessr_score(distance_km: ArrayLike) -> NDArray[np.float64]:
+    """The GeoGuessr score of each guess on the world map, 0 to 5000, not rounded."""
+    return np.asarray(5000 * np.exp(-np.asarray(distance_km, dtype=np.float64) / SCORE_SCALE_KM))
+
+
+def expected_calibration_error(
+    probability: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 15
+) -> float:
+    """Expected calibration error over bins of equal mass.
+
+    Args:
+        probability: Of the best candidate, (n,), 0 to 1.
+        correct: Was it right, (n,).
+        bins: How many bins of (almost) equally many images.
+
+    Returns:
+        The mean over images of |accuracy - confidence| of their bin; NaN without images.
+    """
+    if not len(probability):
+        return float("nan")
+    order = np.argsort(probability, kind="stable")
+    groups = np.array_split(order, min(bins, len(order)))
+    gaps = [len(group) * abs(correct[group].mean() - probability[group].mean()) for group in groups]
+    return float(sum(gaps) / len(order))

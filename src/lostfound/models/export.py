@@ -1,0 +1,61 @@
+"""From a trained network to the ONNX graph that answers."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from lostfound.data.images import Preprocessing
+from lostfound.errors import ModelError
+from lostfound.models.network import Network
+
+TOLERANCE = 1e-4
+"""The largest difference of a logit between torch and the graph, relative to the largest logit."""
+
+
+def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> float:
+    """Write the graph and hold it to the network's own logits.
+
+    The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `logits` and `features`.
+
+    Returns:
+        The largest difference of a logit found.
+
+    Raises:
+        ModelError: The graph's logits differ from the network's.
+    """
+    network = network.eval().cpu()
+    generator = torch.Generator().manual_seed(0)
+    shape = (3, preprocessing.height, preprocessing.width, 3)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            network,
+            (images,),
+            path,
+            input_names=["images"],
+            output_names=["logits", "features"],
+            dynamic_shapes={"images": {0: torch.export.Dim("n", min=1)}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        expected = network(images)[0].numpy()
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    difference = 0.0
+    for n in (1, len(images)):
+        (logits,) = session.run(["logits"], {"images": images[:n].numpy()})
+        difference = max(difference, float(np.abs(logits - expected[:n]).max()))
+    if difference > TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        raise ModelError(
+            f"the ONNX graph's logits differ from the network's by {difference:.1e}: this backbone can't be "
+            "exported faithfully; choose another"
+        )
+    return difference

@@ -1,0 +1,125 @@
+"""The model folder: what a finished model consists of. Reading it needs no torch and runs no code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lostfound.data.images import Preprocessing
+from lostfound.data.records import digest, write_atomic
+from lostfound.errors import ModelError
+from lostfound.geo.partitions import Partition
+
+FORMAT = 1
+GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
+    "model.onnx",
+    "model.safetensors",
+    "partition.parquet",
+    "calibration.json",
+)
+CONFIG, CARD = "config.json", "README.md"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A finished model on disk, checked.
+
+    Attributes:
+        path: The folder.
+        config: What `config.json` says.
+        preprocessing: How an image becomes the graph's input.
+        partition: The cells that the logits score, in their order.
+        temperature: Logits are divided by this before the softmax, so that probabilities mean what they say.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    preprocessing: Preprocessing
+    partition: Partition
+    temperature: float
+
+    @property
+    def graph(self) -> Path:
+        """The ONNX graph."""
+        return self.path / GRAPH
+
+    @classmethod
+    def open(cls, path: str | Path) -> ModelFolder:
+        """Open a model folder and check that its files are its own.
+
+        Raises:
+            ModelError: It is missing or unfinished, lacks a file, holds a file of another model, or was
+                written by a newer version.
+        """
+        path = Path(path)
+        config = _read_config(path)
+        for name, sha256 in config["files"].items():
+            file = path / name
+            if not file.is_file():
+                raise ModelError(
+                    f"{file} is missing: the model folder is incomplete; copy it whole or train again"
+                )
+            if name != WEIGHTS and digest(file.read_bytes()) != sha256:
+                raise ModelError(
+                    f"{file} is not this model's own (its hash differs from config.json's): "
+                    "copy the folder whole or train again"
+                )
+        try:
+            partition = Partition.load(path / PARTITION)
+            temperature = float(json.loads((path / CALIBRATION).read_text())["temperature"])
+            preprocessing = Preprocessing.from_dict(config["preprocessing"])
+        except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
+            raise ModelError(f"{path} can't be read as a model folder: {error}") from None
+        return cls(path, config, preprocessing, partition, temperature)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    file = path / CONFIG
+    if not file.is_file():
+        if (path / "run").is_dir():
+            raise ModelError(
+                f"{path}: the training did not finish; go on with the same `lostfound train` and --resume"
+            )
+        raise ModelError(f"{path} is not a model folder (no {CONFIG}): make one with `lostfound train`")
+    try:
+        config: dict[str, Any] = json.loads(file.read_text())
+        if int(config["format"]) > FORMAT:
+            raise ModelError(
+                f"{path} is of model format {config['format']}, newer than this lostfound reads ({FORMAT}): update"
+            )
+        if not isinstance(config["files"], dict) or {GRAPH, PARTITION, CALIBRATION} - config["files"].keys():
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{file} does not describe a lostfound model") from None
+    return config
+
+
+def write_folder(
+    path: Path, parts: Path, partition: Partition, temperature: float, config: Mapping[str, Any]
+) -> ModelFolder:
+    """Put a finished model together; `config.json` comes last, so that an unfinished folder never passes for one.
+
+    Args:
+        path: The model folder to be.
+        parts: A folder on the same disk that holds the graph and the weights; they are moved.
+        partition: The cells that the logits score.
+        temperature: The calibration's.
+        config: The rest of `config.json`, with `preprocessing`.
+    """
+    (path / CONFIG).unlink(missing_ok=True)
+    write_atomic(parts / PARTITION, partition.to_parquet())
+    write_atomic(parts / CALIBRATION, json.dumps({"temperature": temperature}).encode())
+    hashes = {}
+    for name in (GRAPH, WEIGHTS, PARTITION, CALIBRATION):
+        hashes[name] = digest((parts / name).read_bytes())
+        (parts / name).replace(path / name)
+    labels = {"labels": list(partition.cell_ids), "names": list(partition.names)}
+    full = {"format": FORMAT, "lostfound": version("lostfound"), **config, **labels, "files": hashes}
+    write_atomic(path / CONFIG, (json.dumps(full, indent=2, ensure_ascii=False) + "\n").encode())
+    return ModelFolder.open(path)

@@ -1,0 +1,208 @@
+"""Recipes: everything that determines a training run, as a validated YAML file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lostfound.data.images import Interpolation
+from lostfound.errors import RecipeError
+
+Share = tuple[float, float]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Task(_Section):
+    """What the model answers."""
+
+    kind: Literal["classify"] = "classify"
+    partition: Literal["countries"] = "countries"
+    min_images: int = Field(1, ge=1, description="cells with fewer training images are left out, and listed")
+
+
+class Model(_Section):
+    """The network."""
+
+    backbone: str = Field(description="any timm model, by name")
+    options: dict[str, Any] = Field({}, description="keyword arguments of the timm model")
+    dropout: float = Field(0.0, ge=0, lt=1, description="before the head")
+
+
+class Input(_Section):
+    """How an image becomes the network's input."""
+
+    size: tuple[int, int] = Field(description="height and width in pixels")
+    crop_fraction: float = Field(1.0, gt=0, le=1)
+    interpolation: Interpolation = "bicubic"
+    mean: tuple[float, float, float] | None = Field(None, description="0..1; null: the backbone's own")
+    std: tuple[float, float, float] | None = Field(None, description="0..1; null: the backbone's own")
+
+
+class Optimizer(_Section):
+    """How the weights move."""
+
+    name: Literal["adamw"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    pretrained_factor: float = Field(
+        0.1, ge=0, description="pretrained layers learn at this share of the rate"
+    )
+    weight_decay: float = Field(0.05, ge=0)
+    gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+
+
+class Schedule(_Section):
+    """How the learning rate changes."""
+
+    name: Literal["cosine", "step", "constant"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0)
+    step_epochs: int = Field(10, ge=1, description="for step: epochs between changes")
+    step_factor: float = Field(0.1, gt=0, description="for step: the factor of each change")
+
+
+class ColorJitter(_Section):
+    """Largest relative changes; hue in turns."""
+
+    brightness: float = Field(0.0, ge=0)
+    contrast: float = Field(0.0, ge=0)
+    saturation: float = Field(0.0, ge=0)
+    hue: float = Field(0.0, ge=0, le=0.5)
+
+
+class Augmentation(_Section):
+    """Random changes to training images. What is null is off; a mirror image is offered nowhere: it
+    would swap the driving side and the writing.
+    """
+
+    crop_scale: Share | None = Field(None, description="random resized crop: smallest and largest area")
+    crop_ratio: Share = Field((0.75, 4 / 3), description="random resized crop: narrowest and widest shape")
+    rotation: float | None = Field(None, gt=0, le=180, description="largest angle in degrees")
+    color_jitter: ColorJitter | None = None
+
+
+class Trainer(_Section):
+    """How long and on what."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(64, ge=1)
+    workers: int | None = Field(
+        None, ge=0, description="processes that read images; null: by the number of cores"
+    )
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    device: str = Field("auto", description="auto, cpu, gpu or another accelerator that Lightning knows")
+
+
+class Recipe(_Section):
+    """A training run."""
+
+    name: str
+    task: Task = Task()
+    model: Model
+    input: Input
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    augmentation: Augmentation = Augmentation()
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    trainer: Trainer
+    seed: int = 0
+
+
+def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and validate a recipe.
+
+    Args:
+        name: The name of a recipe in the package, such as "countries", or the path of a YAML file.
+        overrides: Settings to change, such as "trainer.epochs=3"; values are read as YAML.
+
+    Raises:
+        RecipeError: It is missing, is no YAML, or has an unknown key (the nearest known one is named)
+            or a wrong value.
+    """
+    path = Path(name)
+    packaged = files("lostfound") / "recipes" / f"{name}.yaml"
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"{path} does not exist; recipes in the package: {', '.join(recipe_names())}")
+        text = path.read_text()
+    elif packaged.is_file():
+        text = packaged.read_text()
+    else:
+        raise RecipeError(f"no recipe {str(name)!r}: give a YAML file, or one of {', '.join(recipe_names())}")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{name} is not a recipe: it must be a mapping of settings")
+    for override in overrides:
+        _override(values, override)
+    return parse_recipe(values, str(name))
+
+
+def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
+    """Validate a recipe's values.
+
+    Raises:
+        RecipeError: A key is unknown or a value is wrong.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_explain(dict(each))}" for each in error.errors())
+        raise RecipeError(f"recipe {where}:\n{problems}") from None
+
+
+def recipe_names() -> list[str]:
+    """The recipes in the package."""
+    folder = files("lostfound") / "recipes"
+    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {override!r}: write it as key=value, such as trainer.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from None
+    *parents, last = key.split(".")
+    for parent in parents:
+        if not isinstance(values.get(parent), dict):
+            values[parent] = {}
+        values = values[parent]
+    values[last] = value
+
+
+def _explain(error: dict[str, Any]) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        section: Any = Recipe
+        for part in location[:-1]:
+            section = _section(section, part)
+        known = list(section.model_fields) if section else []
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        hint = (
+            f"did you mean {'.'.join([*location[:-1], near[0]])!r}?" if near else f"known: {', '.join(known)}"
+        )
+        return f"unknown key {key!r}; {hint}"
+    return f"{key}: {error['msg'].lower()} (is {error['input']!r})" if key else str(error["msg"])
+
+
+def _section(parent: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
+    if parent is None or key not in parent.model_fields:
+        return None
+    annotation: Any = parent.model_fields[key].annotation
+    for option in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None
