@@ -73,7 +73,7 @@ def options(
 @app.command()
 def demo(
     to: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("lostfound-demo"),
-    places: Annotated[int, typer.Option(help="Places of the generated world.", min=50)] = 1200,
+    places: Annotated[int, typer.Option(help="Places of the generated world.", min=50)] = 960,
     epochs: Annotated[int | None, typer.Option(help="Epochs of the training.", min=1)] = None,
 ) -> None:
     """Show the whole way on a generated world, offline, in a few minutes.
@@ -116,7 +116,8 @@ def import_(
     * **folders**: one folder per country
     * **exif**: camera files with GPS
 
-    A run that was stopped goes on with the same command. What was skipped, and why, is in DATASET/skipped.csv.
+    A run that was stopped goes on with the same command. What was skipped, and why, is in
+    DATASET/skipped.csv.
 
     Example:
         lostfound import photos/ street-countries/ --to data/streets
@@ -335,7 +336,8 @@ def main() -> None:
         _fail(str(error), 2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         _fail(
-            "stopped; what was finished is kept (import and prepare go on with the same command, train with --resume)"
+            "stopped; what was finished is kept: import and prepare go on with the same command, "
+            "train with --resume"
         )
     except OSError as error:
         if "--debug" in arguments:

@@ -1,1 +1,1 @@
-
+"""Images with places: importing, splitting, storing."""

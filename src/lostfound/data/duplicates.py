@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -49,7 +51,7 @@ def near_duplicates(hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE
 def _band_pairs(hashes: NDArray[np.uint64], max_distance: int) -> list[NDArray[np.int64]]:
     found = []
     bounds = np.linspace(0, HASH_BITS, max_distance + 2).astype(int)
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
         order = np.argsort(band, kind="stable")
         for shift in range(1, len(order)):

@@ -77,7 +77,7 @@ class Preprocessing:
         left, top = (image.width - width) / 2, (image.height - height) / 2
         box = (left, top, left + width, top + height)
         resized = image.resize((self.width, self.height), _RESAMPLING[self.interpolation], box=box)
-        return np.asarray(resized)
+        return np.array(resized)  # a copy: Pillow's own memory is read-only
 
 
 def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Image:

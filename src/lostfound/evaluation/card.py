@@ -74,12 +74,13 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
 # {config["name"]}
 
 Estimates where a street-level photo was taken, from its pixels alone: it ranks {len(partition)} cells
-({partition.kind}) and gives each a probability and a coordinate. Made with lostfound {config["lostfound"]}.
+({partition.kind}) and gives each a probability and a coordinate. Made with lostfound
+{config["lostfound"]}.
 
 ## What it was measured to do
 
-On the {about["split"]} split of `{about["dataset"]}`: {about["images"]} images of {about["places"]} places, none of
-them within the splitting distance of a training place. Intervals are 95 % bootstrap intervals by place.
+On the {about["split"]} split of `{about["dataset"]}`: {about["images"]} images of {about["places"]} places.
+Intervals are 95 % bootstrap intervals by place.
 
 | metric | value | 95 % interval | over |
 |---|---|---|---|
@@ -87,8 +88,8 @@ them within the splitting distance of a training place. Intervals are 95 % boots
 
 Expected calibration error (15 bins of equal mass): {evaluation.calibration_error:.3f}. {_outside(about)}
 
-The checkpoint was chosen on the validation split (accuracy {100 * training["val_accuracy"]:.1f} %, epoch
-{training["best_epoch"]}); that number is not a measurement of quality.
+The checkpoint was chosen on the validation split (accuracy {100 * training["val_accuracy"]:.1f} %,
+epoch {training["best_epoch"]}); that number is not a measurement of quality.
 
 ## What it was trained on
 
@@ -102,10 +103,11 @@ Left out, with too few images: {left_out}.
 
 ## What it is for, and what not
 
-For finding a first idea of where a photo without a location may be from, by someone who checks it; for research
-and play. An answer is an estimate: never evidence, never a measurement. It is wrong more often where its training
-data are thin, and it can't say "none of these". It must not be used to track, stalk or identify people, nor to
-decide about anyone's rights, and not where a wrong place can harm someone.
+For finding a first idea of where a photo without a location may be from, by someone who checks it;
+for research and play. An answer is an estimate: never evidence, never a measurement. It is wrong more
+often where its training data are thin, and it can't say "none of these". It must not be used to track,
+stalk or identify people, nor to decide about anyone's rights, and not where a wrong place can harm
+someone.
 """
 
 
@@ -125,7 +127,7 @@ def _sources(training: dict[str, Any]) -> str:
     text = f"Training images by source: {listed}."
     if SYNTHETIC_SOURCE in sources:
         text += (
-            f"\n\n**`{SYNTHETIC_SOURCE}` is synthetic**: drawings of a generated world. What was learnt from them says "
-            "nothing about real streets."
+            f"\n\n**`{SYNTHETIC_SOURCE}` is synthetic**: drawings of a generated world. What was learnt "
+            "from them says nothing about real streets."
         )
     return text

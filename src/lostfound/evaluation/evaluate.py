@@ -94,8 +94,8 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
     part = dataset if split == "all" else dataset.split(split)
     if not len(part):
         raise DatasetError(
-            f"{dataset.folder} has no images in the split {split!r}: choose another split, or give it a share "
-            "with `lostfound prepare`"
+            f"{dataset.folder} has no images in the split {split!r}: choose another split, or give it a "
+            "share with `lostfound prepare --resplit`"
         )
     logits = _logits(locator, part)
     partition = locator.model.partition
@@ -105,7 +105,7 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
     ranked = np.argsort(-probabilities, axis=1, kind="stable")
     hit = ranked == truth[:, None]
     guess = partition.decode(ranked[:, 0])
-    located: NDArray[np.bool_] = np.isfinite(points).all(axis=1)
+    located = np.asarray(np.isfinite(points).all(axis=1))
     distance = np.full(len(part), np.nan)
     distance[located] = haversine_km(points[located], guess[located])
 

@@ -55,10 +55,8 @@ class Bootstrap:
         generator = np.random.default_rng(self.seed)
         step = max(1, _CHUNK // max(len(used), columns, 1))
         even = np.full(len(used), 1 / max(len(used), 1))
-        chunks = []
-        for start in range(0, RESAMPLES, step):
-            chunks.append(generator.multinomial(len(used), even, size=min(step, RESAMPLES - start)))
-        return renumbered, chunks
+        sizes = [min(step, RESAMPLES - start) for start in range(0, RESAMPLES, step)]
+        return renumbered, [generator.multinomial(len(used), even, size=size) for size in sizes]
 
     def mean(self, values: ArrayLike, where: NDArray[np.bool_] | None = None) -> Metric | None:
         """The mean of a value an image, over the images chosen; None if there are none."""

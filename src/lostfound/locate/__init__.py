@@ -1,1 +1,1 @@
-
+"""Locating photos, and giving the answers."""

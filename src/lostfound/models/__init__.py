@@ -1,1 +1,1 @@
-
+"""Networks, their export, and the model folder."""

@@ -91,7 +91,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(file.read_text())
         if int(config["format"]) > FORMAT:
             raise ModelError(
-                f"{path} is of model format {config['format']}, newer than this lostfound reads ({FORMAT}): update"
+                f"{path} is of model format {config['format']}, newer than this lostfound reads "
+                f"({FORMAT}): update"
             )
         if not isinstance(config["files"], dict) or {GRAPH, PARTITION, CALIBRATION} - config["files"].keys():
             raise ValueError
@@ -103,7 +104,9 @@ def _read_config(path: Path) -> dict[str, Any]:
 def write_folder(
     path: Path, parts: Path, partition: Partition, temperature: float, config: Mapping[str, Any]
 ) -> ModelFolder:
-    """Put a finished model together; `config.json` comes last, so that an unfinished folder never passes for one.
+    """Put a finished model together.
+
+    `config.json` comes last, so that an unfinished folder never passes for a model.
 
     Args:
         path: The model folder to be.

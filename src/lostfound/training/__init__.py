@@ -1,1 +1,1 @@
-
+"""Recipes and training. Only this package and `lostfound.models` import torch."""

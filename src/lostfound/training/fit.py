@@ -103,15 +103,15 @@ def fit(
     if not len(train) or not len(val):
         raise RecipeError(
             f"{dataset.folder} has {len(train)} training and {len(val)} validation images: training needs "
-            "both; import more places, or change the shares with `lostfound prepare --val`"
+            "both; import more places, or change the shares with `lostfound prepare --resplit`"
         )
     partition = _build_partition(recipe, train)
     train, train_cells, left_out = _with_cells(partition, train)
     val_cells = _cells(partition, val)
     if len(partition) < 2:
         raise RecipeError(
-            f"only one cell ({partition.names[0]}) has {recipe.task.min_images} training images: there is nothing "
-            "to tell apart; lower task.min_images or import more"
+            f"only one cell ({partition.names[0]}) has {recipe.task.min_images} training images: "
+            "there is nothing to tell apart; lower task.min_images or import more"
         )
     network, preprocessing, report = _build_network(recipe, len(partition), weights)
     module = TrainingModule(network, recipe, set(report.loaded) if report else set())
@@ -145,30 +145,36 @@ def fit(
     parts.mkdir(exist_ok=True)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, parts / WEIGHTS)
     difference = export_onnx(network, preprocessing, parts / GRAPH)
+    training = {
+        "dataset": dataset.name,
+        "records_sha256": dataset.info["records_sha256"],
+        "weights": str(Path(weights).name) if weights else None,
+        "sources": counts(train.records, "source"),
+        "train_images": len(train),
+        "val_images": len(val),
+        "left_out": dict(left_out),
+        "best_epoch": int(best["epoch"]) + 1,
+        "val_accuracy": float(checkpoints.best_model_score or 0.0),
+        "onnx_logit_difference": difference,
+    }
     config = {
         "name": recipe.name,
         "task": recipe.task.model_dump(mode="json"),
         "preprocessing": preprocessing.as_dict(),
         "recipe": recipe.model_dump(mode="json"),
-        "training": {
-            **settings["data"],
-            "weights": str(Path(weights).name) if weights else None,
-            "sources": counts(train.records, "source"),
-            "train_images": len(train),
-            "val_images": len(val),
-            "left_out": dict(left_out),
-            "best_epoch": int(best["epoch"]) + 1,
-            "val_accuracy": float(checkpoints.best_model_score or 0.0),
-            "onnx_logit_difference": difference,
-        },
+        "training": training,
     }
     folder = write_folder(to, parts, partition, temperature, config)
     shutil.rmtree(run / "checkpoints")
     shutil.rmtree(parts)
     return FitResult(
-        folder, report, left_out, config["training"]["best_epoch"], config["training"]["val_accuracy"],
+        folder,
+        report,
+        left_out,
+        training["best_epoch"],
+        training["val_accuracy"],
         time.monotonic() - start,
-    )  # fmt: skip
+    )
 
 
 def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> float:
@@ -241,8 +247,8 @@ def _build_partition(recipe: Recipe, train: Dataset) -> Partition:
     thin = [name for name, count in zip(partition.names, partition.counts, strict=True) if count < 2]
     if thin:
         raise RecipeError(
-            f"{len(thin)} cell(s) have a single training image ({', '.join(thin[:10])}): nothing can be learnt "
-            "from one; set task.min_images=2 or more to leave them out, or import more of them"
+            f"{len(thin)} cell(s) have a single training image ({', '.join(thin[:10])}): nothing can be "
+            "learnt from one; set task.min_images=2 or more to leave them out, or import more of them"
         )
     return partition
 
@@ -318,20 +324,18 @@ class EpochLines(Callback):
     def __init__(self) -> None:
         self.start = time.monotonic()
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_epoch_start(self, *_: object) -> None:
         """Start the clock."""
         self.start = time.monotonic()
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Say how the epoch went."""
         metrics = trainer.callback_metrics
         said = {name: float(metrics[name]) for name in ("train_loss", "val_loss", MONITOR) if name in metrics}
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in said.items())
         seconds = time.monotonic() - self.start
-        print(
-            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  {seconds:.1f} s",
-            file=sys.stderr,
-        )
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        print(f"{epoch}  {numbers}  {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -36,8 +36,9 @@ class TrainingModule(lightning.LightningModule):
         loss = cross_entropy(logits, cells, label_smoothing=self.recipe.label_smoothing)
         if not torch.isfinite(loss):
             raise LostFoundError(
-                f"the loss became {loss.item()} at step {self.global_step}: lower optimizer.learning_rate, or "
-                "set optimizer.gradient_clip; the last good checkpoint is kept, --resume starts from it"
+                f"the loss became {loss.item()} at step {self.global_step}: lower "
+                "optimizer.learning_rate, or set optimizer.gradient_clip; the last good checkpoint is "
+                "kept in the run's folder"
             )
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(cells))
         return loss

@@ -78,8 +78,9 @@ class ColorJitter(_Section):
 
 
 class Augmentation(_Section):
-    """Random changes to training images. What is null is off; a mirror image is offered nowhere: it
-    would swap the driving side and the writing.
+    """Random changes to training images; what is null is off.
+
+    A mirror image is not offered: it would swap the driving side and the writing.
     """
 
     crop_scale: Share | None = Field(None, description="random resized crop: smallest and largest area")

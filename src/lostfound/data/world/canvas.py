@@ -10,6 +10,8 @@ from lostfound.data.world.dice import Colour
 
 NEAR = 0.6
 """Nothing nearer than this many metres is drawn."""
+THICKEST = 4.0
+"""Lines nearer than this many metres are drawn no thicker."""
 
 Point = tuple[float, float, float]
 Spot = tuple[float, float]
@@ -86,29 +88,27 @@ class Canvas:
 
     def face(self, corners: Sequence[Point], colour: Colour) -> None:
         """Fill a flat polygon, cut off where it comes too near the camera."""
-        view = [
-            (a * self._cos - s * self._sin, a * self._sin + s * self._cos, z - EYE) for a, s, z in corners
-        ]
-        if any(corner[1] < NEAR for corner in view):
-            view = _clip(view)
-            if len(view) < 3:
-                return
-        half, focal = self.size / 2, self.focal
-        self.polygon(
-            [
-                (half + right * focal / forward, self._horizon - up * focal / forward)
-                for right, forward, up in view
-            ],
-            colour,
-        )
+        spots = self._spots(corners)
+        if len(spots) > 2:
+            self.polygon(spots, colour)
 
     def stroke(self, first: Point, second: Point, colour: Colour, width: float) -> None:
         """A line in space, its width in metres at its nearer end; at least one pixel."""
-        start, end = self.project(*first), self.project(*second)
-        if start is None or end is None:
-            return
-        nearer = min(self.forward(*first[:2]), self.forward(*second[:2]))
-        self.line((start, end), colour, max(1, round(width * self.focal / nearer)))
+        spots = self._spots((first, second))
+        if len(spots) > 1:
+            nearer = max(THICKEST, min(self.forward(*first[:2]), self.forward(*second[:2])))
+            self.line(spots, colour, max(1, round(width * self.focal / nearer)))
+
+    def _spots(self, points: Sequence[Point]) -> list[Spot]:
+        """Pixels of the corners of a polygon or the ends of a line, without what is too near the camera."""
+        view = [(a * self._cos - s * self._sin, a * self._sin + s * self._cos, z - EYE) for a, s, z in points]
+        if any(corner[1] < NEAR for corner in view):
+            view = _clip(view)
+        half, focal = self.size / 2, self.focal
+        return [
+            (half + right * focal / forward, self._horizon - up * focal / forward)
+            for right, forward, up in view
+        ]
 
     def shadow(self, a: float, s: float, radius: float) -> None:
         """The round shadow of something that stands there, if the sun shines."""

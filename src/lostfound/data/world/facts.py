@@ -1,7 +1,8 @@
 """What is known of the world's roads, by ISO 3166-1 alpha-2 code (and `XK` for Kosovo).
 
-Driving sides and the colours of road lines are facts; bollards are simplified ones. Families group countries
-whose streets look alike; what a family leaves open, `style.style_of` draws from the country's code.
+Good enough for pictures, and no reference: driving sides are as they are; line colours, plates and posts are
+the commonest ones as far as we know. Families group countries whose streets look alike; what a family leaves
+open, `style.style_of` draws from the country's code.
 """
 
 from lostfound.data.world.dice import Colour

@@ -28,7 +28,7 @@ class Land:
         plants: (kind, weight) pairs, kinds as in `plants.PAINTERS`.
         leaf: Colour of leaves.
         evergreen: Colour of leaves that no autumn changes.
-        density: Plants per 100 square metres in the wild.
+        density: How thickly plants grow: 0.25 in a desert, above 1 in a rainforest.
     """
 
     ground: Colour

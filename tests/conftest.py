@@ -1,0 +1,107 @@
+"""What tests share: where the real images are, and a small world, data set and model made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+REPOSITORY = Path(__file__).parent.parent
+REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+
+# Tests run side by side: one thread each keeps them from treading on each other's cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; tests that use it are marked `data`."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"the real images are not at {REAL_DATA}: set LOSTFOUND_TEST_DATA to their folder")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Make a folder once for all test processes; treat what it returns as read-only."""
+    root = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        root = root.parent
+
+    def make(name: str, build: Callable[[Path], None]) -> Path:
+        folder = root / "shared" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                partial = folder.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                build(partial)
+                partial.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def world(made_once) -> Path:
+    """A generated world: 48 places of 4 countries, two views each, 64 pixels; a `table` source."""
+    from lostfound.data.world import write_world
+
+    return made_once(
+        "world",
+        lambda folder: write_world(folder, places=48, views=2, size=64, countries=["FR", "JP", "BR", "KE"]),
+    )
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(made_once, world: Path) -> Path:
+    """That world as a data set of 96 images, with splits."""
+    from lostfound.data.importing import import_sources
+    from lostfound.data.splits import SplitSettings
+
+    return made_once(
+        "dataset",
+        lambda folder: import_sources(
+            [world], folder, size=64, splits=SplitSettings(val=0.2, test=0.2), jobs=1
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe():
+    """The demo's recipe, cut down to an epoch at 32 pixels."""
+    from lostfound.training.recipe import load_recipe
+
+    return load_recipe(
+        "demo",
+        [
+            "task.min_images=2",
+            "input.size=[32, 32]",
+            "trainer.epochs=1",
+            "trainer.batch_size=16",
+            "trainer.workers=0",
+            "trainer.device=cpu",
+        ],
+    )
+
+
+@pytest.fixture(scope="session")
+def model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
+    """A model trained on that data set for one epoch, with its card."""
+    from lostfound.data.dataset import Dataset
+    from lostfound.evaluation.card import write_card
+    from lostfound.evaluation.evaluate import evaluate
+    from lostfound.locate.locator import Locator
+    from lostfound.training.fit import fit
+
+    def build(folder: Path) -> None:
+        dataset = Dataset.open(dataset_folder)
+        result = fit(tiny_recipe, dataset, folder)
+        write_card(result.folder, evaluate(Locator(result.folder), dataset))
+
+    return made_once("model", build)
