@@ -111,5 +111,4 @@ def loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         collate_fn=collate,
-        multiprocessing_context="forkserver" if workers else None,
     )

@@ -20,9 +20,10 @@ def _country_folders(source: Path) -> list[Path]:
 
 
 def recognise(source: Path) -> bool:
-    """Do most folders with images bear a country's name?"""
+    """Do most folders with images bear a country's name? A city's, as people name albums, is not enough."""
     names = [path.name for path in _country_folders(source)]
-    resolved = sum(find_country(name).code is not None for name in names)
+    matches = [find_country(name) for name in names]
+    resolved = sum(match.code is not None and match.method != "city" for match in matches)
     return bool(names) and resolved >= MIN_RESOLVED * len(names)
 
 
