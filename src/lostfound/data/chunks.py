@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
-from lostfound.data.shards import write_shard
+from lostfound.data.shards import shard_writer
+from lostfound.errors import DatasetError
 from lostfound.progress import progress
 
 Item = TypeVar("Item")
@@ -63,9 +67,13 @@ def run_chunks(
 
     Returns:
         The records of all items in order, with the container's columns, and what was skipped.
+
+    Raises:
+        DatasetError: A process was killed.
     """
     size = min(max(-(-len(items) // CHUNKS), MIN_CHUNK), MAX_CHUNK)  # the same on every machine
     work = work_folder(folder, key)
+    work.mkdir(parents=True, exist_ok=True)
     chunks = [
         _Chunk(
             items[start : start + size],
@@ -75,7 +83,7 @@ def run_chunks(
         )
         for number, start in enumerate(range(0, len(items), size))
     ]
-    todo = [chunk for chunk in chunks if not chunk.part.is_file()]
+    todo = [chunk for chunk in chunks if not (chunk.part.is_file() and chunk.shard.is_file())]
     done = sum(len(chunk.items) for chunk in chunks) - sum(len(chunk.items) for chunk in todo)
     with progress(title, len(items), done=done) as advance:
         _run(todo, jobs or os.cpu_count() or 1, advance)
@@ -99,15 +107,22 @@ def _run(todo: list[_Chunk[Any]], jobs: int, advance: Callable[[int], None]) -> 
             _encode_chunk(chunk)
             advance(len(chunk.items))
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_interrupts) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_watch_parent) as pool:
         waiting: dict[Future[None], int] = {}
         try:
             for chunk in todo:
                 if len(waiting) >= 2 * jobs:  # a bounded queue, so that memory stays flat
                     _collect(waiting, advance)
-                waiting[pool.submit(_encode_chunk, chunk)] = len(chunk.items)
+                with _without_interrupts():
+                    future = pool.submit(_encode_chunk, chunk)
+                waiting[future] = len(chunk.items)
             while waiting:
                 _collect(waiting, advance)
+        except BrokenProcessPool:
+            raise DatasetError(
+                "a process that was reading images ended abruptly, perhaps for want of memory: "
+                "run the same command again with fewer --jobs; what was finished is kept"
+            ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -119,24 +134,45 @@ def _collect(waiting: dict[Future[None], int], advance: Callable[[int], None]) -
         advance(waiting.pop(future))
 
 
-def _leave_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started meanwhile never see a Ctrl-C: it is the parent's to handle."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _watch_parent() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """The workers of a killed parent would wait for ever, or write beside its successor's."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _encode_chunk(chunk: _Chunk[Any]) -> None:
-    images: list[Encoded] = []
+    rows: list[dict[str, Any]] = []
     skipped: list[Skipped] = []
-    for item in chunk.items:
-        encoded, problems = chunk.encode(item)
-        images += encoded
-        skipped += problems
-    unique = {image.record["image_id"]: image for image in reversed(images)}
-    members = [(f"{image_id}.jpg", image.data) for image_id, image in reversed(unique.items())]
-    offsets = dict(zip((name for name, _ in members), write_shard(chunk.shard, members), strict=True))
-    rows = []
-    for image in images:
-        stored = unique[image.record["image_id"]].data
-        container = {"shard": chunk.shard.name, "size": len(stored), "sha256": digest(stored)}
-        rows.append({**image.record, **container, "offset": offsets[f"{image.record['image_id']}.jpg"]})
+    stored: dict[str, dict[str, Any]] = {}
+    with shard_writer(chunk.shard) as add:
+        for item in chunk.items:
+            images, problems = chunk.encode(item)
+            skipped += problems
+            for image in images:
+                image_id = image.record["image_id"]
+                if image_id not in stored:
+                    stored[image_id] = {
+                        "shard": chunk.shard.name,
+                        "offset": add(f"{image_id}.jpg", image.data),
+                        "size": len(image.data),
+                        "sha256": digest(image.data),
+                    }
+                rows.append({**image.record, **stored[image_id]})
     schema = SCHEMA.with_metadata({"skipped": json.dumps(skipped)})
     write_atomic(chunk.part, to_parquet(pa.Table.from_pylist(rows, schema=schema)))

@@ -15,6 +15,8 @@ from lostfound.data.shards import ShardReader
 from lostfound.errors import DatasetError
 
 FORMAT = 1
+TABLE = "records.parquet"
+_NEXT_TABLE = ".records.parquet.next"
 
 
 @dataclass
@@ -44,7 +46,8 @@ class Dataset:
         """
         folder = Path(folder)
         info = read_info(folder)
-        table = folder / "records.parquet"
+        _finish_writing(folder, info)
+        table = folder / TABLE
         if not table.is_file():
             raise DatasetError(f"{table} is missing: import the data set again")
         data = table.read_bytes()
@@ -110,14 +113,14 @@ def read_info(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         started = any(folder.glob(".import-*"))
         remedy = (
-            "its import did not finish; run the same `lostfound import` again to go on"
+            "its import or preparation did not finish; run the same command again to go on"
             if started
             else "make one with `lostfound import SOURCE --to DATASET`"
         )
         raise DatasetError(f"{folder} is not a data set: {remedy}")
     try:
-        info: dict[str, Any] = json.loads(path.read_text())
-        version = int(info["format"])
+        info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version, _ = int(info["format"]), info["records_sha256"]
     except (ValueError, KeyError, TypeError):
         raise DatasetError(f"{path} can't be read as a data set's description: import again") from None
     if version > FORMAT:
@@ -128,9 +131,20 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Dataset:
-    """Write the table and then the description, whose hash of the table ties the two together."""
+    """Write the table and its description, whose hash of the table ties the two together.
+
+    Stopped at any moment, it leaves the data set as it was or as it is to be.
+    """
     data = to_parquet(records)
     info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": digest(data)}
-    write_atomic(folder / "records.parquet", data)
+    write_atomic(folder / _NEXT_TABLE, data)
     write_atomic(folder / "dataset.json", (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+    _finish_writing(folder, info)
     return Dataset(folder, records, info)
+
+
+def _finish_writing(folder: Path, info: dict[str, Any]) -> None:
+    """Put the next table in its place, if `dataset.json` says that it is the one."""
+    following = folder / _NEXT_TABLE
+    if following.is_file() and digest(following.read_bytes()) == info["records_sha256"]:
+        following.replace(folder / TABLE)

@@ -64,8 +64,9 @@ class Partition:
         return _KINDS[self.kind].assign(self, points, countries)
 
     def decode(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The decoding points of cells, (..., 2) degrees."""
-        return self.centroids[cells]
+        """The decoding points of cells, (..., 2) degrees; NaN for `OUTSIDE`."""
+        outside = np.asarray(cells) == OUTSIDE
+        return np.where(outside[..., None], np.nan, self.centroids[cells])
 
     def to_parquet(self) -> bytes:
         """The cells as the bytes of a Parquet file."""

@@ -37,6 +37,12 @@ class Locator:
             )
         except Exception as error:  # ONNX Runtime's own errors share no base class
             raise ModelError(f"{model.graph} can't be run: {error}") from None
+        size = [model.preprocessing.height, model.preprocessing.width, 3]
+        if self.session.get_inputs()[0].shape[1:] != size:
+            raise ModelError(
+                f"{model.graph} takes other images than config.json says ({size[0]}x{size[1]} pixels): the "
+                "folder was changed; copy it whole or train again"
+            )
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None) -> Locator:
