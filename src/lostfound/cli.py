@@ -104,7 +104,10 @@ def demo(
     ),
     places: Annotated[int, typer.Option(metavar="N", help="Places of the generated world.", min=50)] = 960,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Epochs of the training; 8 by default.", min=1)
+        int | None,
+        typer.Option(
+            metavar="N", help="Epochs of the training; as many as its recipe says by default.", min=1
+        ),
     ] = None,
 ) -> None:
     """Show the whole way on a generated world, offline.

@@ -33,16 +33,9 @@ def _console(file: io.StringIO | None = None) -> Console:
     return console
 
 
-def _table(*columns: str, numbers: Iterable[str] = (), title: str | None = None) -> Table:
+def _table(*columns: str, numbers: Iterable[str] = ()) -> Table:
     """A table whose long words are folded, never cut."""
-    table = Table(
-        title=title and Text(title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     numbers = set(numbers)
     for name in columns:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
@@ -72,7 +65,8 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
         return
     for source, layout in summary.layouts.items():
         print(f"{source}: layout {layout}")
-    table = _table("what", "number", numbers=["number"], title=f"Imported into {to}")
+    print(f"\nImported into {to}:")
+    table = _table("what", "number", numbers=["number"])
     table.add_row("images imported", str(summary.imported))
     table.add_row("duplicates, left out", str(summary.duplicates))
     if summary.other_label:
@@ -147,11 +141,12 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
         print_json(measured.as_dict())
         return
     numbers = ("value", "95 % interval", "images", "places")
-    table = _table("metric", *numbers, numbers=numbers, title=measured.title)
+    print(f"{measured.title}:\n")
+    table = _table("metric", *numbers, numbers=numbers)
     for name, metric in measured.metrics.items():
         table.add_row(*describe(name, metric), str(metric.n), str(metric.places))
     _console().print(table)
-    print(f"Expected calibration error: {measured.calibration_error:.3f}")
+    print(f"\nExpected calibration error: {measured.calibration_error:.3f}")
     outside = measured.about["images_outside_all_cells"]
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
@@ -182,7 +177,7 @@ def _show_located(console: Console, results: Sequence[Located]) -> None:
         listed = "\n".join(f"{100 * one.probability:5.1f} %  {one.name}" for one in each.guess.candidates)
         table.add_row(each.photo, where, listed, end_section=True)
     console.print(table)
-    console.print(f"These are {NOTE}.", style="dim")
+    console.print(f"\nThese are {NOTE}.", style="dim")
 
 
 def _count(number: int, noun: str) -> str:

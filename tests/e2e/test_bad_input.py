@@ -401,7 +401,7 @@ def test_a_country_with_one_image(lostfound, bad: Bad):
     done = lostfound(*TRAIN, "--set", "task.min_images=1", cwd=bad.folder)
     assert done.returncode == 2
     assert "single training image" in done.stderr
-    assert "KE" in done.stderr
+    assert "Kenya" in done.stderr
     assert "task.min_images=2" in done.stderr
     assert contents(bad.folder) == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,39 +71,55 @@ def test_import_goes_on_where_it_was_stopped(
 
 SMALL = (
     *("--set", "input.size=[32, 32]", "--set", "trainer.batch_size=4", "--set", "task.min_images=2"),
-    *("--set", "trainer.epochs=12", "--set", "trainer.device=cpu"),
+    *("--set", "trainer.epochs=8", "--set", "trainer.device=cpu"),
 )
 
 
-@pytest.mark.parametrize(("whom", "workers"), [("all", 1), ("parent", 0)])
-def test_train_goes_on_where_it_was_stopped(
-    lostfound, start, tmp_path: Path, dataset_folder: Path, whom: str, workers: int
-):
-    command = ("train", "demo", "--data", dataset_folder, "--to", "model", *SMALL)
+def stop_training(
+    start, folder: Path, dataset: Path, whom: str, workers: int
+) -> tuple[tuple[object, ...], str]:
+    """Train until the first checkpoint; the command, and what it said."""
+    command = ("train", "demo", "--data", dataset, "--to", "model", *SMALL)
     command = (*command, "--set", f"trainer.workers={workers}")
-    running = start(*command, cwd=tmp_path)
-    running.wait_until(lambda: list(tmp_path.glob("model/run/**/last.ckpt")))
+    running = start(*command, cwd=folder)
+    running.wait_until(lambda: list(folder.glob("model/run/**/last.ckpt")))
     code, _, said = running.press_ctrl_c(whom)
     assert code == 1
     assert "lostfound: stopped; the same command with --resume goes on" in said
     assert "Traceback" not in said
-    assert "12/12" not in said
-    reached = max(
-        int(line.split()[1].split("/")[0]) for line in said.splitlines() if line.startswith("epoch")
-    )
+    assert "8/8" not in said
+    return command, said
 
+
+def epochs(said: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^epoch (\d+)/", said, flags=re.MULTILINE)]
+
+
+def test_train_stopped_by_its_parent_alone_leaves_no_model(
+    lostfound, start, tmp_path: Path, dataset_folder: Path
+):
+    stop_training(start, tmp_path, dataset_folder, "parent", 1)
     unfinished = lostfound("locate", dataset_folder, "--model", "model", cwd=tmp_path)
     assert unfinished.returncode == 1
     assert "the training did not finish" in unfinished.stderr
-    without = lostfound(*command, cwd=tmp_path)
-    assert without.returncode == 2
-    assert "--resume" in without.stderr
+    assert "--resume" in unfinished.stderr
 
+
+def test_train_goes_on_where_it_was_stopped(lostfound, start, tmp_path: Path, dataset_folder: Path):
+    command, said = stop_training(start, tmp_path, dataset_folder, "all", 1)
     again = lostfound(*command, "--resume", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    epochs = [
-        int(line.split()[1].split("/")[0]) for line in again.stderr.splitlines() if line.startswith("epoch")
-    ]
-    assert epochs == list(range(epochs[0], 13))
-    assert epochs[0] in (reached, reached + 1)  # the checkpoint may lie on either side of the line
+    assert epochs(again.stderr)[-1] == 8
+    assert epochs(again.stderr)[0] in (epochs(said)[-1], epochs(said)[-1] + 1)  # stopped while saying so
     assert (tmp_path / "model" / "README.md").is_file()
+
+
+def test_train_without_resume_leaves_a_stopped_run_alone(
+    lostfound, start, tmp_path: Path, dataset_folder: Path
+):
+    command, _ = stop_training(start, tmp_path, dataset_folder, "all", 0)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = lostfound(*command, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -74,7 +74,7 @@ def test_stats_knows_the_countries(real_job: Job):
 def test_train_takes_the_weights_and_names_the_countries_left_out(real_job: Job):
     said = real_job["train"].stdout
     assert "tensors loaded, 0 of the backbone not in the file" in said
-    assert "RE (" in next(line for line in said.splitlines() if line.startswith("Left out"))
+    assert "KE (1)" in next(line for line in said.splitlines() if line.startswith("Left out"))
     card = (real_job.folder / "model" / "README.md").read_text()
     assert "street-croatia" not in card  # the folder's own name is the source's
     assert "dataset_original_subset" in card

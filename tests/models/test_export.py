@@ -78,3 +78,30 @@ def test_a_graph_that_answers_otherwise_is_refused(error: float, tmp_path: Path)
 def test_the_difference_found_is_returned(tmp_path: Path) -> None:
     difference = export_onnx(Unfaithful(5e-5), Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
     assert difference == pytest.approx(5e-5, rel=0.01)
+
+
+class Untraceable(torch.nn.Module):
+    """Decides by what it sees."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled = images.float().mean(dim=(1, 2))
+        if pooled.sum() > 0:
+            pooled = pooled + 1
+        return pooled, pooled
+
+
+class Unrunnable(torch.nn.Module):
+    """Asks for an operation that the runtime does not have for bytes."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled = torch.from_numpy(images.numpy().mean(axis=(1, 2), dtype=np.float32))
+        return pooled, pooled
+
+
+@pytest.mark.parametrize("network", [Untraceable(), Unrunnable()], ids=["exporter", "runtime"])
+def test_a_network_that_cannot_be_exported_is_one_clear_line(
+    network: torch.nn.Module, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=r"can't be exported to ONNX, .*: choose another") as caught:
+        export_onnx(network, Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)

@@ -79,7 +79,7 @@ def test_drawing_leaves_the_global_generator_alone(dataset: Dataset) -> None:
 
 
 def test_seeds_are_the_same_on_every_machine() -> None:
-    assert draw_seed(0, 1, 2) == 5684009208434253372
+    assert draw_seed(0, 1, 2) == 3071860871404845570
     assert draw_seed(0, 1) != draw_seed(1, 0)
 
 

@@ -27,28 +27,24 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> f
         The largest difference of a logit found.
 
     Raises:
-        ModelError: The graph's logits differ from the network's.
+        ModelError: The network can't be exported, or the graph's logits differ from its own.
     """
     network = network.eval().cpu()
     generator = torch.Generator().manual_seed(0)
     shape = (3, preprocessing.height, preprocessing.width, 3)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            network,
-            (images,),
-            path,
-            input_names=["images"],
-            output_names=["logits", "features"],
-            dynamic_shapes={"images": {0: torch.export.Dim("n", min=1)}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    with torch.no_grad():
         expected = network(images)[0].numpy()
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    try:
+        _export(network, images, path)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except OSError:
+        raise
+    except Exception as error:  # the exporter's and the runtime's errors share no base class
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise ModelError(
+            f"this backbone can't be exported to ONNX, so it could not answer: choose another ({reason})"
+        ) from None
     differences = []
     for n in (1, len(images)):
         (logits,) = session.run(["logits"], {"images": images[:n].numpy()})
@@ -60,3 +56,21 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> f
             "exported faithfully; choose another"
         )
     return difference
+
+
+@torch.no_grad()
+def _export(network: Network, images: torch.Tensor, path: Path) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (images,),
+            path,
+            input_names=["images"],
+            output_names=["logits", "features"],
+            dynamic_shapes={"images": {0: torch.export.Dim("n", min=1)}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
