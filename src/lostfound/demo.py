@@ -66,7 +66,12 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     results = _locate_new(locator, to / "new-photos")
     print_located(results[:SHOWN])
     print(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
-    page = write_page(results, to / "map.html", title="Photos of a generated world, located")
+    page = write_page(
+        results,
+        to / "map.html",
+        title="Photos of a generated world, located",
+        note="The photos are synthetic: drawings of a world that does not exist.",
+    )
     print(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
     for what, path in (("Model", model.path), ("Report", report), ("Map", page)):
         print(f"  {what:7} {path}")

@@ -96,6 +96,11 @@ def group_members(group: int) -> list[int]:
     return found
 
 
+def workers(group: int) -> list[int]:
+    """The processes of a group that encode images."""
+    return [pid for pid in group_members(group) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 @pytest.mark.parametrize("done", [0, 1, 5, CHUNKS - 1])
 def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
@@ -149,13 +154,11 @@ def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, sourc
     to = tmp_path / "data"
     process = start(to)
     wait_until(lambda: parts(to) >= 1)
-    members = group_members(process.pid)
-    workers = [pid for pid in members if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    os.kill(workers[0], signal.SIGKILL)
+    os.kill(workers(process.pid)[0], signal.SIGKILL)
 
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
-    assert "DatasetError: a process that was reading images ended abruptly" in errors
+    assert "LostFoundError: a process that was working on images ended abruptly" in errors
     assert "run the same command again with fewer --jobs" in errors
 
     import_sources([source], to, size=64, jobs=1)
@@ -179,6 +182,16 @@ def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp
 
     import_sources([source], to, size=64, jobs=2)
     assert contents(to) == contents(undisturbed)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
+def test_workers_never_see_ctrl_c(start, tmp_path):
+    process = start(tmp_path / "data")
+    wait_until(lambda: len(workers(process.pid)) == 2)
+
+    for pid in workers(process.pid):
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        assert int(status["SigBlk"], 16) >> (signal.SIGINT - 1) & 1
 
 
 def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, source, undisturbed, tmp_path):

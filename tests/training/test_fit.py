@@ -129,6 +129,17 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def epochs(folder: Path) -> dict[int, tuple[str, str]]:
+    """How each epoch was validated; a run that went on has several logs."""
+    parts = sorted((folder / "run" / "csv").glob("*/metrics.csv"))
+    return {
+        int(row["epoch"]): (row["val_loss"], row["val_accuracy"])
+        for part in parts
+        for row in rows(part)
+        if row["val_loss"]
+    }
+
+
 def training(folder: Path) -> dict[str, object]:
     return json.loads((folder / "config.json").read_bytes())["training"]
 
@@ -140,9 +151,11 @@ def test_the_same_seed_gives_the_same_weights_with_any_number_of_workers(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     for workers in (0, 2):
-        run = load_recipe("demo", [*RANDOM, "trainer.epochs=2", f"trainer.workers={workers}"])
+        run = load_recipe("demo", [*RANDOM, "trainer.epochs=3", f"trainer.workers={workers}"])
         fit(run, dataset, tmp_path / str(workers))
     assert weights(tmp_path / "0") == weights(tmp_path / "2")
+    assert epochs(tmp_path / "0") == epochs(tmp_path / "2")
+    assert len(epochs(tmp_path / "0")) == 3
 
 
 def test_another_seed_gives_other_weights(dataset: Dataset, tmp_path: Path) -> None:
@@ -181,6 +194,7 @@ def test_going_on_ends_as_if_nothing_had_happened(
     result = fit(load_recipe("demo", [*RANDOM, f"trainer.epochs={EPOCHS}"]), dataset, folder, resume=True)
     assert training(folder) == training(undisturbed)
     assert weights(folder) == weights(undisturbed)
+    assert epochs(folder) == epochs(undisturbed)
     assert result.folder.temperature == pytest.approx(
         json.loads((undisturbed / "calibration.json").read_text())["temperature"]
     )
@@ -200,8 +214,7 @@ def test_going_on_keeps_the_log_of_the_first_part(stopped: Path, dataset: Datase
     parts = sorted((folder / "run" / "csv").glob("*/metrics.csv"))
     assert len(parts) == 2
     assert parts[0].read_bytes() == before
-    epochs = {int(row["epoch"]) for part in parts for row in rows(part)}
-    assert epochs == set(range(EPOCHS))
+    assert epochs(folder).keys() == set(range(EPOCHS))
     assert min(int(row["epoch"]) for row in rows(parts[1])) >= STOP_AFTER
 
 

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lostfound.data.processes import spread
 from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
 from lostfound.data.shards import shard_writer
-from lostfound.errors import DatasetError
 from lostfound.progress import progress
 
 Item = TypeVar("Item")
@@ -69,7 +63,7 @@ def run_chunks(
         The records of all items in order, with the container's columns, and what was skipped.
 
     Raises:
-        DatasetError: A process was killed.
+        LostFoundError: A process was killed.
     """
     size = min(max(-(-len(items) // CHUNKS), MIN_CHUNK), MAX_CHUNK)  # the same on every machine
     work = work_folder(folder, key)
@@ -85,8 +79,10 @@ def run_chunks(
     ]
     todo = [chunk for chunk in chunks if not (chunk.part.is_file() and chunk.shard.is_file())]
     done = sum(len(chunk.items) for chunk in chunks) - sum(len(chunk.items) for chunk in todo)
+    processes = min(jobs or os.cpu_count() or 1, max(1, len(todo)))
     with progress(title, len(items), done=done) as advance:
-        _run(todo, jobs or os.cpu_count() or 1, advance)
+        for count in spread(_encode_chunk, todo, jobs=processes):
+            advance(count)
     tables, skipped = [SCHEMA.empty_table()], []
     for chunk in chunks:
         table = pq.read_table(chunk.part)
@@ -100,63 +96,8 @@ def work_folder(folder: Path, key: str) -> Path:
     return folder / f".import-{key[:16]}"
 
 
-def _run(todo: list[_Chunk[Any]], jobs: int, advance: Callable[[int], None]) -> None:
-    jobs = min(jobs, len(todo))
-    if jobs <= 1:
-        for chunk in todo:
-            _encode_chunk(chunk)
-            advance(len(chunk.items))
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_watch_parent) as pool:
-        waiting: dict[Future[None], int] = {}
-        try:
-            for chunk in todo:
-                if len(waiting) >= 2 * jobs:  # a bounded queue, so that memory stays flat
-                    _collect(waiting, advance)
-                with _without_interrupts():
-                    future = pool.submit(_encode_chunk, chunk)
-                waiting[future] = len(chunk.items)
-            while waiting:
-                _collect(waiting, advance)
-        except BrokenProcessPool:
-            raise DatasetError(
-                "a process that was reading images ended abruptly, perhaps for want of memory: "
-                "run the same command again with fewer --jobs; what was finished is kept"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _collect(waiting: dict[Future[None], int], advance: Callable[[int], None]) -> None:
-    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-        future.result()
-        advance(waiting.pop(future))
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Processes started meanwhile never see a Ctrl-C: it is the parent's to handle."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _watch_parent() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """The workers of a killed parent would wait for ever, or write beside its successor's."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _encode_chunk(chunk: _Chunk[Any]) -> None:
+def _encode_chunk(chunk: _Chunk[Any]) -> int:
+    """Do one chunk; gives the number of its items."""
     rows: list[dict[str, Any]] = []
     skipped: list[Skipped] = []
     stored: dict[str, dict[str, Any]] = {}
@@ -176,3 +117,4 @@ def _encode_chunk(chunk: _Chunk[Any]) -> None:
                 rows.append({**image.record, **stored[image_id]})
     schema = SCHEMA.with_metadata({"skipped": json.dumps(skipped)})
     write_atomic(chunk.part, to_parquet(pa.Table.from_pylist(rows, schema=schema)))
+    return len(chunk.items)

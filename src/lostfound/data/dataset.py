@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lostfound.data.records import SCHEMA, digest, select_split, to_parquet, write_atomic
@@ -56,16 +57,12 @@ class Dataset:
                 f"{table} is not the table that dataset.json was written with (its hash differs): "
                 "restore both files together, or import again"
             )
-        records = pq.read_table(pa.BufferReader(data))
+        # On threads of Arrow's, one may still hold the bytes when the interpreter ends, and abort it
+        records = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
         missing = [name for name in SCHEMA.names if name not in records.column_names]
         if missing:
             raise DatasetError(f"{table} lacks the columns {', '.join(missing)}: import the data set again")
-        for shard in records["shard"].unique().to_pylist():
-            if not (folder / "images" / shard).is_file():
-                raise DatasetError(
-                    f"{folder / 'images' / shard} is missing: the data set's files are gone; "
-                    "restore them or import again"
-                )
+        _check_shards(folder / "images", records)
         return cls(folder, records, info)
 
     def __len__(self) -> int:
@@ -101,6 +98,19 @@ class Dataset:
                 "(its hash differs): the file was changed or damaged; import again"
             )
         return data
+
+
+def _check_shards(folder: Path, records: pa.Table) -> None:
+    """Is every shard there, and as long as the records need it?"""
+    shards = pa.table({"shard": records["shard"], "end": pc.add(records["offset"], records["size"])})
+    for row in shards.group_by("shard", use_threads=False).aggregate([("end", "max")]).to_pylist():
+        path = folder / row["shard"]
+        if not path.is_file():
+            raise DatasetError(
+                f"{path} is missing: the data set's files are gone; restore them or import again"
+            )
+        if path.stat().st_size < row["end_max"]:
+            raise DatasetError(f"{path} is cut short: restore it or import the data set again")
 
 
 def read_info(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,15 +79,19 @@ def to_geojson(results: Sequence[Located]) -> str:
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False) + "\n"
 
 
-def write_page(results: Sequence[Located], path: Path, *, title: str = "Located photos") -> Path:
+def write_page(
+    results: Sequence[Located], path: Path, *, title: str = "Located photos", note: str = ""
+) -> Path:
     """Write the photos that were located as a map page that opens offline.
 
     Raises:
         LostFoundError: The file can't be written.
     """
+    folders = [str(Path(each.photo).absolute().parent) for each in results]
+    common = os.path.commonpath(folders) if folders else ""
     entries = [
         MapEntry(
-            _text(Path(each.photo).name),
+            _text(os.path.relpath(each.photo, common)),
             each.guess.latitude,
             each.guess.longitude,
             [Candidate(one.name, one.probability, one.country) for one in each.guess.candidates],
@@ -98,7 +103,8 @@ def write_page(results: Sequence[Located], path: Path, *, title: str = "Located 
         if each.guess is not None
     ]
     failed = len(results) - len(entries)
-    note = f"{failed} photo(s) could not be read." if failed else ""
+    if failed:
+        note = f"{note} {failed} photo(s) could not be read.".strip()
     return write_map(path, entries, title=title, note=note)
 
 

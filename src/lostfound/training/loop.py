@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -145,7 +143,6 @@ def training(folder: Path) -> Iterator[None]:
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    before = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -161,6 +158,3 @@ def training(folder: Path) -> Iterator[None]:
             f"the training in {folder} stopped: {error.strerror or error}; mend that (a full disk: make "
             "room), then go on with --resume"
         ) from None
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)  # Lightning leaves Ctrl-C switched off
