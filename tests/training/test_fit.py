@@ -6,7 +6,9 @@ import csv
 import json
 import multiprocessing
 import os
+import pty
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -88,14 +90,17 @@ def stopped(dataset_folder: Path, made_once) -> Path:
     return made_once("stopped", build)
 
 
-def start(dataset: Path, to: Path, *overrides: str, limit: int | None = None) -> subprocess.Popen[str]:
+def start(
+    dataset: Path, to: Path, *overrides: str, limit: int | None = None, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     to.parent.mkdir(parents=True, exist_ok=True)
     script = to.with_suffix(".py")
     script.write_text(SCRIPT)
     return subprocess.Popen(
         [sys.executable, script, dataset, to, *overrides],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, "TERM": "xterm"},
         text=True,
         start_new_session=True,
         preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
@@ -179,6 +184,27 @@ def test_ctrl_c_stops_without_noise(stopped: Path) -> None:
     lines = said["err"].splitlines()
     assert lines
     assert all(line.startswith("epoch ") for line in lines)
+
+
+def test_on_a_terminal_it_shows_a_bar(dataset_folder: Path, tmp_path: Path) -> None:
+    """Epochs are counted from 1 there too."""
+    mine, its = pty.openpty()
+    process = start(dataset_folder, tmp_path / "model", *TINY, "trainer.epochs=2", stderr=its)
+    os.close(its)
+    shown = b""
+    while process.poll() is None or select.select([mine], [], [], 0)[0]:
+        if select.select([mine], [], [], 1)[0]:
+            try:
+                shown += os.read(mine, 4096)
+            except OSError:  # the other end is closed
+                break
+    os.close(mine)
+    out, _ = process.communicate(timeout=60)
+    assert out == ""  # the bar is not in what a pipe would get
+    assert b"Epoch 1/2" in shown
+    assert b"epoch 2/2  train_loss" in shown
+    assert b"Epoch 0" not in shown
+    assert b"v_num" not in shown
 
 
 def test_a_stopped_run_is_no_model(stopped: Path) -> None:

@@ -49,14 +49,15 @@ class Bootstrap:
 
     def _draws(
         self, place: NDArray[np.int64], columns: int
-    ) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
         """Renumbered places of a subset, and chunks of how often each is drawn, (resamples, places)."""
         used, renumbered = np.unique(place, return_inverse=True)
         generator = np.random.default_rng(self.seed)
         step = max(1, _CHUNK // max(len(used), columns, 1))
         even = np.full(len(used), 1 / max(len(used), 1))
         sizes = [min(step, RESAMPLES - start) for start in range(0, RESAMPLES, step)]
-        return renumbered, [generator.multinomial(len(used), even, size=size) for size in sizes]
+        draws = [generator.multinomial(len(used), even, size=size) for size in sizes]
+        return renumbered, [draw.astype(np.float64) for draw in draws]  # products of floats are fast
 
     def mean(self, values: ArrayLike, where: NDArray[np.bool_] | None = None) -> Metric | None:
         """The mean of a value an image, over the images chosen; None if there are none."""
@@ -66,7 +67,7 @@ class Bootstrap:
         if not len(values):
             return None
         place, draws = self._draws(place, 1)
-        sums, sizes = np.bincount(place, values), np.bincount(place)
+        sums, sizes = np.bincount(place, values), np.bincount(place).astype(np.float64)
         means = np.concatenate([(draw @ sums) / (draw @ sizes) for draw in draws])
         return self._metric(float(values.mean()), means, place)
 
@@ -104,7 +105,7 @@ class Bootstrap:
         cells = place * classes + label
         shape = (int(place.max()) + 1, classes)
         right = np.bincount(cells, correct.astype(np.float64), shape[0] * classes).reshape(shape)
-        total = np.bincount(cells, minlength=shape[0] * classes).reshape(shape)
+        total = np.bincount(cells, minlength=shape[0] * classes).reshape(shape).astype(np.float64)
         means = []
         for draw in draws:
             size = draw @ total

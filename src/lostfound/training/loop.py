@@ -33,11 +33,11 @@ def build_trainer(recipe: Recipe, run: Run) -> tuple[lightning.Trainer, Checkpoi
     Raises:
         RecipeError: This machine has no such device, or it can't compute at the recipe's precision.
     """
-    on_terminal = os.isatty(2)
+    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     checkpoints = Checkpoints(run)
     callbacks: list[Callback] = [checkpoints, EpochLines()]
     if on_terminal:
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(_Bar(leave=False, console_kwargs={"stderr": True}))
     try:
         trainer = lightning.Trainer(
             accelerator=recipe.trainer.device,
@@ -107,6 +107,17 @@ class Checkpoints(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it."""
         self.best_score = state_dict["best_score"]
+
+
+class _Bar(RichProgressBar):
+    """Lightning's bar without its own name for a run, and with epochs counted from 1."""
+
+    def get_metrics(self, *_: object) -> dict[str, int | str | float | dict[str, float]]:
+        """No numbers: the epoch's line has them."""
+        return {}
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}"
 
 
 class EpochLines(Callback):
