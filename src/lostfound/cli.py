@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from lostfound.errors import LostFoundError, UsageError
+from lostfound.partition_cli import partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(partition, name="partition")
 
 DatasetFolder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
 Jobs = Annotated[int | None, typer.Option(help="Processes; all cores by default.", min=1)]
