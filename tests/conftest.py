@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +15,33 @@ from filelock import FileLock
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
 
+# What changes how a program's output looks.
+SHOWING = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TERMINAL_WIDTH", "PY_COLORS")
+
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.fixture(scope="session")
+def lostfound() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the real command line in a process of its own; gives `returncode`, `stdout` and `stderr`."""
+
+    def run(
+        *arguments: object, python: Path | str = sys.executable, cwd: Path | None = None, **variables: str
+    ):
+        environment = {name: value for name, value in os.environ.items() if name not in SHOWING}
+        return subprocess.run(
+            [python, "-m", "lostfound", *map(str, arguments)],
+            cwd=cwd,
+            env=environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from lostfound.errors import LostFoundError, UsageError
 from lostfound.partition_cli import partition
@@ -17,35 +19,51 @@ if TYPE_CHECKING:
 
     from lostfound.locate.outputs import Located
 
+_SAME_COMMAND = "what was finished is kept, and the same command goes on"
+_AFTER_CTRL_C = {
+    "demo": _SAME_COMMAND,
+    "import": _SAME_COMMAND,
+    "prepare": _SAME_COMMAND,
+    "train": "the same command with --resume goes on after the last finished epoch",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands; Ctrl-C ends each with a word on how to go on."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            after = _AFTER_CTRL_C.get(ctx.invoked_subcommand or "", "nothing was written")
+            raise LostFoundError(f"stopped; {after}") from None
+
+
+def _example(command: str) -> str:
+    return f"\b\nExample:\n  {command}"  # \b keeps the line as it is, to be copied
+
+
 app = typer.Typer(
     name="lostfound",
+    cls=_Commands,
     help="Tells where a photo was taken from its pixels alone, and trains the models that do it.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_example("lostfound demo"),
 )
 app.add_typer(partition, name="partition")
 
-DatasetFolder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
-Jobs = Annotated[int | None, typer.Option(help="Processes; all cores by default.", min=1)]
+# Arguments are hidden from the list of options: the usage line shows them, the text explains them.
+DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", hidden=True)]
+Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes; all cores by default.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Val = Annotated[float, typer.Option(help="Share of the places for validation.")]
-Test = Annotated[float, typer.Option(help="Share of the places for the test.")]
-SplitDistance = Annotated[float, typer.Option(help="Places closer than this many km share a split.")]
-SplitSeed = Annotated[int, typer.Option(help="Another seed divides the places otherwise.")]
-
-
-class Layout(StrEnum):
-    """The layouts of `lostfound import`."""
-
-    table = "table"
-    panoramas = "panoramas"
-    coordinates = "coordinates"
-    pairs = "pairs"
-    folders = "folders"
-    exif = "exif"
+Val = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for validation.")]
+Test = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for the test.")]
+SplitDistance = Annotated[float, typer.Option(metavar="KM", help="Places closer than this share a split.")]
+SplitSeed = Annotated[int, typer.Option(metavar="N", help="Another seed divides the places otherwise.")]
 
 
 class Format(StrEnum):
@@ -58,48 +76,75 @@ class Format(StrEnum):
     map = "map"
 
 
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Options of all commands."""
-    del debug  # read by main()
-    if version:
+_SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".geojson": Format.geojson, ".html": Format.map}
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
         import lostfound
 
         print(f"lostfound {lostfound.__version__}")
         raise typer.Exit
 
 
-@app.command()
-def demo(
-    to: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("lostfound-demo"),
-    places: Annotated[int, typer.Option(help="Places of the generated world.", min=50)] = 960,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the training.", min=1)] = None,
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
-    """Show the whole way on a generated world, offline, in a few minutes.
+    """Options of all commands; main() and a callback act on them."""
 
-    Generates street scenes, imports and prepares them, trains a country classifier, evaluates it on
-    places it never saw, and locates new photos.
 
-    Example:
-        lostfound demo
+@app.command(epilog=_example("lostfound demo"))
+def demo(
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="For everything the demo makes.")] = Path(
+        "lostfound-demo"
+    ),
+    places: Annotated[int, typer.Option(metavar="N", help="Places of the generated world.", min=50)] = 960,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Epochs of the training; as many as its recipe says by default.", min=1
+        ),
+    ] = None,
+) -> None:
+    """Show the whole way on a generated world, offline.
+
+    Draws street scenes, imports and prepares them, trains a country classifier, evaluates it on places it
+    never saw, and locates new photos: under five minutes on two cores. A demo that was stopped goes on
+    with the same command.
     """
-    _require_extra("torch", "train")
+    _require_training("the demo trains a model")
     from lostfound.demo import run_demo
 
     run_demo(to, places=places, epochs=epochs)
 
 
-@app.command("import")
+_LAYOUTS = """\b
+Layouts, recognised unless --layout names one:
+  table        CSV or Parquet with a path, id or uuid column, and
+               latitude/longitude or country, or both
+  panoramas    strips of square views, coordinates in the name or metadata.json
+  coordinates  files named <lat>,<lon>.jpg
+  pairs        an image and a JSON file of the same stem
+  folders      one folder per country
+  exif         camera files with GPS
+
+"""
+
+
+@app.command("import", epilog=_LAYOUTS + _example("lostfound import photos/ by-country/ --to data/streets"))
 def import_(
-    sources: Annotated[
-        list[Path], typer.Argument(help="Folders of images, or tables that name them.", show_default=False)
-    ],
-    to: Annotated[Path, typer.Option(help="Folder of the data set, new or existing.", show_default=False)],
-    layout: Annotated[Layout | None, typer.Option(help="How the sources keep places.")] = None,
-    size: Annotated[int, typer.Option(help="Shorter side of the stored images, in pixels.")] = 256,
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", hidden=True)],
+    to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder, new or existing.")],
+    layout: Annotated[
+        str | None, typer.Option(metavar="LAYOUT", help="How the sources keep places; see below.")
+    ] = None,
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Shorter side of the stored images.")] = 256,
     val: Val = 0.1,
     test: Test = 0.1,
     split_distance: SplitDistance = 1.0,
@@ -109,49 +154,39 @@ def import_(
 ) -> None:
     """Import images with places into a data set.
 
-    Layouts, recognised unless given:
-
-    * **table**: CSV or Parquet with a path, id or uuid column and latitude/longitude and/or country
-    * **panoramas**: strips of square views, coordinates in the name or in metadata.json
-    * **coordinates**: files named `<lat>,<lon>.jpg`
-    * **pairs**: an image and a JSON file of the same stem
-    * **folders**: one folder per country
-    * **exif**: camera files with GPS
-
-    A run that was stopped goes on with the same command. What was skipped, and why, is in
-    DATASET/skipped.csv.
-
-    Example:
-        lostfound import photos/ street-countries/ --to data/streets
+    SOURCE is a folder of images, or a table that names them; there may be several. A run that was stopped
+    goes on with the same command. What was skipped, and why, is listed in DATASET/skipped.csv.
     """
     from lostfound.data.importing import import_sources
     from lostfound.data.splits import SplitSettings
-
-    splits = SplitSettings(seed, val, test, split_distance)
-    summary = import_sources(
-        sources, to, layout=layout.value if layout else None, size=size, splits=splits, jobs=jobs
-    )
     from lostfound.tables import print_import
 
+    splits = SplitSettings(seed, val, test, split_distance)
+    summary = import_sources(sources, to, layout=layout, size=size, splits=splits, jobs=jobs)
     print_import(summary, to, as_json=json)
 
 
-@app.command()
+@app.command(epilog=_example("lostfound prepare data/streets --to data/streets-128 --size 128"))
 def prepare(
     dataset: DatasetFolder,
-    to: Annotated[Path, typer.Option(help="Folder of the new data set.", show_default=False)],
-    size: Annotated[int | None, typer.Option(help="Shorter side in pixels; as it is by default.")] = None,
-    resplit: Annotated[bool, typer.Option("--resplit", help="Divide the places anew, as below.")] = False,
+    to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the new one.")],
+    size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Shorter side of the images; as it is by default.")
+    ] = None,
+    resplit: Annotated[
+        bool, typer.Option("--resplit", help="Divide the places anew, by the four options below.")
+    ] = False,
     val: Val = 0.1,
     test: Test = 0.1,
     split_distance: SplitDistance = 1.0,
     seed: SplitSeed = 0,
     jobs: Jobs = None,
+    json: AsJson = False,
 ) -> None:
-    """Make a new data set from another: smaller images, or other splits.
+    """Make a data set anew: smaller images, or other splits.
 
-    Example:
-        lostfound prepare data/streets --to data/streets-128 --size 128
+    DATASET is a folder that `lostfound import` made; it stays as it is. A run that was stopped goes on with
+    the same command.
     """
     from lostfound.data.dataset import Dataset
     from lostfound.data.prepare import prepare_dataset
@@ -159,23 +194,27 @@ def prepare(
     from lostfound.tables import print_stats
 
     splits = SplitSettings(seed, val, test, split_distance) if resplit else None
-    print_stats(prepare_dataset(Dataset.open(dataset), to, size=size, splits=splits, jobs=jobs))
+    prepared = prepare_dataset(Dataset.open(dataset), to, size=size, splits=splits, jobs=jobs)
+    print_stats(prepared, as_json=json)
 
 
-@app.command()
+@app.command(epilog=_example("lostfound stats data/streets --to streets.png"))
 def stats(
     dataset: DatasetFolder,
-    to: Annotated[Path | None, typer.Option(help="Write a picture (PNG): map and histograms.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw a picture: map and histograms.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Count what a data set holds, and draw it.
 
-    Example:
-        lostfound stats data/streets --to streets.png
+    DATASET is a folder that `lostfound import` or `prepare` made.
     """
     from lostfound.data.dataset import Dataset
     from lostfound.tables import print_stats
 
+    if to is not None:
+        _must_be_a_file(to)
     opened = Dataset.open(dataset)
     print_stats(opened, as_json=json)
     if to is not None:
@@ -186,30 +225,31 @@ def stats(
         _say(f"Picture: {to}")
 
 
-@app.command()
+@app.command(
+    epilog=_example("lostfound train countries --data data/streets --to model --set trainer.epochs=10")
+)
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="Folder of the data set.", show_default=False)],
-    to: Annotated[Path, typer.Option(help="Folder of the model to be.", show_default=False)],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", hidden=True)],
+    data: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the data set.")],
+    to: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of the model to be.")],
     weights: Annotated[
         str | None,
-        typer.Option(help="Safetensors file for the backbone, or `hub` to fetch timm's.", show_default=False),
+        typer.Option(metavar="FILE|hub", help="Safetensors of the backbone; 'hub' fetches timm's."),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: key=value.", show_default=False)
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be given again."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the folder.")] = False,
 ) -> None:
     """Train a model by a recipe, and measure it on the test split.
 
-    Ctrl-C stops; the same command with --resume goes on after the last finished epoch. Logs for TensorBoard
-    and as CSV are in MODEL/run.
-
-    Example:
-        lostfound train countries --data data/streets --to models/countries --set trainer.epochs=10
+    RECIPE is the name of one in the package, such as countries, or a YAML file. Ctrl-C stops; the same
+    command with --resume goes on after the last finished epoch. Logs for TensorBoard and as CSV are in
+    MODEL/run.
     """
-    _require_extra("torch", "train")
+    _require_training("training a model")
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate
@@ -219,7 +259,7 @@ def train(
 
     loaded = load_recipe(recipe, set_ or ())
     dataset = Dataset.open(data)
-    from lostfound.training.fit import fit
+    from lostfound.training.fit import fit  # torch takes seconds: a mistake above shows at once
 
     result = fit(loaded, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
     print_fit(result)
@@ -230,20 +270,22 @@ def train(
     print(f"Model: {to}")
 
 
-@app.command()
+@app.command(epilog=_example("lostfound evaluate model data/streets --to report"))
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Folder of a model.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
     dataset: DatasetFolder,
-    split: Annotated[str, typer.Option(help="train, val, test, or all for data it never saw.")] = "test",
-    to: Annotated[Path | None, typer.Option(help="Folder for the numbers, predictions and pictures.")] = None,
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="train, val or test; or all, for data it never saw.")
+    ] = "test",
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="For the numbers, predictions and a picture.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Measure a model on held-back places, with intervals.
 
-    Writes metrics.json, predictions.parquet and confusion.png.
-
-    Example:
-        lostfound evaluate models/countries data/streets --to report
+    MODEL and DATASET are their folders. With --to, also writes metrics.json, predictions.parquet and
+    confusion.png.
     """
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.evaluate import evaluate as measure
@@ -256,66 +298,99 @@ def evaluate(
         _say(f"Report: {measured.save(to)}")
 
 
-@app.command()
+@app.command(epilog=_example("lostfound locate holiday/ --model model --output holiday.html"))
 def locate(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="Folder of a model.", show_default=False)],
-    top: Annotated[int, typer.Option(help="How many candidates.", min=1)] = 5,
-    format: Annotated[Format, typer.Option(help="How to give the answers.")] = Format.table,  # noqa: A002
-    output: Annotated[Path | None, typer.Option(help="Write to a file instead of the screen.")] = None,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
+    model: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of a model.")],
+    top: Annotated[int, typer.Option(metavar="N", help="How many candidates.", min=1)] = 5,
+    format: Annotated[  # noqa: A002
+        Format | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="table, json, csv, geojson or map; by default what the output's name says, or a table.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the screen.")
+    ] = None,
 ) -> None:
     """Say where photos were taken.
 
-    Photos that can't be read are reported and the rest go on; the exit code is then 1.
-
-    Example:
-        lostfound locate holiday/ --model models/countries --format map --output holiday.html
+    PHOTO is a file, or a folder that is searched through; there may be several. Photos that can't be read
+    are reported and the rest go on; the exit code is then 1.
     """
+    form = _format(format, output)
     from lostfound.locate.photos import locate_photos
 
-    if format is Format.map and output is None:
-        raise UsageError("a map is a page to be opened: give its file with --output map.html")
     results = locate_photos(photos, model, top=top)
-    _write_located(results, format, output)
-    failed = sum(each.guess is None for each in results)
+    _write_located(results, form, output)
+    failed = [each for each in results if each.guess is None]
+    if failed and (form is not Format.table or output is not None):
+        for each in failed:
+            _say(f"{each.photo}: {each.error}")
     if failed:
-        _fail(f"{failed} of {len(results)} photos could not be read")
+        _fail(f"{len(failed)} of {len(results)} photos could not be read")
+
+
+def _format(form: Format | None, output: Path | None) -> Format:
+    """The format asked for, by name or by the output's suffix."""
+    if output is not None:
+        _must_be_a_file(output)
+    if form is None:
+        form = Format.table if output is None else _SUFFIXES.get(output.suffix.lower())
+        if form is None:
+            raise UsageError(
+                f"{output} does not say its format: add --format {'|'.join(Format)}, or end the name "
+                f"in {', '.join(_SUFFIXES)}"
+            )
+    if form is Format.map and output is None:
+        raise UsageError("a map is a page to be opened: give its file with --output map.html")
+    return form
 
 
 def _write_located(results: Sequence[Located], form: Format, output: Path | None) -> None:
     from lostfound.data.records import write_atomic
     from lostfound.locate import outputs
+    from lostfound.tables import located_text, print_located
 
     if form is Format.map:
         assert output is not None
         outputs.write_page(results, output)
     elif form is Format.table and output is None:
-        from lostfound.tables import print_located
-
         print_located(results)
-        return
     else:
-        writers: dict[Format, Any] = {
+        writers = {
             Format.json: outputs.to_json,
             Format.csv: outputs.to_csv,
-            Format.table: outputs.to_csv,
             Format.geojson: outputs.to_geojson,
+            Format.table: located_text,
         }
         text = writers[form](results)
         if output is None:
             sys.stdout.write(text)
-            return
-        write_atomic(output, text.encode())
-    _say(f"Written: {output}")
+        else:
+            write_atomic(output, text.encode(errors="backslashreplace"))
+    if output is not None:
+        _say(f"Written: {output}")
 
 
-def _require_extra(module: str, extra: str) -> None:
+def _must_be_a_file(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: give the name of a file to write")
+
+
+def _require_training(what: str) -> None:
     from importlib.util import find_spec
 
-    if find_spec(module) is None:
+    needed = ("torch", "torchvision", "timm", "lightning", "safetensors", "onnxscript", "tensorboard")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
         from lostfound.errors import MissingExtraError
 
-        raise MissingExtraError(f"this needs the extra {extra!r}: pip install 'lostfound[{extra}]'")
+        raise MissingExtraError(
+            f"{what}, and that needs the extra 'train' (not installed: {', '.join(missing)}): "
+            "pip install 'lostfound[train]'"
+        )
 
 
 def _say(text: str) -> None:
@@ -323,25 +398,34 @@ def _say(text: str) -> None:
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
-    print(f"lostfound: {message}", file=sys.stderr)
+    _say(f"lostfound: {message}")
     raise SystemExit(code)
 
 
 def main() -> None:
     """Run a command: exit code 0 done, 1 failed, 2 wrong usage."""
-    arguments = sys.argv[1:]
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(arguments)
-    except LostFoundError as error:
-        if "--debug" in arguments:
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for odd file names
+        try:
+            app(arguments, prog_name="lostfound")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # who read our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        if debug:
             raise
-        _fail(str(error), 2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        _fail(
-            "stopped; what was finished is kept: import and prepare go on with the same command, "
-            "train with --resume"
-        )
-    except OSError as error:
-        if "--debug" in arguments:
-            raise
-        _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        _fail(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    if isinstance(error, LostFoundError):
+        return str(error), 2 if isinstance(error, UsageError) else 1
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}", 1
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where; please report it)", 1

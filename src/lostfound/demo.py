@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -17,83 +18,102 @@ from lostfound.evaluation.evaluate import evaluate
 from lostfound.geo.countries import country_name
 from lostfound.locate.locator import Locator
 from lostfound.locate.outputs import Located, write_page
+from lostfound.models.folder import CONFIG, ModelFolder
 from lostfound.progress import progress
-from lostfound.tables import print_evaluation, print_import, print_located
+from lostfound.tables import print_evaluation, print_fit, print_import, print_located
 from lostfound.training.fit import fit
-from lostfound.training.recipe import load_recipe
+from lostfound.training.recipe import Recipe, load_recipe
 
 WORLD_SIZE, PREPARED_SIZE, VIEWS, NEW_PHOTOS = 128, 96, 4, 12
 NEW_WORLD_SEED = 2  # another world than the one trained on: none of its places was seen
-MARKER = "demo.txt"
+SHOWN = 4
+MARKER = "demo.json"
 
 
 def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     """Generate, import, prepare, train, evaluate and locate; prints what it does and where it leaves it.
 
     Args:
-        to: The folder for all of it; a demo that was stopped there goes on.
+        to: The folder for all of it; a demo that was stopped there goes on, and does nothing twice.
         places: Places of the generated world.
         epochs: Epochs of the training; the recipe's if None.
 
     Raises:
-        UsageError: The folder holds something else.
+        UsageError: The folder holds something else, or a demo with other settings.
     """
     start = time.monotonic()
-    if to.exists() and any(to.iterdir()) and not (to / MARKER).is_file():
-        raise UsageError(f"{to} exists and holds something else: choose another folder with --to")
-    write_atomic(to / MARKER, b"Made by `lostfound demo`: a synthetic world, safe to delete.\n")
-    _step("1/6  Generating a world of street scenes (synthetic)")
+    recipe = load_recipe("demo", [f"trainer.epochs={epochs}"] if epochs else [])
+    _claim(to, places=places, epochs=recipe.trainer.epochs)
+    _step("1/6  Drawing a world of street scenes (synthetic)")
     world = _generate(to / SYNTHETIC_SOURCE, places=places, seed=1)
     _step("2/6  Importing")
     imported = import_sources([world], to / "dataset", size=WORLD_SIZE)
     print_import(imported, to / "dataset")
-    _step("3/6  Preparing")
-    prepared_folder = to / f"dataset-{PREPARED_SIZE}"
-    if (prepared_folder / "dataset.json").is_file():
-        prepared = Dataset.open(prepared_folder)
-    else:
-        prepared = prepare_dataset(imported.dataset, prepared_folder, size=PREPARED_SIZE)
+    _step(f"3/6  Preparing: {PREPARED_SIZE} pixels are enough for a small network")
+    prepared = _prepare(imported.dataset, to / f"dataset-{PREPARED_SIZE}")
     picture = to / "dataset.png"
     write_atomic(picture, draw_stats(prepared))
+    print(f"{len(prepared)} images; a picture of them: {picture}")
     _step("4/6  Training a country classifier from scratch")
-    model = to / "model"
-    overrides = [f"trainer.epochs={epochs}"] if epochs else []
-    result = fit(
-        load_recipe("demo", overrides),
-        prepared,
-        model,
-        resume=not _finished(model),
-        overwrite=_finished(model),
-    )
+    model = _train(recipe, prepared, to / "model")
     _step("5/6  Evaluating on places it never saw")
-    locator = Locator(result.folder)
+    locator = Locator(model)
     measured = evaluate(locator, prepared, "test")
-    write_card(result.folder, measured)
+    write_card(model, measured)
     report = measured.save(to / "report")
     print_evaluation(measured)
     _step("6/6  Locating new photos")
     results = _locate_new(locator, to / "new-photos")
-    print_located(results[:4])
-    page = write_page(results, to / "map.html", title="Photos of a generated world, located")
-    print(
-        f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world, to show the way."
+    print_located(results[:SHOWN])
+    print(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
+    page = write_page(
+        results,
+        to / "map.html",
+        title="Photos of a generated world, located",
+        note="The photos are synthetic: drawings of a world that does not exist.",
     )
-    for what, path in (
-        ("Data set ", picture),
-        ("Model    ", model),
-        ("Report   ", report / "confusion.png"),
-        ("Map      ", page),
-    ):
-        print(f"  {what} {path}")
-    print("Next: your own photos, `lostfound import --help`.")
+    print(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
+    for what, path in (("Model", model.path), ("Report", report), ("Map", page)):
+        print(f"  {what:7} {path}")
+    print("Open the map in a browser. Next, your own photos: `lostfound import --help`.")
 
 
 def _step(text: str) -> None:
     print(f"\n== {text}", flush=True)
 
 
-def _finished(model: Path) -> bool:
-    return (model / "config.json").is_file()
+def _claim(to: Path, **settings: int) -> None:
+    """Take a folder for a demo with these settings, unless it is something else's.
+
+    Raises:
+        UsageError: It is.
+    """
+    marker = to / MARKER
+    text = json.dumps({"made_by": "lostfound demo: synthetic, safe to delete", **settings}) + "\n"
+    if marker.is_file():
+        if marker.read_text() != text:
+            raise UsageError(
+                f"{to} holds a demo with other settings ({marker}): give the same ones to go on with it, "
+                "or another folder with --to"
+            )
+    elif to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UsageError(f"{to} exists and is not a demo's: choose another folder with --to")
+    write_atomic(marker, text.encode())
+
+
+def _prepare(dataset: Dataset, to: Path) -> Dataset:
+    if (to / "dataset.json").is_file():
+        return Dataset.open(to)
+    return prepare_dataset(dataset, to, size=PREPARED_SIZE)
+
+
+def _train(recipe: Recipe, dataset: Dataset, to: Path) -> ModelFolder:
+    if (to / CONFIG).is_file():
+        print("The model is there, from an earlier run.")
+        return ModelFolder.open(to)
+    result = fit(recipe, dataset, to, resume=True)
+    print_fit(result)
+    return result.folder
 
 
 def _generate(folder: Path, *, places: int, seed: int) -> Path:

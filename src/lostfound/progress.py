@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ def progress(description: str, total: int, *, done: int = 0) -> Iterator[Advance
     Yields:
         A function to call with the number of units done since the last call.
     """
-    show = _bar if sys.stderr.isatty() else _lines
+    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    show = _bar if on_terminal else _lines
     with show(description, total, done) as advance:
         yield advance
 
@@ -35,7 +37,9 @@ def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    # Text printed meanwhile goes above the bar, unless it goes to a file.
+    on_screen = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=on_screen) as bar:
         task = bar.add_task(description, total=total, completed=done)
         yield lambda n: bar.advance(task, n)
 

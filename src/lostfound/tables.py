@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
-
-from lostfound.data.dataset import Dataset
-from lostfound.data.importing import ImportSummary
-from lostfound.data.records import SPLITS
-from lostfound.evaluation.card import describe
-from lostfound.evaluation.evaluate import Evaluation
-from lostfound.geo.countries import country_name
-from lostfound.locate.outputs import NOTE, Located
+from rich.text import Text
 
 if TYPE_CHECKING:
+    from lostfound.data.dataset import Dataset
+    from lostfound.data.importing import ImportSummary
+    from lostfound.evaluation.evaluate import Evaluation
+    from lostfound.locate.outputs import Located
     from lostfound.training.fit import FitResult
 
 _SHOWN = 15
+_WIDE = 1000  # a pipe or a file has no edge to break lines at
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+def _console(file: io.StringIO | None = None) -> Console:
+    # Neither markup nor emoji: names of files and folders are shown as they are.
+    console = Console(file=file, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
 
 
-def _json(values: dict[str, Any]) -> None:
+def _table(*columns: str, numbers: Iterable[str] = ()) -> Table:
+    """A table whose long words are folded, never cut."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    numbers = set(numbers)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    return table
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Print values for machines."""
     print(json.dumps(values, indent=2, ensure_ascii=False))
 
 
@@ -38,7 +51,7 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
     """Say what an import did."""
     reasons = dict(summary.reasons.most_common())
     if as_json:
-        _json(
+        print_json(
             {
                 "imported": summary.imported,
                 "duplicates": summary.duplicates,
@@ -50,109 +63,123 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
             }
         )
         return
-    table = Table(title=f"Imported into {to}", title_justify="left")
-    table.add_column("what")
-    table.add_column("images", justify="right")
-    table.add_row("imported", str(summary.imported))
-    with_other = f" ({summary.other_label} of them with another label)" if summary.other_label else ""
-    table.add_row(f"duplicates, left out{with_other}", str(summary.duplicates))
+    for source, layout in summary.layouts.items():
+        print(f"{source}: layout {layout}")
+    print(f"\nImported into {to}:")
+    table = _table("what", "number", numbers=["number"])
+    table.add_row("images imported", str(summary.imported))
+    table.add_row("duplicates, left out", str(summary.duplicates))
+    if summary.other_label:
+        table.add_row("  of them with another place or country", str(summary.other_label))
     for reason, count in reasons.items():
         table.add_row(f"skipped: {reason}", str(count))
-    table.add_row("now in the data set", str(len(summary.dataset)), style="bold")
-    console = _console()
-    for source, layout in summary.layouts.items():
-        console.print(f"{source}: layout [bold]{layout}[/bold]", highlight=False)
-    console.print(table)
+    table.add_row("images now in the data set", str(len(summary.dataset)), style="bold")
+    _console().print(table)
     if reasons:
-        console.print(f"Skipped files, one by one: {to / 'skipped.csv'}", highlight=False)
+        print(f"Skipped files, one by one: {to / 'skipped.csv'}")
 
 
 def print_stats(dataset: Dataset, *, as_json: bool = False) -> None:
     """Say what a data set holds."""
+    from lostfound.data.records import SPLITS
     from lostfound.data.stats import dataset_stats
+    from lostfound.geo.countries import country_name
 
     stats = dataset_stats(dataset)
     if as_json:
-        _json(asdict(stats))
+        print_json(asdict(stats))
         return
-    console = _console()
-    console.print(
-        f"[bold]{dataset.name}[/bold]: {stats.images} images of {stats.places} places, "
-        f"{stats.located} with coordinates, {len(stats.countries)} countries",
-        highlight=False,
+    print(
+        f"{dataset.folder}: {_count(stats.images, 'image')} of {_count(stats.places, 'place')}, "
+        f"{stats.located} with coordinates, {_count(len(stats.countries.keys() - {'unknown'}), 'country')}"
     )
-    splits = Table("split", "images", "places")
+    splits = _table("split", "images", "places", numbers=["images", "places"])
     for name in SPLITS:
         splits.add_row(name, str(stats.splits.get(name, 0)), str(stats.places_by_split.get(name, 0)))
-    views = Table("views", "places")
-    for number, places in stats.views.items():
-        views.add_row(str(number), str(places))
-    sources = Table("source", "images")
+    sources = _table("source", "images", numbers=["images"])
     for name, count in stats.sources.items():
         sources.add_row(name, str(count))
-    countries = Table("country", "images")
+    views = _table("views of a place", "places", numbers=["places"])
+    for number, places in stats.views.items():
+        views.add_row(str(number), str(places))
+    countries = _table("country", "images", numbers=["images"])
     for code, count in list(stats.countries.items())[:_SHOWN]:
         countries.add_row(code if code == "unknown" else f"{country_name(code)} ({code})", str(count))
     rest = list(stats.countries.values())[_SHOWN:]
     if rest:
         countries.add_row(f"{len(rest)} more", str(sum(rest)), style="dim")
+    console = _console()
     for table in (splits, sources, views, countries):
-        table.columns[-1].justify = "right"
+        console.print()
         console.print(table)
 
 
 def print_fit(result: FitResult) -> None:
     """Say how a training went."""
-    console = _console()
     if result.weights:
         loaded, fresh, unused = (
             len(part) for part in (result.weights.loaded, result.weights.fresh, result.weights.unused)
         )
-        console.print(
+        print(
             f"Weights: {loaded} tensors loaded, {fresh} of the backbone not in the file, "
-            f"{unused} of the file not used (such as another head)",
-            highlight=False,
+            f"{unused} of the file not used (such as another head)"
         )
     if result.left_out:
         names = ", ".join(f"{name} ({count})" for name, count in result.left_out)
-        console.print(f"Left out, too few training images: {names}", highlight=False)
-    console.print(
+        print(f"Left out, too few training images: {names}")
+    print(
         f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation accuracy "
-        f"{100 * result.val_accuracy:.1f} %",
-        highlight=False,
+        f"{100 * result.val_accuracy:.1f} %"
     )
 
 
 def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
     """Print an evaluation's numbers with their intervals."""
+    from lostfound.evaluation.card import describe
+
     if as_json:
-        _json(measured.as_dict())
+        print_json(measured.as_dict())
         return
-    table = Table(title=measured.title, title_justify="left")
-    for name in ("metric", "value", "95 % interval", "images", "places"):
-        table.add_column(name, justify="left" if name == "metric" else "right")
+    numbers = ("value", "95 % interval", "images", "places")
+    print(f"{measured.title}:\n")
+    table = _table("metric", *numbers, numbers=numbers)
     for name, metric in measured.metrics.items():
         table.add_row(*describe(name, metric), str(metric.n), str(metric.places))
-    console = _console()
-    console.print(table)
-    console.print(f"Expected calibration error: {measured.calibration_error:.3f}", highlight=False)
+    _console().print(table)
+    print(f"\nExpected calibration error: {measured.calibration_error:.3f}")
     outside = measured.about["images_outside_all_cells"]
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
-        console.print(
-            f"{outside} images lie in no cell of the model and count as wrong: {where}", highlight=False
-        )
+        print(f"{_count(outside, 'image')} in no cell of the model, counted as wrong: {where}")
 
 
 def print_located(results: Sequence[Located]) -> None:
     """Print where photos were taken, as far as their pixels tell."""
-    console = _console()
-    table = Table("photo", "candidates", "best coordinate")
+    _show_located(_console(), results)
+
+
+def located_text(results: Sequence[Located]) -> str:
+    """What `print_located` prints, as plain text."""
+    text = io.StringIO()
+    _show_located(_console(text), results)
+    return text.getvalue()
+
+
+def _show_located(console: Console, results: Sequence[Located]) -> None:
+    from lostfound.locate.outputs import NOTE
+
+    table = _table("photo", "best coordinate", "candidates", numbers=["best coordinate"])
     for each in results:
         if each.guess is None:
-            table.add_row(each.photo, f"[red]{each.error}[/red]", "")
+            table.add_row(each.photo, "", Text(str(each.error), style="red"), end_section=True)
             continue
+        where = f"{each.guess.latitude:.3f}, {each.guess.longitude:.3f}"
         listed = "\n".join(f"{100 * one.probability:5.1f} %  {one.name}" for one in each.guess.candidates)
-        table.add_row(each.photo, listed, f"{each.guess.latitude:.3f}, {each.guess.longitude:.3f}")
+        table.add_row(each.photo, where, listed, end_section=True)
     console.print(table)
-    console.print(f"These are {NOTE}.", style="dim")
+    console.print(f"\nThese are {NOTE}.", style="dim")
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun.removesuffix("y") + "ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lostfound.data.processes import spread
 from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
-from lostfound.data.shards import write_shard
+from lostfound.data.shards import shard_writer
 from lostfound.progress import progress
 
 Item = TypeVar("Item")
@@ -63,9 +61,13 @@ def run_chunks(
 
     Returns:
         The records of all items in order, with the container's columns, and what was skipped.
+
+    Raises:
+        LostFoundError: A process was killed.
     """
     size = min(max(-(-len(items) // CHUNKS), MIN_CHUNK), MAX_CHUNK)  # the same on every machine
     work = work_folder(folder, key)
+    work.mkdir(parents=True, exist_ok=True)
     chunks = [
         _Chunk(
             items[start : start + size],
@@ -75,10 +77,12 @@ def run_chunks(
         )
         for number, start in enumerate(range(0, len(items), size))
     ]
-    todo = [chunk for chunk in chunks if not chunk.part.is_file()]
+    todo = [chunk for chunk in chunks if not (chunk.part.is_file() and chunk.shard.is_file())]
     done = sum(len(chunk.items) for chunk in chunks) - sum(len(chunk.items) for chunk in todo)
+    processes = min(jobs or os.cpu_count() or 1, max(1, len(todo)))
     with progress(title, len(items), done=done) as advance:
-        _run(todo, jobs or os.cpu_count() or 1, advance)
+        for count in spread(_encode_chunk, todo, jobs=processes):
+            advance(count)
     tables, skipped = [SCHEMA.empty_table()], []
     for chunk in chunks:
         table = pq.read_table(chunk.part)
@@ -92,51 +96,25 @@ def work_folder(folder: Path, key: str) -> Path:
     return folder / f".import-{key[:16]}"
 
 
-def _run(todo: list[_Chunk[Any]], jobs: int, advance: Callable[[int], None]) -> None:
-    jobs = min(jobs, len(todo))
-    if jobs <= 1:
-        for chunk in todo:
-            _encode_chunk(chunk)
-            advance(len(chunk.items))
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_interrupts) as pool:
-        waiting: dict[Future[None], int] = {}
-        try:
-            for chunk in todo:
-                if len(waiting) >= 2 * jobs:  # a bounded queue, so that memory stays flat
-                    _collect(waiting, advance)
-                waiting[pool.submit(_encode_chunk, chunk)] = len(chunk.items)
-            while waiting:
-                _collect(waiting, advance)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _collect(waiting: dict[Future[None], int], advance: Callable[[int], None]) -> None:
-    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-        future.result()
-        advance(waiting.pop(future))
-
-
-def _leave_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-
-
-def _encode_chunk(chunk: _Chunk[Any]) -> None:
-    images: list[Encoded] = []
+def _encode_chunk(chunk: _Chunk[Any]) -> int:
+    """Do one chunk; gives the number of its items."""
+    rows: list[dict[str, Any]] = []
     skipped: list[Skipped] = []
-    for item in chunk.items:
-        encoded, problems = chunk.encode(item)
-        images += encoded
-        skipped += problems
-    unique = {image.record["image_id"]: image for image in reversed(images)}
-    members = [(f"{image_id}.jpg", image.data) for image_id, image in reversed(unique.items())]
-    offsets = dict(zip((name for name, _ in members), write_shard(chunk.shard, members), strict=True))
-    rows = []
-    for image in images:
-        stored = unique[image.record["image_id"]].data
-        container = {"shard": chunk.shard.name, "size": len(stored), "sha256": digest(stored)}
-        rows.append({**image.record, **container, "offset": offsets[f"{image.record['image_id']}.jpg"]})
+    stored: dict[str, dict[str, Any]] = {}
+    with shard_writer(chunk.shard) as add:
+        for item in chunk.items:
+            images, problems = chunk.encode(item)
+            skipped += problems
+            for image in images:
+                image_id = image.record["image_id"]
+                if image_id not in stored:
+                    stored[image_id] = {
+                        "shard": chunk.shard.name,
+                        "offset": add(f"{image_id}.jpg", image.data),
+                        "size": len(image.data),
+                        "sha256": digest(image.data),
+                    }
+                rows.append({**image.record, **stored[image_id]})
     schema = SCHEMA.with_metadata({"skipped": json.dumps(skipped)})
     write_atomic(chunk.part, to_parquet(pa.Table.from_pylist(rows, schema=schema)))
+    return len(chunk.items)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lostfound.data.records import SCHEMA, digest, select_split, to_parquet, write_atomic
@@ -15,6 +16,8 @@ from lostfound.data.shards import ShardReader
 from lostfound.errors import DatasetError
 
 FORMAT = 1
+TABLE = "records.parquet"
+_NEXT_TABLE = ".records.parquet.next"
 
 
 @dataclass
@@ -44,7 +47,8 @@ class Dataset:
         """
         folder = Path(folder)
         info = read_info(folder)
-        table = folder / "records.parquet"
+        _finish_writing(folder, info)
+        table = folder / TABLE
         if not table.is_file():
             raise DatasetError(f"{table} is missing: import the data set again")
         data = table.read_bytes()
@@ -53,16 +57,12 @@ class Dataset:
                 f"{table} is not the table that dataset.json was written with (its hash differs): "
                 "restore both files together, or import again"
             )
-        records = pq.read_table(pa.BufferReader(data))
+        # On threads of Arrow's, one may still hold the bytes when the interpreter ends, and abort it
+        records = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
         missing = [name for name in SCHEMA.names if name not in records.column_names]
         if missing:
             raise DatasetError(f"{table} lacks the columns {', '.join(missing)}: import the data set again")
-        for shard in records["shard"].unique().to_pylist():
-            if not (folder / "images" / shard).is_file():
-                raise DatasetError(
-                    f"{folder / 'images' / shard} is missing: the data set's files are gone; "
-                    "restore them or import again"
-                )
+        _check_shards(folder / "images", records)
         return cls(folder, records, info)
 
     def __len__(self) -> int:
@@ -100,6 +100,19 @@ class Dataset:
         return data
 
 
+def _check_shards(folder: Path, records: pa.Table) -> None:
+    """Is every shard there, and as long as the records need it?"""
+    shards = pa.table({"shard": records["shard"], "end": pc.add(records["offset"], records["size"])})
+    for row in shards.group_by("shard", use_threads=False).aggregate([("end", "max")]).to_pylist():
+        path = folder / row["shard"]
+        if not path.is_file():
+            raise DatasetError(
+                f"{path} is missing: the data set's files are gone; restore them or import again"
+            )
+        if path.stat().st_size < row["end_max"]:
+            raise DatasetError(f"{path} is cut short: restore it or import the data set again")
+
+
 def read_info(folder: Path) -> dict[str, Any]:
     """What a folder's `dataset.json` says.
 
@@ -110,14 +123,14 @@ def read_info(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         started = any(folder.glob(".import-*"))
         remedy = (
-            "its import did not finish; run the same `lostfound import` again to go on"
+            "its import or preparation did not finish; run the same command again to go on"
             if started
             else "make one with `lostfound import SOURCE --to DATASET`"
         )
         raise DatasetError(f"{folder} is not a data set: {remedy}")
     try:
-        info: dict[str, Any] = json.loads(path.read_text())
-        version = int(info["format"])
+        info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version, _ = int(info["format"]), info["records_sha256"]
     except (ValueError, KeyError, TypeError):
         raise DatasetError(f"{path} can't be read as a data set's description: import again") from None
     if version > FORMAT:
@@ -128,9 +141,20 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Dataset:
-    """Write the table and then the description, whose hash of the table ties the two together."""
+    """Write the table and its description, whose hash of the table ties the two together.
+
+    Stopped at any moment, it leaves the data set as it was or as it is to be.
+    """
     data = to_parquet(records)
     info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": digest(data)}
-    write_atomic(folder / "records.parquet", data)
+    write_atomic(folder / _NEXT_TABLE, data)
     write_atomic(folder / "dataset.json", (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+    _finish_writing(folder, info)
     return Dataset(folder, records, info)
+
+
+def _finish_writing(folder: Path, info: dict[str, Any]) -> None:
+    """Put the next table in its place, if `dataset.json` says that it is the one."""
+    following = folder / _NEXT_TABLE
+    if following.is_file() and digest(following.read_bytes()) == info["records_sha256"]:
+        following.replace(folder / TABLE)

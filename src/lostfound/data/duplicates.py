@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dct
 
+from lostfound.data.graph import Rows, components, star_pairs
+
 HASH_BITS = 64
 MAX_DISTANCE = 4
 """Bits of 64 that may differ. Re-encoded copies stay within it; other views of a street do not."""
 
 _COSINES = dct(np.eye(32), axis=0, norm="ortho")[:8]  # the eight lowest rows of the DCT's matrix
+_MAX_HELD = 4_000_000
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -28,7 +31,7 @@ def perceptual_hash(image: Image.Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_duplicates(hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE) -> NDArray[np.int64]:
+def near_duplicates(hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE) -> Rows:
     """Pairs of images whose hashes differ in few bits.
 
     Two hashes that differ in at most d bits agree exactly in at least one of d + 1 bands of their bits
@@ -39,29 +42,32 @@ def near_duplicates(hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE
         max_distance: The largest Hamming distance of a pair, 0 to 15.
 
     Returns:
-        Row numbers, (m, 2). Images with equal hashes are each paired with the first of them, so that
-        the pairs connect every group without listing it squared.
+        Row numbers, (m, 2). The pairs connect all images that a chain of near-duplicates connects. Each
+        stands for two near-duplicates, but where images are equal or pairs are very many, for two images
+        of one such chain, so that a fixed camera's 100 000 frames don't fill the memory.
     """
     unique, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    representative = first[group]
-    rows = np.arange(len(hashes))
-    equal = np.stack([representative, rows], axis=1)[representative != rows]
-    near = [first[pairs] for pairs in _band_pairs(unique, max_distance)]
-    return np.concatenate([equal, *near]).astype(np.int64)
+    return np.concatenate([star_pairs(group), first[_band_pairs(unique, max_distance)]])
 
 
-def _band_pairs(hashes: NDArray[np.uint64], max_distance: int) -> list[NDArray[np.int64]]:
-    found = []
+def _band_pairs(hashes: NDArray[np.uint64], max_distance: int) -> Rows:
+    found, held = [np.empty((0, 2), dtype=np.int64)], 0
     bounds = np.linspace(0, HASH_BITS, max_distance + 2).astype(int)
     for low, high in pairwise(bounds):
         band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
         order = np.argsort(band, kind="stable")
+        ranked = band[order]
+        start = np.arange(len(order))  # positions that still have a partner `shift` further on
         for shift in range(1, len(order)):
-            same = band[order[shift:]] == band[order[:-shift]]
-            if not same.any():
+            start = start[start < len(order) - shift]
+            start = start[ranked[start] == ranked[start + shift]]
+            if not len(start):
                 break
-            left, right = order[:-shift][same], order[shift:][same]
+            left, right = order[start], order[start + shift]
             close = np.bitwise_count(hashes[left] ^ hashes[right]) <= max_distance
-            if close.any():
-                found.append(np.stack([left[close], right[close]], axis=1))
-    return found
+            found.append(np.stack([left[close], right[close]], axis=1))
+            held += int(close.sum())
+            if held > _MAX_HELD:
+                found = [star_pairs(components(len(hashes), np.concatenate(found)))]
+                held = 0
+    return np.concatenate(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,14 @@ from lostfound.errors import ImageError
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 )
+# Other formats that Pillow knows are refused, whatever a file's name says: its EPS reader starts a program.
+_FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+
+_MAX_JPEG_SIDE = 65500
+
+# Pillow warns of odd metadata and of many pixels; what is wrong with a photo is said by ImageError.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
@@ -62,6 +69,9 @@ class Preprocessing:
     def __call__(self, source: ImageSource) -> NDArray[np.uint8]:
         """Turn one image into the model's input.
 
+        A JPEG file much larger than the input is decoded at a reduced scale, so its input differs a
+        little (about one level of 255) from that of the same picture already decoded.
+
         Args:
             source: A path, the bytes of a file, a `PIL.Image`, or an array (h, w, 3) or (h, w) of uint8.
 
@@ -93,51 +103,69 @@ def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Ima
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
-    name = source.name if isinstance(source, Path) else source if isinstance(source, str) else "image"
+    if isinstance(source, Image.Image):
+        return _decoded(source, "image")
+    if isinstance(source, bytes):
+        return _decoded(source, "image", at_least)
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"{path.name}: no such file") from None
+    except OSError as error:
+        raise ImageError(f"{path.name}: can't be read ({error.strerror})") from None
+    return _decoded(data, path.name, at_least)
+
+
+def _decoded(source: bytes | Image.Image, name: str, at_least: int | None = None) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _upright_rgb(source)
-        data = source if isinstance(source, bytes) else Path(source).read_bytes()
-        with _open(data) as image:
+        with _open(source) as image:
             if at_least is not None and image.format == "JPEG":
-                shrink = at_least / min(image.size)
-                image.draft("RGB", (int(image.width * shrink) or 1, int(image.height * shrink) or 1))
+                scale = at_least / min(image.size)
+                image.draft("RGB", (int(image.width * scale) or 1, int(image.height * scale) or 1))
             return _upright_rgb(image)
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: more pixels than a photo has, refused as unsafe ({error})") from None
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not an image that can be read") from None
-    except FileNotFoundError:
-        raise ImageError(f"{name}: no such file") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise ImageError(f"{name}: damaged image ({error})") from None
+    except Exception as error:  # on damaged bytes Pillow's readers raise nearly anything
+        raise ImageError(f"{name}: damaged image ({str(error) or type(error).__name__})") from None
 
 
 def _open(data: bytes) -> Image.Image:
+    formats = _FORMATS
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         try:
             from pillow_heif import register_heif_opener
         except ImportError:
             raise ImageError("HEIC photos need an extra: pip install 'lostfound[heic]'") from None
         register_heif_opener()
-    return Image.open(io.BytesIO(data))
+        formats = (*_FORMATS, "HEIF")
+    return Image.open(io.BytesIO(data), formats=formats)
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
     image.load()
     try:
         upright = ImageOps.exif_transpose(image)
-    except (KeyError, TypeError, ValueError, SyntaxError, struct.error, OSError):
-        upright = image.copy()  # a broken EXIF block says nothing about the orientation
+    except Exception:  # a broken EXIF block says nothing about the orientation
+        upright = image.copy()
     if upright.mode.startswith("I;16"):
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+    if upright.mode == "P":
+        upright = upright.convert("RGBA")  # straight to RGB, Pillow warns where entries are transparent
     rgb = upright.convert("RGB")
     rgb.info = {}
     return rgb
 
 
 def _from_array(pixels: NDArray[Any]) -> Image.Image:
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if pixels.dtype != np.uint8 or not shaped or pixels.size == 0:
         raise ImageError(
             f"an array of shape {pixels.shape} and type {pixels.dtype} is not an image: "
             "give (height, width, 3) or (height, width) of uint8"
@@ -155,10 +183,17 @@ def shrink(image: Image.Image, shorter_side: int) -> Image.Image:
 
 
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
-    """The image as a JPEG without any metadata."""
+    """The image as a JPEG without any metadata.
+
+    Raises:
+        ImageError: A side is longer than the format allows.
+    """
+    if max(image.size) > _MAX_JPEG_SIDE:
+        raise ImageError(f"{image.width}x{image.height} pixels are too long a picture for a JPEG")
+    bare = image.copy()
+    bare.info = {}  # Pillow writes what it finds here
     buffer = io.BytesIO()
-    image.info = {}
-    image.save(buffer, "JPEG", quality=quality)
+    bare.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -194,8 +229,6 @@ def read_exif(data: bytes) -> dict[str, Any]:
             taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
             if taken:
                 fields["DateTimeOriginal"] = str(taken)
-    except (ImageError, OSError, SyntaxError, ValueError, KeyError, TypeError, EOFError, struct.error):
-        return fields
-    except Image.DecompressionBombError:
+    except Exception:  # on damaged blocks Pillow raises nearly anything
         return fields
     return fields

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
+from lostfound.data.chunks import Encoded, Skipped, run_chunks
 from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.duplicates import perceptual_hash
 from lostfound.data.images import cut_strip, encode_jpeg, open_image, read_exif, shrink
@@ -25,6 +26,7 @@ from lostfound.data.records import SCHEMA, coordinates, digest, set_column, stri
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.errors import DatasetError, ImageError, UsageError
 from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.sphere import wrap_longitude
 
 JPEG_QUALITY = 92
 
@@ -52,7 +54,7 @@ class ImportSummary:
     @property
     def reasons(self) -> Counter[str]:
         """How many files were skipped for each reason, details left out."""
-        return Counter(reason.split(" (")[0] for _, reason in self.skipped)
+        return _reasons(self.skipped)
 
 
 def import_sources(
@@ -87,39 +89,49 @@ def import_sources(
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
     existing = _existing(to, {"size": size, "quality": JPEG_QUALITY})
     items, skipped, layouts, described = [], [], {}, []
-    for source in map(Path, sources):
-        name = source.resolve().stem
+    for source, name in zip(map(Path, sources), source_names(sources), strict=True):
         layouts[str(source)], listing = list_source(source, layout)
         items += [(name, image) for image in listing.images]
         skipped += [(f"{name}/{path}", reason) for path, reason in listing.skipped]
         described.append({"name": name, "layout": layouts[str(source)], "files": len(listing.images)})
     key = _key(items, size)
-    if existing and key in [done["key"] for done in existing.info["imports"]]:
-        shutil.rmtree(work_folder(to, key), ignore_errors=True)
-        return ImportSummary(0, len(items), 0, skipped, layouts, existing)
+    for done in existing.info["imports"] if existing else []:
+        if existing and done["key"] == key:
+            _tidy(to, existing.records)
+            return ImportSummary(0, done["images"], 0, skipped, layouts, existing)
     encode = partial(encode_source_image, size=size)
     added, problems = run_chunks(items, encode, folder=to, key=key, jobs=jobs, title="Importing")
     skipped += problems
     added = _with_country(added)
     kept, duplicates, other_label = _without_repeats(existing.records if existing else None, added)
     if kept.num_rows == 0:
-        shutil.rmtree(work_folder(to, key), ignore_errors=True)
-        reasons = Counter(reason.split(" (")[0] for _, reason in skipped)
-        listed = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        raise DatasetError(f"no image could be imported into {to}: {listed or 'nothing found'}")
+        _tidy(to, kept)
+        summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(skipped).most_common())
+        first = ": ".join(skipped[0])
+        raise DatasetError(f"no image could be imported into {to}: {summary} (the first: {first})")
     records = assign_splits(kept, splits)
-    done = [*(existing.info["imports"] if existing else []), {"key": key, "sources": described}]
+    this = {"key": key, "sources": described, "images": added.num_rows}
     info: dict[str, Any] = {
         "made_by": "lostfound import",
         "settings": {"size": size, "quality": JPEG_QUALITY},
         "splits": vars(splits),
-        "imports": done,
+        "imports": [*(existing.info["imports"] if existing else []), this],
     }
     _write_skipped(to / "skipped.csv", skipped)
     dataset = write_dataset(to, records, info)
-    shutil.rmtree(work_folder(to, key), ignore_errors=True)
+    _tidy(to, records)
     before = len(existing) if existing else 0
     return ImportSummary(len(dataset) - before, duplicates, other_label, skipped, layouts, dataset)
+
+
+def source_names(sources: Sequence[str | Path]) -> list[str]:
+    """What sources are called in a data set: their own names, with as many parents' as tell them apart."""
+    paths = [Path(source).resolve() for source in sources]
+    parts = [(*path.parts[:-1], path.stem if path.is_file() else path.name) for path in paths]
+    length = 1
+    while len({own[-length:] for own in parts}) < len(set(parts)):
+        length += 1
+    return ["/".join(own[-length:]) for own in parts]
 
 
 def encode_source_image(item: tuple[str, SourceImage], *, size: int) -> tuple[list[Encoded], list[Skipped]]:
@@ -146,30 +158,30 @@ def encode_source_image(item: tuple[str, SourceImage], *, size: int) -> tuple[li
             latitude, longitude = place
             heading, captured_at = exif.heading(fields), exif.captured_at(fields)
         picture = open_image(data, at_least=None if image.strip else 2 * size)
-        views = cut_strip(picture) if image.strip else [picture]
+        views = [shrink(view, size) for view in (cut_strip(picture) if image.strip else [picture])]
+        stored = [encode_jpeg(view, JPEG_QUALITY) for view in views]
     except ImageError as error:
         return [], [(label, f"unreadable ({error})")]
     except OSError as error:
         return [], [(label, f"unreadable ({error.strerror})")]
     source_id = digest(data)
     encoded = []
-    for number, view in enumerate(views):
-        small = shrink(view, size)
+    for number, (view, content) in enumerate(zip(views, stored, strict=True)):
         record = dict.fromkeys(SCHEMA.names) | {
             "image_id": source_id[:32] if len(views) == 1 else digest(f"{source_id}:{number}".encode())[:32],
             "place_id": f"{source}/{image.place or image.original}",
             "heading": 360.0 * number / len(views) if len(views) > 1 else heading,
             "latitude": latitude,
-            "longitude": longitude,
+            "longitude": None if longitude is None else float(wrap_longitude(longitude)),
             "country": image.country,
             "captured_at": captured_at,
             "source": source,
             "original": image.original,
-            "width": small.width,
-            "height": small.height,
-            "phash": perceptual_hash(small),
+            "width": view.width,
+            "height": view.height,
+            "phash": perceptual_hash(view),
         }
-        encoded.append(Encoded(record, encode_jpeg(small, JPEG_QUALITY)))
+        encoded.append(Encoded(record, content))
     return encoded, []
 
 
@@ -191,14 +203,20 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int) -> str:
     """A hash of what is imported and how."""
     lines = [json.dumps({"size": size, "quality": JPEG_QUALITY, "schema": SCHEMA.names})]
     for name, image in items:
-        stat = image.path.stat()
         fields = [getattr(image, field) for field in image.__slots__ if field != "path"]
-        lines.append(repr((name, stat.st_size, stat.st_mtime_ns, *fields)))
+        with suppress(OSError):  # a file that can't be read is skipped later
+            stat = image.path.stat()
+            fields += [stat.st_size, stat.st_mtime_ns]
+        lines.append(repr((name, *fields)))
     return digest("\n".join(lines).encode())
 
 
 def _with_country(records: pa.Table) -> pa.Table:
-    """Fill in the country of records that have coordinates and none stated."""
+    """Fill in the country of records that have coordinates and none stated.
+
+    A stated country stays, wherever the coordinates lie: who took the photo knows of territories and
+    borders what a map of the world does not.
+    """
     points, country = coordinates(records), strings(records, "country").copy()
     unknown = np.isfinite(points).all(axis=1) & np.array([code is None for code in country], dtype=bool)
     if unknown.any():
@@ -224,6 +242,24 @@ def _without_repeats(existing: pa.Table | None, added: pa.Table) -> tuple[pa.Tab
         values = strings(records, column)
         other |= values[repeats].astype(str) != values[original].astype(str)
     return records.take(pa.array(kept)), len(repeats), int(other.sum())
+
+
+def _reasons(skipped: list[Skipped]) -> Counter[str]:
+    return Counter(reason.split(" (")[0] for _, reason in skipped)
+
+
+def _tidy(folder: Path, records: pa.Table) -> None:
+    """Remove what no record needs: parts of imports, finished or given up, and shards of repeats only."""
+    for work in folder.glob(".import-*"):
+        shutil.rmtree(work, ignore_errors=True)
+    needed = set(records["shard"].unique().to_pylist())
+    images = folder / "images"
+    for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
+        if shard.name not in needed:
+            shard.unlink()
+    for empty in (images, folder):
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def _write_skipped(path: Path, skipped: list[Skipped]) -> None:

@@ -63,12 +63,14 @@ def prepare_dataset(
         jobs: Processes; all cores if None.
 
     Raises:
-        UsageError: The new folder holds a data set already, or the size is not positive.
+        UsageError: The new folder is a file or holds a data set already, or the size is too small.
         DatasetError: The data set is damaged.
     """
     to = Path(to)
     if size is not None and size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{to} is a file: give a new folder")
     if (to / "dataset.json").exists():
         raise UsageError(f"{to} holds a data set: choose another folder")
     size = size or int(dataset.info["settings"]["size"])

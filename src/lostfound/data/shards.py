@@ -9,31 +9,38 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from lostfound.data.records import write_atomic
 from lostfound.errors import DatasetError
 
 _OPEN_FILES = 256
 
 
-def write_shard(path: Path, members: Iterable[tuple[str, bytes]]) -> list[int]:
-    """Write a tar file of (name, bytes) members atomically; the same members give the same bytes.
+@contextmanager
+def shard_writer(path: Path) -> Iterator[Callable[[str, bytes], int]]:
+    """Write a tar file whole or not at all; the same members give the same bytes.
 
-    Returns:
-        For each member, the offset in bytes at which its content starts.
+    Yields:
+        A function that adds a member (name, bytes) and returns the offset at which its bytes start.
     """
-    buffer = io.BytesIO()
-    offsets = []
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in members:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with (
+        partial.open("wb") as file,
+        tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+
+        def add(name: str, data: bytes) -> int:
             info = tarfile.TarInfo(name)
             info.size = len(data)
-            offsets.append(buffer.tell() + tarfile.BLOCKSIZE)
+            offset = file.tell() + tarfile.BLOCKSIZE
             tar.addfile(info, io.BytesIO(data))
-    write_atomic(path, buffer.getvalue())
-    return offsets
+            return offset
+
+        yield add
+    partial.replace(path)
 
 
 class ShardReader:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from lostfound.data.duplicates import near_duplicates
+from lostfound.data.graph import Rows, components, star_pairs
+from lostfound.data.nearby import connect_within
 from lostfound.data.records import SPLITS, coordinates, set_column, strings
 from lostfound.errors import UsageError
-from lostfound.geo.sphere import EARTH_RADIUS_KM, unit_vectors
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class SplitSettings:
                 f"the shares of validation ({self.val}) and test ({self.test}) must be at least 0 "
                 "and leave something for training"
             )
-        if self.distance_km < 0:
+        if not self.distance_km >= 0:
             raise UsageError(f"the distance between splits is {self.distance_km} km; it can't be negative")
 
 
@@ -75,23 +72,13 @@ def _position(seed: int, name: str) -> float:
     return int.from_bytes(value[:8], "big") / 2**64
 
 
-def _groups(records: pa.Table, distance_km: float) -> NDArray[np.int64]:
+def _groups(records: pa.Table, distance_km: float) -> Rows:
     """The number of each row's group, (n,)."""
-    n = records.num_rows
-    _, first, place = np.unique(
-        strings(records, "place_id").astype(str), return_index=True, return_inverse=True
-    )
-    edges = [np.stack([np.arange(n), first[place]], axis=1)]
+    _, place = np.unique(strings(records, "place_id").astype(str), return_inverse=True)
+    pairs = [star_pairs(place), near_duplicates(records["phash"].to_numpy())]
     points = coordinates(records)
     located = np.flatnonzero(np.isfinite(points).all(axis=1))
     if len(located):
-        spots, spot_first, spot = np.unique(points[located], axis=0, return_index=True, return_inverse=True)
-        edges.append(np.stack([located, located[spot_first[spot.ravel()]]], axis=1))
-        chord = 2 * np.sin(min(distance_km / EARTH_RADIUS_KM, np.pi) / 2)
-        pairs = cKDTree(unit_vectors(spots)).query_pairs(chord, output_type="ndarray")
-        edges.append(located[spot_first[pairs]])
-    edges.append(near_duplicates(records["phash"].to_numpy()))
-    left, right = np.concatenate(edges).T
-    graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
-    return np.asarray(labels, dtype=np.int64)
+        spots, first, spot = np.unique(points[located], axis=0, return_index=True, return_inverse=True)
+        pairs += [located[star_pairs(spot.ravel())], located[first[connect_within(spots, distance_km)]]]
+    return components(records.num_rows, np.concatenate(pairs))

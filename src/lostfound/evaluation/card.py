@@ -113,10 +113,10 @@ someone.
 
 def _outside(about: dict[str, Any]) -> str:
     if not about["images_outside_all_cells"]:
-        return "Every test image lies in a cell of the model."
+        return "Every image lies in a cell of the model."
     countries = ", ".join(about["countries_outside_all_cells"])
     return (
-        f"{about['images_outside_all_cells']} test images lie in no cell of the model ({countries}) "
+        f"{about['images_outside_all_cells']} images lie in no cell of the model ({countries}) "
         "and count as wrong."
     )
 

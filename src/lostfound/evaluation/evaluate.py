@@ -26,6 +26,7 @@ from lostfound.evaluation.metrics import (
     geoguessr_score,
 )
 from lostfound.evaluation.pictures import draw_confusion
+from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.partitions import OUTSIDE
 from lostfound.geo.sphere import haversine_km
 from lostfound.locate.locator import Locator
@@ -66,7 +67,7 @@ class Evaluation:
         write_atomic(folder / "predictions.parquet", buffer.getvalue())
         truth, guess = (strings(self.predictions, name) for name in ("country", "guess_country"))
         write_atomic(folder / "confusion.png", draw_confusion(truth, guess, title=self.title))
-        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_atomic(folder / "metrics.json", text.encode())
         return folder
 
@@ -87,7 +88,7 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
 
     Raises:
         UsageError: There is no such split.
-        DatasetError: The split is empty, or an image in it can't be read.
+        DatasetError: The split is empty, none of its images has a place, or one can't be read.
     """
     if split not in (*SPLITS, "all"):
         raise UsageError(f"no split {split!r}: choose one of {', '.join(SPLITS)}, all")
@@ -97,32 +98,42 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
             f"{dataset.folder} has no images in the split {split!r}: choose another split, or give it a "
             "share with `lostfound prepare --resplit`"
         )
-    logits = _logits(locator, part)
     partition = locator.model.partition
     points, countries = coordinates(part.records), strings(part.records, "country")
+    located = np.asarray(np.isfinite(points).all(axis=1))
+    labelled = np.array([code is not None for code in countries], dtype=bool) | located
+    if not labelled.any():
+        raise DatasetError(
+            f"none of the {len(part)} images of {dataset.folder} in the split {split!r} has a country or "
+            "coordinates: there is nothing to compare answers with"
+        )
+    unnamed = located & np.array([code is None for code in countries], dtype=bool)
+    countries = countries.copy()
+    countries[unnamed] = Boundaries.packed().country_at(points[unnamed])
+    logits = _logits(locator, part)
     truth = partition.assign(points, countries)
     probabilities = locator.probabilities(logits)
     ranked = np.argsort(-probabilities, axis=1, kind="stable")
     hit = ranked == truth[:, None]
     guess = partition.decode(ranked[:, 0])
-    located = np.asarray(np.isfinite(points).all(axis=1))
     distance = np.full(len(part), np.nan)
     distance[located] = haversine_km(points[located], guess[located])
 
-    labelled = np.array([code is not None for code in countries], dtype=bool) | located
     bootstrap = Bootstrap(strings(part.records, "place_id"))
     found: dict[str, Metric | None] = {
         f"top_{k}_accuracy": bootstrap.mean(hit[:, :k].any(axis=1), labelled) for k in TOP
     }
-    classes = np.where(truth == OUTSIDE, countries.astype(str), np.array(partition.cell_ids)[truth])
-    found["balanced_accuracy"] = bootstrap.balanced(hit[:, 0], classes.astype(object))
+    named = np.array([code or "no country" for code in countries], dtype=object)
+    classes = np.where(truth == OUTSIDE, named, np.array(partition.cell_ids, dtype=object)[truth])
+    found["balanced_accuracy"] = bootstrap.balanced(hit[:, 0], classes, labelled)
     found["mean_distance_km"] = bootstrap.mean(distance, located)
     found["median_distance_km"] = bootstrap.median(distance, located)
     found["geoguessr_score"] = bootstrap.mean(geoguessr_score(distance), located)
     for name, limit in DISTANCES_KM.items():
         found[f"within_{limit}_km_{name}"] = bootstrap.mean(distance <= limit, located)
-    best = probabilities[np.arange(len(part)), ranked[:, 0]]
-    outside = truth == OUTSIDE
+    best = probabilities.max(axis=1)
+    calibration = expected_calibration_error(best[labelled], hit[labelled, 0])
+    outside = labelled & (truth == OUTSIDE)
     about = {
         "model": locator.model.path.resolve().name,
         "dataset": dataset.name,
@@ -133,12 +144,12 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
         "unit": "image",
         "cells": len(partition),
         "images_outside_all_cells": int(outside.sum()),
-        "countries_outside_all_cells": sorted({str(code) for code in countries[outside]}),
+        "countries_outside_all_cells": sorted(set(named[outside])),
         "lostfound": version("lostfound"),
     }
     predictions = _predictions(part, locator, ranked, probabilities, guess, distance)
     metrics = {name: metric for name, metric in found.items() if metric is not None}
-    return Evaluation(metrics, expected_calibration_error(best, hit[:, 0]), predictions, about)
+    return Evaluation(metrics, calibration, predictions, about)
 
 
 def _logits(locator: Locator, part: Dataset) -> NDArray[np.float32]:

@@ -82,20 +82,25 @@ class Bootstrap:
         medians = []
         for draw in draws:
             weight = np.cumsum(draw[:, place[order]], axis=1)
-            middle = (weight < weight[:, -1:] / 2).sum(axis=1)
-            medians.append(values[order][middle])
+            half = weight[:, -1:] / 2
+            lower, upper = (weight < half).sum(axis=1), (weight <= half).sum(axis=1)
+            medians.append((values[order][lower] + values[order][upper]) / 2)
         return self._metric(float(np.median(values)), np.concatenate(medians), place)
 
-    def balanced(self, correct: NDArray[np.bool_], truth: NDArray[np.object_]) -> Metric | None:
-        """Balanced accuracy: the mean recall over the classes present in the truth.
+    def balanced(
+        self, correct: NDArray[np.bool_], truth: NDArray[np.object_], where: NDArray[np.bool_] | None = None
+    ) -> Metric | None:
+        """Balanced accuracy: the mean recall over the classes present in the truth, of the images chosen.
 
         Classes that a resample misses are left out of its mean.
         """
+        where = np.ones(len(correct), dtype=bool) if where is None else where
+        correct, truth = correct[where], truth[where]
         if not len(correct):
             return None
         _, label = np.unique(truth.astype(str), return_inverse=True)
         classes = int(label.max()) + 1
-        place, draws = self._draws(self.place, classes)
+        place, draws = self._draws(self.place[where], classes)
         cells = place * classes + label
         shape = (int(place.max()) + 1, classes)
         right = np.bincount(cells, correct.astype(np.float64), shape[0] * classes).reshape(shape)

@@ -28,7 +28,8 @@ def draw_confusion(truth: NDArray[np.object_], guess: NDArray[np.object_], *, ti
     codes, counts = np.unique(truth, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:MAX_CLASSES]
     shown = [str(code) for code in codes[order]]
-    labels = shown if len(shown) == len(np.union1d(truth, guess)) else [*shown, OTHERS]
+    complete = shown and len(shown) == len(np.union1d(truth, guess))
+    labels = shown if complete else [*shown, OTHERS]
     number = {code: index for index, code in enumerate(shown)}
     matrix = np.zeros((len(labels), len(labels)))
     np.add.at(

@@ -6,12 +6,15 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import overload
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.special import softmax
 
 from lostfound.data.images import ImageSource
@@ -28,6 +31,7 @@ class Locator:
     def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
         self.model = model
         self.threads = threads or os.cpu_count() or 1
+        self._opening = Lock()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
@@ -37,6 +41,12 @@ class Locator:
             )
         except Exception as error:  # ONNX Runtime's own errors share no base class
             raise ModelError(f"{model.graph} can't be run: {error}") from None
+        size = [model.preprocessing.height, model.preprocessing.width, 3]
+        if self.session.get_inputs()[0].shape[1:] != size:
+            raise ModelError(
+                f"{model.graph} takes other images than config.json says ({size[0]}x{size[1]} pixels): the "
+                "folder was changed; copy it whole or train again"
+            )
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None) -> Locator:
@@ -137,6 +147,10 @@ class Locator:
                 yield waiting.popleft().result()
 
     def _prepare(self, photo: ImageSource) -> NDArray[np.uint8] | ImageError:
+        if isinstance(photo, Image.Image):
+            # Pillow reads an open image when it is first used, and not in two threads at once
+            with self._opening, suppress(Exception):  # preprocessing meets the same error, and names it
+                photo.load()
         try:
             return self.model.preprocessing(photo)
         except ImageError as error:

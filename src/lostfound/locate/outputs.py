@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,13 @@ def to_json(results: Sequence[Located]) -> str:
 
 def _row(each: Located) -> dict[str, Any]:
     if each.guess is None:
-        return {"photo": each.photo, "error": each.error}
-    return {"photo": each.photo, **each.guess.as_dict()}
+        return {"photo": _text(each.photo), "error": _text(each.error or "")}
+    return {"photo": _text(each.photo), **each.guess.as_dict()}
+
+
+def _text(name: str) -> str:
+    """A name that can be written; a file's name may hold bytes that are no UTF-8."""
+    return name.encode(errors="replace").decode()
 
 
 def to_csv(results: Sequence[Located]) -> str:
@@ -50,12 +56,12 @@ def to_csv(results: Sequence[Located]) -> str:
     writer.writerow(["photo", "latitude", "longitude", "country", "probability", *ranks, "error"])
     for each in results:
         if each.guess is None:
-            writer.writerow([each.photo, *[""] * (4 + 2 * top), each.error])
+            writer.writerow([_text(each.photo), *[""] * (4 + 2 * top), _text(each.error or "")])
             continue
         guess = each.guess
         cells = [value for one in guess.candidates for value in (one.name, f"{one.probability:.6f}")]
         best = [f"{guess.latitude:.6f}", f"{guess.longitude:.6f}", guess.country, f"{guess.probability:.6f}"]
-        writer.writerow([each.photo, *best, *cells, *[""] * (2 * top - len(cells)), ""])
+        writer.writerow([_text(each.photo), *best, *cells, *[""] * (2 * top - len(cells)), ""])
     return text.getvalue()
 
 
@@ -65,7 +71,7 @@ def to_geojson(results: Sequence[Located]) -> str:
         {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [each.guess.longitude, each.guess.latitude]},
-            "properties": {"photo": each.photo, "estimate": NOTE, **each.guess.as_dict()},
+            "properties": {"photo": _text(each.photo), "estimate": NOTE, **each.guess.as_dict()},
         }
         for each in results
         if each.guess is not None
@@ -73,15 +79,19 @@ def to_geojson(results: Sequence[Located]) -> str:
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False) + "\n"
 
 
-def write_page(results: Sequence[Located], path: Path, *, title: str = "Located photos") -> Path:
+def write_page(
+    results: Sequence[Located], path: Path, *, title: str = "Located photos", note: str = ""
+) -> Path:
     """Write the photos that were located as a map page that opens offline.
 
     Raises:
         LostFoundError: The file can't be written.
     """
+    folders = [str(Path(each.photo).absolute().parent) for each in results]
+    common = os.path.commonpath(folders) if folders else ""
     entries = [
         MapEntry(
-            Path(each.photo).name,
+            _text(os.path.relpath(each.photo, common)),
             each.guess.latitude,
             each.guess.longitude,
             [Candidate(one.name, one.probability, one.country) for one in each.guess.candidates],
@@ -93,7 +103,8 @@ def write_page(results: Sequence[Located], path: Path, *, title: str = "Located 
         if each.guess is not None
     ]
     failed = len(results) - len(entries)
-    note = f"{failed} photo(s) could not be read." if failed else ""
+    if failed:
+        note = f"{note} {failed} photo(s) could not be read.".strip()
     return write_map(path, entries, title=title, note=note)
 
 

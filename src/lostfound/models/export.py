@@ -27,15 +27,42 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> f
         The largest difference of a logit found.
 
     Raises:
-        ModelError: The graph's logits differ from the network's.
+        ModelError: The network can't be exported, or the graph's logits differ from its own.
     """
     network = network.eval().cpu()
     generator = torch.Generator().manual_seed(0)
     shape = (3, preprocessing.height, preprocessing.width, 3)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    with warnings.catch_warnings(), torch.no_grad():
+    with torch.no_grad():
+        expected = network(images)[0].numpy()
+    try:
+        _export(network, images, path)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except OSError:
+        raise
+    except Exception as error:  # the exporter's and the runtime's errors share no base class
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise ModelError(
+            f"this backbone can't be exported to ONNX, so it could not answer: choose another ({reason})"
+        ) from None
+    differences = []
+    for n in (1, len(images)):
+        (logits,) = session.run(["logits"], {"images": images[:n].numpy()})
+        differences.append(np.abs(logits - expected[:n]).max())
+    difference = float(np.max(differences))
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):  # nor if it is NaN
+        raise ModelError(
+            f"the ONNX graph's logits differ from the network's by {difference:.1e}: this backbone can't be "
+            "exported faithfully; choose another"
+        )
+    return difference
+
+
+@torch.no_grad()
+def _export(network: Network, images: torch.Tensor, path: Path) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
             network,
             (images,),
@@ -47,15 +74,3 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> f
             external_data=False,
             verbose=False,
         )
-        expected = network(images)[0].numpy()
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    difference = 0.0
-    for n in (1, len(images)):
-        (logits,) = session.run(["logits"], {"images": images[:n].numpy()})
-        difference = max(difference, float(np.abs(logits - expected[:n]).max()))
-    if difference > TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        raise ModelError(
-            f"the ONNX graph's logits differ from the network's by {difference:.1e}: this backbone can't be "
-            "exported faithfully; choose another"
-        )
-    return difference

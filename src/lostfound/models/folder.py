@@ -72,7 +72,7 @@ class ModelFolder:
                 )
         try:
             partition = Partition.load(path / PARTITION)
-            temperature = float(json.loads((path / CALIBRATION).read_text())["temperature"])
+            temperature = float(json.loads((path / CALIBRATION).read_bytes())["temperature"])
             preprocessing = Preprocessing.from_dict(config["preprocessing"])
         except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
             raise ModelError(f"{path} can't be read as a model folder: {error}") from None
@@ -88,7 +88,7 @@ def _read_config(path: Path) -> dict[str, Any]:
             )
         raise ModelError(f"{path} is not a model folder (no {CONFIG}): make one with `lostfound train`")
     try:
-        config: dict[str, Any] = json.loads(file.read_text())
+        config: dict[str, Any] = json.loads(file.read_bytes())
         if int(config["format"]) > FORMAT:
             raise ModelError(
                 f"{path} is of model format {config['format']}, newer than this lostfound reads "

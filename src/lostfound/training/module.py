@@ -10,12 +10,13 @@ import lightning
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from lostfound.errors import LostFoundError
 from lostfound.models.network import Network
 from lostfound.training.recipe import Recipe, Schedule
+from lostfound.training.samples import draw_seed
 
 MONITOR = "val_accuracy"
 
@@ -29,6 +30,10 @@ class TrainingModule(lightning.LightningModule):
         self.recipe = recipe
         self.pretrained = pretrained
 
+    def on_train_epoch_start(self) -> None:
+        """Draw dropout from (seed, epoch) alone, so that a run that was stopped goes on as it would have."""
+        torch.manual_seed(draw_seed(self.recipe.seed, self.current_epoch))
+
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         """One step's loss."""
         images, cells = batch
@@ -36,9 +41,9 @@ class TrainingModule(lightning.LightningModule):
         loss = cross_entropy(logits, cells, label_smoothing=self.recipe.label_smoothing)
         if not torch.isfinite(loss):
             raise LostFoundError(
-                f"the loss became {loss.item()} at step {self.global_step}: lower "
-                "optimizer.learning_rate, or set optimizer.gradient_clip; the last good checkpoint is "
-                "kept in the run's folder"
+                f"the loss became {loss.item()} at step {self.global_step} (epoch {self.current_epoch + 1}): "
+                "lower optimizer.learning_rate or set optimizer.gradient_clip, and start again with "
+                "--overwrite"
             )
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(cells))
         return loss
@@ -77,16 +82,6 @@ class TrainingModule(lightning.LightningModule):
         schedule = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Limit the gradient's norm as the recipe says."""
-        del gradient_clip_val, gradient_clip_algorithm
-        self.clip_gradients(optimizer, self.recipe.optimizer.gradient_clip, "norm")
-
 
 def rate_factor(schedule: Schedule, epochs: int, steps: int) -> Callable[[int], float]:
     """The factor of the learning rate at each step.
@@ -100,7 +95,7 @@ def rate_factor(schedule: Schedule, epochs: int, steps: int) -> Callable[[int], 
 
     def factor(step: int) -> float:
         if step < warmup:
-            return (step + 1) / warmup
+            return min(1.0, (step + 1) / warmup)
         if schedule.name == "cosine":
             share = min(1.0, (step - warmup) / max(1.0, total - warmup))
             return 0.5 * (1 + math.cos(math.pi * share))

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from lostfound.data.images import Interpolation
 from lostfound.errors import RecipeError, UsageError
 from lostfound.geo.partitions import PartitionKind
 from lostfound.geo.partitions.settings import check_settings
 
-Share = tuple[float, float]
+
+def _ascending(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError("the smaller number comes first")
+    return span
+
+
+Pixels = Annotated[int, Field(ge=1)]
+Unit = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Task(_Section):
@@ -57,11 +76,11 @@ class Model(_Section):
 class Input(_Section):
     """How an image becomes the network's input."""
 
-    size: tuple[int, int] = Field(description="height and width in pixels")
+    size: tuple[Pixels, Pixels] = Field(description="height and width in pixels")
     crop_fraction: float = Field(1.0, gt=0, le=1)
     interpolation: Interpolation = "bicubic"
-    mean: tuple[float, float, float] | None = Field(None, description="0..1; null: the backbone's own")
-    std: tuple[float, float, float] | None = Field(None, description="0..1; null: the backbone's own")
+    mean: tuple[Unit, Unit, Unit] | None = Field(None, description="0..1; null: the backbone's own")
+    std: tuple[Share, Share, Share] | None = Field(None, description="0..1; null: the backbone's own")
 
 
 class Optimizer(_Section):
@@ -100,8 +119,12 @@ class Augmentation(_Section):
     A mirror image is not offered: it would swap the driving side and the writing.
     """
 
-    crop_scale: Share | None = Field(None, description="random resized crop: smallest and largest area")
-    crop_ratio: Share = Field((0.75, 4 / 3), description="random resized crop: narrowest and widest shape")
+    crop_scale: Annotated[tuple[Share, Share], AfterValidator(_ascending)] | None = Field(
+        None, description="random resized crop: smallest and largest share of the area"
+    )
+    crop_ratio: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = Field(
+        (0.75, 4 / 3), description="random resized crop: narrowest and widest, 1 being the input's own shape"
+    )
     rotation: float | None = Field(None, gt=0, le=180, description="largest angle in degrees")
     color_jitter: ColorJitter | None = None
 
@@ -110,7 +133,7 @@ class Trainer(_Section):
     """How long and on what."""
 
     epochs: int = Field(ge=1)
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(64, ge=2, description="batch normalisation needs two images at least")
     workers: int | None = Field(
         None, ge=0, description="processes that read images; null: by the number of cores"
     )
@@ -121,7 +144,7 @@ class Trainer(_Section):
 class Recipe(_Section):
     """A training run."""
 
-    name: str
+    name: str = Field(min_length=1)
     task: Task = Task()
     model: Model
     input: Input
@@ -130,7 +153,16 @@ class Recipe(_Section):
     augmentation: Augmentation = Augmentation()
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     trainer: Trainer
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only. Takes 1e-3 for a number, as YAML 1.2 does; PyYAML speaks 1.1, where it is a text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -149,14 +181,14 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise RecipeError(f"{path} does not exist; recipes in the package: {', '.join(recipe_names())}")
-        text = path.read_text()
+        data = path.read_bytes()
     elif packaged.is_file():
-        text = packaged.read_text()
+        data = packaged.read_bytes()
     else:
         raise RecipeError(f"no recipe {str(name)!r}: give a YAML file, or one of {', '.join(recipe_names())}")
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = yaml.load(data, _Loader)  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"{name} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{name} is not a recipe: it must be a mapping of settings")
@@ -189,8 +221,8 @@ def _override(values: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise RecipeError(f"--set {override!r}: write it as key=value, such as trainer.epochs=3")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from None
     *parents, last = key.split(".")
     for parent in parents:
@@ -204,23 +236,33 @@ def _explain(error: dict[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        section: Any = Recipe
-        for part in location[:-1]:
-            section = _section(section, part)
-        known = list(section.model_fields) if section else []
-        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-        hint = (
-            f"did you mean {'.'.join([*location[:-1], near[0]])!r}?" if near else f"known: {', '.join(known)}"
-        )
-        return f"unknown key {key!r}; {hint}"
-    return f"{key}: {error['msg'].lower()} (is {error['input']!r})" if key else str(error["msg"])
+        return f"unknown key {key!r}; {_hint(location)}"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return message if not key else f"{key}: {message} (is {error['input']!r})"
 
 
-def _section(parent: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
-    if parent is None or key not in parent.model_fields:
-        return None
-    annotation: Any = parent.model_fields[key].annotation
-    for option in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
-    return None
+def _hint(location: list[str]) -> str:
+    """The known key nearest to an unknown one: in its own section, or else in any."""
+    *parents, last = location
+    prefix = "".join(f"{part}." for part in parents)
+    known = list(_keys(Recipe))
+    siblings = {each.removeprefix(prefix) for each in known if each.startswith(prefix)}
+    siblings = {each for each in siblings if "." not in each}
+    near = difflib.get_close_matches(last, sorted(siblings), n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {prefix + near[0]!r}?"
+    elsewhere = {each.rpartition(".")[2]: each for each in known}
+    near = difflib.get_close_matches(last, list(elsewhere), n=1, cutoff=0.8)
+    if near:
+        return f"did you mean {elsewhere[near[0]]!r}?"
+    return f"known: {', '.join(sorted(siblings))}"
+
+
+def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """All keys of a section and of those in it, dotted."""
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        for option in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                yield from _keys(option, f"{prefix}{name}.")

@@ -20,6 +20,10 @@ LAYOUTS: dict[str, Reader] = {
 }
 
 
+_SAMPLE = 100
+"""So many files, spread over the source, are looked at to recognise its layout."""
+
+
 def recognise_layout(source: Path) -> str:
     """Name the layout of a source; `exif` where nothing but image files is to be seen.
 
@@ -28,14 +32,16 @@ def recognise_layout(source: Path) -> str:
     """
     if not source.exists():
         raise UsageError(f"{source} does not exist: give a folder of images, or a CSV or Parquet table")
-    if table.recognise(source):
-        return "table"
     if source.is_file():
-        raise UsageError(f"{source} is not a table (CSV or Parquet) of images: give a folder or a table")
-    if next(image_files(source), None) is None:
+        if not table.recognise(source, []):
+            raise UsageError(f"{source} is not a table (CSV or Parquet) of images: give a folder or a table")
+        return "table"
+    files = list(image_files(source))
+    if not files:
         raise UsageError(f"{source} holds no images (looked for .jpg, .png, .webp, .heic and the like)")
-    for layout in (panoramas, coordinates, pairs, folders):
-        if layout.recognise(source):
+    sample = files[:: -(-len(files) // _SAMPLE)]
+    for layout in (table, panoramas, coordinates, pairs, folders):
+        if layout.recognise(source, sample):
             return layout.__name__.rpartition(".")[2]
     return "exif"
 
@@ -54,10 +60,12 @@ def list_source(source: Path, layout: str | None = None) -> tuple[str, Listing]:
         UsageError: The source or layout does not exist, or holds no images of that layout.
         CountryNameError: Names of countries that can't be told.
     """
-    recognised = recognise_layout(source)
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"no layout {layout!r}: choose one of {', '.join(LAYOUTS)}")
+    recognised = recognise_layout(source)
     layout = layout or recognised
+    if source.is_file() and layout != "table":
+        raise UsageError(f"{source} is a table: the layout {layout!r} needs a folder")
     listing = LAYOUTS[layout](source)
     if not listing.images and not listing.skipped:
         raise UsageError(f"{source} holds no images of the layout {layout!r} (it looks like {recognised!r})")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem
+from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem, mostly
 
 _NAME = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)(?:[\s,_(].*)?$")
 
 
-def recognise(source: Path) -> bool:
-    """Do the first files have such names?"""
-    first = list(islice(image_files(source), 10))
-    return bool(first) and sum(_NAME.match(path.stem) is not None for path in first) > len(first) / 2
+def recognise(_source: Path, sample: Sequence[Path]) -> bool:
+    """Do most files have such names, with the decimals that tell coordinates from other numbers?"""
+    return mostly(sample, _is_named_so)
+
+
+def _is_named_so(path: Path) -> bool:
+    match = _NAME.match(path.stem)
+    if match is None or "." not in match[1] + match[2]:
+        return False
+    return location_problem(float(match[1]), float(match[2])) is None
 
 
 def read(source: Path) -> Listing:

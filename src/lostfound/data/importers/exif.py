@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,9 @@ from lostfound.data.importers.source import Listing, SourceImage, image_files, l
 
 def read(source: Path) -> Listing:
     """List every image; where it was taken is read when it is decoded."""
-    files = [source] if source.is_file() else image_files(source)
-    base = source.parent if source.is_file() else source
-    return Listing([SourceImage(path, path.relative_to(base).as_posix(), exif=True) for path in files])
+    return Listing(
+        [SourceImage(path, path.relative_to(source).as_posix(), exif=True) for path in image_files(source)]
+    )
 
 
 def location(fields: Mapping[str, Any]) -> tuple[float, float] | str:
@@ -27,8 +28,8 @@ def location(fields: Mapping[str, Any]) -> tuple[float, float] | str:
         (latitude, longitude) in degrees, or why there is no location.
     """
     try:
-        latitude = _degrees(fields, "GPSLatitude", "S")
-        longitude = _degrees(fields, "GPSLongitude", "W")
+        latitude = _degrees(fields, "GPSLatitude", "NS")
+        longitude = _degrees(fields, "GPSLongitude", "EW")
     except (TypeError, ValueError, ZeroDivisionError):
         return "no location: the GPS block is broken"
     problem = location_problem(latitude, longitude)
@@ -39,14 +40,14 @@ def location(fields: Mapping[str, Any]) -> tuple[float, float] | str:
     return float(latitude), float(longitude)  # type: ignore[arg-type]
 
 
-def _degrees(fields: Mapping[str, Any], name: str, negative: str) -> float | None:
+def _degrees(fields: Mapping[str, Any], name: str, directions: str) -> float | None:
     value = fields.get(name)
     if value is None or value == ():
         return None
     parts = [float(part) for part in value]
     if not 1 <= len(parts) <= 3:
         raise ValueError(name)
-    if any(part < 0 for part in parts[1:]):
+    if any(part < 0 for part in parts):
         raise ValueError(name)
     angle: float = sum(part / 60.0**power for power, part in enumerate(parts))
     reference = fields.get(f"{name}Ref")
@@ -55,7 +56,9 @@ def _degrees(fields: Mapping[str, Any], name: str, negative: str) -> float | Non
     reference = str(reference or "").strip("\0 ").upper()
     if not reference:
         return None  # north or south is not known: half a coordinate
-    return -angle if reference.startswith(negative) else angle
+    if reference[0] not in directions:
+        raise ValueError(reference)
+    return -angle if reference[0] == directions[1] else angle
 
 
 def heading(fields: Mapping[str, Any]) -> float | None:
@@ -64,7 +67,7 @@ def heading(fields: Mapping[str, Any]) -> float | None:
         value = float(fields["GPSImgDirection"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-    return value % 360 if value == value else None
+    return value % 360 if math.isfinite(value) else None
 
 
 def captured_at(fields: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lostfound.data.importers.source import Listing, SourceImage, image_files, resolve_countries
@@ -19,7 +20,7 @@ def _country_folders(source: Path) -> list[Path]:
     )
 
 
-def recognise(source: Path) -> bool:
+def recognise(source: Path, _sample: Sequence[Path]) -> bool:
     """Do most folders with images bear a country's name? A city's, as people name albums, is not enough."""
     names = [path.name for path in _country_folders(source)]
     matches = [find_country(name) for name in names]

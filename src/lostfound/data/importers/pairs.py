@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from lostfound.data.importers.source import (
     SourceImage,
     image_files,
     location_problem,
+    mostly,
     parse_number,
+    parse_text,
     resolve_countries,
 )
 
@@ -23,10 +24,9 @@ COUNTRY_KEYS = ("country", "country_name", "countryName", "country_code", "count
 NESTED_KEYS = ("coordinates", "location", "position", "gps", "latlng")
 
 
-def recognise(source: Path) -> bool:
-    """Do the first images have a JSON file beside them?"""
-    first = list(islice(image_files(source), 10))
-    return bool(first) and sum(path.with_suffix(".json").is_file() for path in first) > len(first) / 2
+def recognise(_source: Path, sample: Sequence[Path]) -> bool:
+    """Have most images a JSON file beside them?"""
+    return mostly(sample, lambda path: path.with_suffix(".json").is_file())
 
 
 def read(source: Path) -> Listing:
@@ -36,7 +36,7 @@ def read(source: Path) -> Listing:
     for path in image_files(source):
         original = path.relative_to(source).as_posix()
         try:
-            content = json.loads(path.with_suffix(".json").read_text())
+            content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8-sig"))
             latitude, longitude = _coordinates(content)
         except FileNotFoundError:
             listing.skip(original, "no JSON file beside it")
@@ -44,7 +44,7 @@ def read(source: Path) -> Listing:
         except (ValueError, TypeError, AttributeError):
             listing.skip(original, "its JSON file can't be read")
             continue
-        country = next((str(content[key]) for key in COUNTRY_KEYS if content.get(key)), None)
+        country = next(filter(None, (parse_text(content.get(key)) for key in COUNTRY_KEYS)), None)
         problem = location_problem(latitude, longitude)
         if problem and (country is None or (latitude, longitude) != (None, None)):
             listing.skip(original, problem)

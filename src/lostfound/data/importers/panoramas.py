@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem, parse_number
+from lostfound.data.importers.source import (
+    Listing,
+    SourceImage,
+    image_files,
+    location_problem,
+    mostly,
+    parse_number,
+)
 from lostfound.errors import UsageError
 
 _NAME = re.compile(r"^(?:[A-Za-z]+_)?(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)_(.+)$")
 
 
-def recognise(source: Path) -> bool:
-    """Is there a metadata.json of panoramas, or a name like `panorama_<lat>_<lon>_<id>.jpg`?"""
-    first = next(image_files(source), None)
-    return first is not None and (
-        _NAME.match(first.stem) is not None or bool(_metadata(source, strict=False))
-    )
+def recognise(source: Path, sample: Sequence[Path]) -> bool:
+    """Are most files in a metadata.json of panoramas, or named like `panorama_<lat>_<lon>_<id>.jpg`?"""
+    known = _metadata(source, strict=False)
+    return mostly(sample, lambda path: path.stem in known or _is_named_so(path))
+
+
+def _is_named_so(path: Path) -> bool:
+    match = _NAME.match(path.stem)  # cameras name files IMG_20240131_115959_1: no coordinates
+    if match is None or "." not in match[1] + match[2]:
+        return False
+    return location_problem(float(match[1]), float(match[2])) is None
 
 
 def _metadata(source: Path, *, strict: bool = True) -> dict[str, tuple[float | None, float | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class Listing:
         self.skipped.append((original, reason))
 
 
+_EMPTY = frozenset({"", "nan", "null", "none", "n/a", "<na>"})  # what programs write for nothing
+
 Reader = Callable[[Path], Listing]
 
 
@@ -61,6 +63,11 @@ def image_files(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(root) / name
+
+
+def mostly(files: Sequence[Path], look: Callable[[Path], bool]) -> bool:
+    """Do more than half of some files look so?"""
+    return 2 * sum(map(look, files)) > len(files)
 
 
 def location_problem(latitude: float | None, longitude: float | None) -> str | None:
@@ -100,14 +107,17 @@ def resolve_countries(names: Iterable[str], where: str) -> dict[str, str]:
     return codes
 
 
-def parse_number(text: object) -> float | None:
-    """A number from a cell or a JSON value; None where it is empty.
+def parse_text(value: object) -> str | None:
+    """The text of a cell or a JSON value, without spaces around it; None where it is empty."""
+    text = "" if value is None else str(value).strip()
+    return None if text.casefold() in _EMPTY else text
+
+
+def parse_number(value: object) -> float | None:
+    """A number from a cell or a JSON value; None where it is empty, which is how NaN is meant there.
 
     Raises:
         ValueError: It is there and is no number.
     """
-    if text is None or text == "":
-        return None
-    if isinstance(text, bool):
-        raise ValueError(f"{text} is no number")
-    return float(text)  # type: ignore[arg-type]
+    text = parse_text(value)
+    return None if text in (None, "NA") else float(text)  # "NA" is R's null; as a text it is Namibia

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from lostfound.data.importers.source import (
@@ -16,12 +19,13 @@ from lostfound.data.importers.source import (
     image_files,
     location_problem,
     parse_number,
+    parse_text,
     resolve_countries,
 )
 from lostfound.errors import UsageError
 
+_FILE_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "id", "uuid", "image_id")
 _COLUMNS = {
-    "file": ("path", "file", "filename", "file_name", "image", "image_path", "id", "uuid", "image_id"),
     "latitude": ("latitude", "lat"),
     "longitude": ("longitude", "lng", "lon", "long"),
     "country": ("country", "country_name", "country_code"),
@@ -29,46 +33,18 @@ _COLUMNS = {
     "heading": ("heading", "bearing", "direction"),
 }
 _TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+_LOOKED_AT = 100
+"""So many rows are looked at for files that exist."""
 
 
-def _tables(source: Path) -> list[Path]:
-    """The tables of a source: itself, those in the folder, or else those one folder further down."""
+def recognise(source: Path, _sample: Sequence[Path]) -> bool:
+    """Is there a table with columns for the place and one that names files which exist?
+
+    A table that is itself the source needs the columns only: its missing files are then worth naming.
+    """
     if source.is_file():
-        return [source] if source.suffix.lower() in _TABLE_SUFFIXES else []
-    for pattern in ("*", "*/*"):
-        found = [path for path in source.glob(pattern) if path.suffix.lower() in _TABLE_SUFFIXES]
-        usable = sorted(path for path in found if _usable(_names(path)))
-        if usable:
-            return usable
-    return []
-
-
-def _names(path: Path) -> dict[str, str]:
-    """Which column of a table holds what."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            columns = pq.read_schema(path).names
-        else:
-            with path.open(encoding="utf-8-sig") as file:
-                separator = "\t" if path.suffix.lower() == ".tsv" else ","
-                columns = [name.strip().strip('"') for name in file.readline().split(separator)]
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid):
-        return {}
-    lower = {name.lower(): name for name in columns}
-    return {
-        role: lower[next(name for name in names if name in lower)]
-        for role, names in _COLUMNS.items()
-        if any(name in lower for name in names)
-    }
-
-
-def _usable(names: Mapping[str, str]) -> bool:
-    return "file" in names and ("country" in names or {"latitude", "longitude"} <= set(names))
-
-
-def recognise(source: Path) -> bool:
-    """Is there a table with a column for the file and columns for the place?"""
-    return bool(_tables(source))
+        return bool(_tables(source))
+    return any(_file_column(path, columns) for path, columns in _tables(source))
 
 
 def read(source: Path) -> Listing:
@@ -81,52 +57,106 @@ def read(source: Path) -> Listing:
     tables = _tables(source)
     if not tables:
         raise UsageError(
-            f"{source}: no table with a column for the file ({', '.join(_COLUMNS['file'])}) and "
+            f"{source}: no table with a column for the file ({', '.join(_FILE_COLUMNS)}) and "
             "latitude/longitude or country columns"
         )
     listing = Listing()
     base = source.parent if source.is_file() else source
-    for table in tables:
-        _read_table(table, base, listing)
+    found = [(path, columns, _file_column(path, columns)) for path, columns in tables]
+    some = any(file for *_, file in found)
+    for path, columns, file in found:
+        if file or not some:  # a table of something else beside the one of the images
+            _read_table(path, {**columns, "file": file or columns["file"]}, base, listing)
     return listing
 
 
-def _rows(path: Path, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    columns = list(names.values())
+def _tables(source: Path) -> list[tuple[Path, dict[str, str]]]:
+    """Tables with the columns needed: the source, those in the folder, or else those one folder down."""
+    groups = [[source]] if source.is_file() else [sorted(source.glob("*")), sorted(source.glob("*/*"))]
+    for group in groups:
+        tables = [(path, _columns(path)) for path in group if path.suffix.lower() in _TABLE_SUFFIXES]
+        usable = [(path, columns) for path, columns in tables if columns]
+        if usable:
+            return usable
+    return []
+
+
+def _columns(path: Path) -> dict[str, str]:
+    """The column of each role, in lower case; none at all where a role that is needed has none."""
     try:
-        if path.suffix.lower() == ".parquet":
-            table = pq.read_table(path, columns=columns)
+        names = (
+            pq.read_schema(path).names if _is_parquet(path) else next(_csv_lines(path, errors="replace"), [])
+        )
+    except (OSError, ValueError, csv.Error, pa.ArrowException):
+        return {}
+    known = {name.strip().lower() for name in names}
+    roles = {"file": _FILE_COLUMNS, **_COLUMNS}
+    found = {
+        role: next(name for name in candidates if name in known)
+        for role, candidates in roles.items()
+        if known & set(candidates)
+    }
+    usable = "file" in found and ("country" in found or {"latitude", "longitude"} <= set(found))
+    return found if usable else {}
+
+
+def _file_column(path: Path, columns: Mapping[str, str]) -> str | None:
+    """The column whose first rows name files that exist, if one does."""
+    rows = list(islice(_rows(path), _LOOKED_AT)) if columns else []
+    for column in _FILE_COLUMNS:
+        names = [parse_text(row.get(column)) for row in rows]
+        if any(name and _files(path.parent, name) for name in names):
+            return column
+    return None
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def _csv_lines(path: Path, errors: str = "strict") -> Iterator[list[str]]:
+    """The cells of each line, separated by what the first line has most of."""
+    with path.open(encoding="utf-8-sig", errors=errors, newline="") as file:
+        header = file.readline()
+        file.seek(0)
+        separator = max(",;\t", key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
+        yield from csv.reader(file, delimiter=separator)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table by the names of their columns in lower case; CSV cells are text."""
+    try:
+        if _is_parquet(path):
+            with pq.ParquetFile(path) as table:
+                roles = {*_FILE_COLUMNS, *(name for names in _COLUMNS.values() for name in names)}
+                wanted = [name for name in table.schema_arrow.names if name.strip().lower() in roles]
+                for batch in table.iter_batches(columns=wanted):
+                    for row in batch.to_pylist():
+                        yield {name.strip().lower(): value for name, value in row.items()}
         else:
-            # As text: an id of digits must keep its leading zeros, an odd cell must not lose the file.
-            table = pa.csv.read_csv(
-                path,
-                parse_options=pa.csv.ParseOptions(delimiter="\t" if path.suffix.lower() == ".tsv" else ","),
-                convert_options=pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(columns, pa.string()), include_columns=columns
-                ),
-            )
-    except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise UsageError(f"{path} can't be read as a table: {error}") from None
-    for row in table.to_pylist():
-        yield {role: row[name] for role, name in names.items()}
+            lines = _csv_lines(path)
+            names = [name.strip().lower() for name in next(lines)]
+            for line in lines:
+                if line:
+                    yield dict(zip(names, line, strict=False))
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        raise UsageError(f"{path} can't be read as a table (CSV must be UTF-8): {error}") from None
 
 
-def _read_table(path: Path, base: Path, listing: Listing) -> None:
-    names = _names(path)
-    rows = list(_rows(path, names))
+def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Listing) -> None:
+    rows = [{role: row.get(column) for role, column in columns.items()} for row in _rows(path)]
     where = path.relative_to(base).as_posix()
-    codes = resolve_countries((str(row["country"]) for row in rows if row.get("country")), where)
+    countries = [parse_text(row.get("country")) for row in rows]
+    codes = resolve_countries(filter(None, countries), where)
     prefix = f"{where}:" if path.parent != base else ""
-    for number, row in enumerate(rows, start=2):
-        name = str(row["file"] or "").strip()
+    for number, (row, country) in enumerate(zip(rows, countries, strict=True), start=2):
+        name = parse_text(row["file"]) or ""
         label = f"{where} row {number} ({name})"
         try:
             latitude, longitude = parse_number(row.get("latitude")), parse_number(row.get("longitude"))
-            heading = parse_number(row.get("heading"))
         except ValueError as error:
-            listing.skip(label, f"no location: {error}")
+            listing.skip(label, f"no location: coordinates are no numbers ({error})")
             continue
-        country = codes[str(row["country"])] if row.get("country") else None
         problem = location_problem(latitude, longitude)
         if problem and (country is None or (latitude, longitude) != (None, None)):
             listing.skip(label, problem)
@@ -134,40 +164,39 @@ def _read_table(path: Path, base: Path, listing: Listing) -> None:
         files = _files(path.parent, name) if name else []
         if not files:
             listing.skip(label, "the file that the table names is missing")
-        for file, folder_heading in files:
-            place = row.get("place")
+        for file, own_heading in files:
             listing.images.append(
                 SourceImage(
                     file,
                     file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name,
-                    prefix + str(place) if place is not None else f"{prefix}{name}",
+                    prefix + (parse_text(row.get("place")) or name),
                     latitude,
                     longitude,
-                    country,
-                    folder_heading if heading is None else heading,
+                    codes[country] if country else None,
+                    _heading(row.get("heading")) if own_heading is None else own_heading,
                 )
             )
 
 
 def _files(folder: Path, name: str) -> list[tuple[Path, float | None]]:
-    """The files that a name in a table means: one image, or a folder of headings."""
-    for path in (folder / name, folder / "images" / name):
-        if path.is_dir():
-            return sorted(
-                ((file, _heading_of(file)) for file in image_files(path)),
-                key=lambda found: (found[1] is None, found[1] or 0.0, found[0].name),
-            )
-        if path.is_file():
-            return [(path, None)]
-        for suffix in (".jpg", ".jpeg", ".png", ".webp"):
-            file = path.with_name(path.name + suffix)
-            if file.is_file():
-                return [(file, None)]
+    """The files that a name in a table means: one image, or a folder of images named by heading."""
+    for spelling in dict.fromkeys((name, name.replace("\\", "/"))):  # tables from Windows
+        for path in (folder / spelling, folder / "images" / spelling):
+            with suppress(OSError, ValueError):  # a cell that can be no path
+                if path.is_dir():
+                    found = [(file, _heading(file.stem)) for file in image_files(path)]
+                    return sorted(found, key=lambda each: (each[1] is None, each[1] or 0.0, each[0].name))
+                for suffix in ("", ".jpg", ".jpeg", ".png", ".webp"):
+                    file = path.with_name(path.name + suffix)
+                    if file.is_file():
+                        return [(file, None)]
     return []
 
 
-def _heading_of(file: Path) -> float | None:
+def _heading(value: object) -> float | None:
+    """Degrees in [0, 360); None where nothing or no number is given."""
     try:
-        return float(file.stem) % 360
+        number = parse_number(value)
     except ValueError:
         return None
+    return None if number is None or not math.isfinite(number) else number % 360

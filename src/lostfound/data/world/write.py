@@ -4,14 +4,13 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image
 
+from lostfound.data.processes import spread
 from lostfound.data.world.places import Place, sample_places
 from lostfound.data.world.render import render
 from lostfound.data.world.scene import road_bearing
@@ -79,7 +78,7 @@ def write_world(
     _keep_settings(folder / "world.json", settings)
     _write(folder / "README.md", NOTICE.encode())
     draw = partial(_draw_place, folder=folder, views=views, size=size, seed=seed)
-    for done in _spread(draw, chosen, len(chosen) * views):
+    for done in spread(draw, chosen, jobs=1 if len(chosen) * views <= FEW else None):
         if progress is not None:
             progress(done)
     _write(folder / "table.csv", _table(chosen, views, seed).encode())
@@ -94,16 +93,6 @@ def view_headings(place: Place, views: int, seed: int) -> list[int]:
 
 def _path(place: Place, heading: int) -> str:
     return f"images/{place.place_id}_{heading:03d}.jpg"
-
-
-def _spread(draw: Callable[[Place], int], places: list[Place], images: int) -> Iterator[int]:
-    """Draw all places, in this process if they are few, else in one process per core."""
-    if images <= FEW:
-        yield from map(draw, places)
-        return
-    cores = os.cpu_count() or 1
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(draw, places, chunksize=16)
 
 
 def _draw_place(place: Place, *, folder: Path, views: int, size: int, seed: int) -> int:

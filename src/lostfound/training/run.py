@@ -1,0 +1,121 @@
+"""The folder of a training run: whether it is free, and what a stopped run needs to go on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.records import write_atomic
+from lostfound.errors import UsageError
+from lostfound.models.folder import CONFIG
+from lostfound.training.recipe import Recipe
+
+HUB = "hub"
+
+
+class Run:
+    """A run in the `run/` folder of the model to be.
+
+    While it lasts, `run.json` holds its settings and `checkpoints/` its state; what stays are the recipe and
+    the logs.
+
+    Attributes:
+        model: The model folder to be.
+        folder: Its `run/`.
+        settings: What must stay the same for the run to go on.
+    """
+
+    def __init__(self, model: Path, recipe: Recipe, dataset: Dataset, weights: str | Path | None) -> None:
+        self.model = model
+        self.folder = model / "run"
+        self.checkpoints = self.folder / "checkpoints"
+        self.state = self.folder / "run.json"
+        self.recipe = recipe
+        weights_path = weights if weights in (None, HUB) else str(Path(str(weights)).resolve())
+        # Neither the device nor the number of processes changes what is computed.
+        same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
+        self.settings: dict[str, Any] = {
+            "recipe": same,
+            "data": {"dataset": dataset.name, "records_sha256": dataset.info["records_sha256"]},
+            "weights": weights_path,
+        }
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best epoch."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last epoch."""
+        return self.checkpoints / "last.ckpt"
+
+    def check(self, *, resume: bool, overwrite: bool) -> bool:
+        """Is the folder free for this run? Touches nothing.
+
+        Returns:
+            Whether there is a stopped run to go on with.
+
+        Raises:
+            UsageError: The folder is taken, or the stopped run had other settings.
+        """
+        if resume and overwrite:
+            raise UsageError("go on with the run (--resume) or start again (--overwrite), not both")
+        if self.model.exists() and not self.model.is_dir():
+            raise UsageError(f"{self.model} is a file: choose another folder")
+        finished, stopped = (self.model / CONFIG).is_file(), self.state.is_file()
+        if not finished and not stopped:
+            if self.model.exists() and any(self.model.iterdir()):
+                raise UsageError(f"{self.model} exists and is not a model folder: choose another folder")
+            return False
+        if overwrite:
+            return False
+        if not stopped:
+            raise UsageError(f"{self.model} holds a finished model: choose another folder, or --overwrite it")
+        if not resume:
+            raise UsageError(
+                f"{self.folder} holds a run that did not finish: go on with --resume, or --overwrite it"
+            )
+        changed = _changes(json.loads(self.state.read_bytes()), self.settings)
+        if changed:
+            raise UsageError(
+                f"the run in {self.folder} had other settings ({', '.join(changed)}): resume it with the "
+                "same ones, or start again with --overwrite"
+            )
+        return True
+
+    def begin(self, *, go_on: bool) -> Path | None:
+        """Make the folder ready.
+
+        Returns:
+            The checkpoint to go on from; None if no epoch was finished.
+        """
+        if not go_on:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+            text = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+            write_atomic(self.folder / "recipe.yaml", text.encode())
+            write_atomic(self.state, json.dumps(self.settings, indent=2).encode())
+        return self.last if go_on and self.last.is_file() else None
+
+    def finish(self) -> None:
+        """Leave only the recipe and the logs."""
+        self.state.unlink()
+        shutil.rmtree(self.checkpoints)
+
+
+def _changes(before: Any, now: Any, key: str = "") -> list[str]:
+    """The dotted keys whose values differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = sorted(before.keys() | now.keys())
+        return [
+            changed
+            for name in names
+            for changed in _changes(before.get(name), now.get(name), f"{key}.{name}".lstrip("."))
+        ]
+    return [] if before == now else [key]

@@ -1,0 +1,233 @@
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.importers import table
+from lostfound.data.importing import import_sources
+from lostfound.errors import CountryNameError, UsageError
+
+
+@pytest.fixture
+def source(tmp_path, write_picture):
+    for number in (1, 2):
+        write_picture(tmp_path / "images" / f"{number}.jpg", number)
+    return tmp_path
+
+
+def read(source, text, name="table.csv"):
+    """The listing of a table of that text."""
+    data = text if isinstance(text, bytes) else text.encode()
+    (source / name).write_bytes(data)
+    return table.read(source)
+
+
+def places(listing):
+    return [(image.original, image.latitude, image.longitude, image.country) for image in listing.images]
+
+
+TWO = [("images/1.jpg", 48.85, 2.35, "FR"), ("images/2.jpg", 52.5, 13.4, "DE")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "path,latitude,longitude,country\nimages/1.jpg,48.85,2.35,FR\nimages/2.jpg,52.5,13.4,DE\n"),
+        ("t.csv", "path;lat;lon;country\nimages/1.jpg;48.85;2.35;France\nimages/2.jpg;52.5;13.4;DE\n"),
+        ("t.tsv", "path\tlat\tlng\tcountry\nimages/1.jpg\t48.85\t2.35\tFR\nimages/2.jpg\t52.5\t13.4\tDE\n"),
+        ("t.csv", "\ufeffpath,lat,lng,country\r\nimages/1.jpg,48.85,2.35,FR\r\nimages/2.jpg,52.5,13.4,DE\r"),
+        (
+            "t.csv",
+            '"path","note, with a comma","lat","lng","country"\n'
+            '"images/1.jpg","a, b",48.85,2.35,"France"\n"images/2.jpg","c\nd",52.5,13.4,"Germany"\n',
+        ),
+        ("t.csv", " Path , Lat , Lng ,Country\n images/1.jpg , 48.85 ,2.35 , FR \nimages/2.jpg,52.5,13.4,DE"),
+        ("t.csv", "path,lat,lng,country\nimages\\1.jpg,48.85,2.35,FR\nimages\\2.jpg,52.5,13.4,DE\n"),
+        ("t.csv", "id,lat,lng,country\n1,48.85,2.35,FR\n2,52.5,13.4,DE\n"),
+        ("t.csv", "filename,lat,lng,country\n1.jpg,48.85,2.35,FR\n2.jpg,52.5,13.4,DE\n"),
+        ("t.csv", "id,uuid,lat,lng,country\n101,1,48.85,2.35,FR\n102,2,52.5,13.4,DE\n"),  # id is no file
+        ("t.csv", "path,lat,lng,country\n\nimages/1.jpg,48.85,2.35,FR\nimages/2.jpg,52.5,13.4,DE,more\n"),
+        ("T.CSV", "PATH,LAT,LNG,COUNTRY\nimages/1.jpg,48.85,2.35,FR\nimages/2.jpg,52.5,13.4,DE"),
+    ],
+    ids=[
+        "plain", "semicolons", "tabs", "BOM and CRLF", "quoted", "spaces", "Windows paths", "ids",
+        "names in images/", "the column that names files", "blank and long lines", "upper case",
+    ],
+)  # fmt: skip
+def test_tables_as_programs_write_them(source, name, text):
+    listing = read(source, text, name)
+
+    assert places(listing) == TWO
+    assert listing.skipped == []
+
+
+def test_a_parquet_table_is_read(source):
+    columns = {
+        "image_id": [1, 2, 3],
+        "image": [{"bytes": b"x" * 5000}] * 3,  # the form in which some keep the picture itself
+        "latitude": [48.85, float("nan"), None],
+        "longitude": [2.35, float("nan"), None],
+        "country": pa.array(["FR", "DE", None]).dictionary_encode(),
+    }
+    pq.write_table(pa.table(columns), source / "t.parquet")
+
+    listing = table.read(source)
+
+    assert places(listing) == [("images/1.jpg", 48.85, 2.35, "FR"), ("images/2.jpg", None, None, "DE")]
+    assert listing.skipped == [("t.parquet row 4 (3)", "no location: no coordinates")]
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "NaN", "nan", "null", "None", "NA"])
+def test_empty_coordinates_leave_a_stated_country(source, nothing):
+    listing = read(source, f"path,lat,lng,country\nimages/1.jpg,{nothing},{nothing},France\n")
+
+    assert places(listing) == [("images/1.jpg", None, None, "FR")]
+
+
+def test_empty_countries_leave_the_coordinates(source):
+    listing = read(source, "path,lat,lng,country\nimages/1.jpg,48.85,2.35,NaN\nimages/2.jpg,-22.5,17, NA \n")
+
+    assert places(listing) == [("images/1.jpg", 48.85, 2.35, None), ("images/2.jpg", -22.5, 17, "NA")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (",,", "no location: no coordinates"),
+        ("NaN,null,", "no location: no coordinates"),
+        ("48.85,,", "no location: only half of the coordinates"),
+        ("48.85,NaN,France", "no location: only half of the coordinates"),
+        ("0,0,France", "no location: both coordinates are zero"),
+        ("148,2,", "no location: coordinates out of range (148.0, 2.0)"),
+        ("inf,2,", "no location: coordinates out of range (inf, 2.0)"),
+        ("48°N,2,", "no location: coordinates are no numbers (could not convert string to float: '48°N')"),
+    ],
+)
+def test_a_row_without_a_location_is_named(source, cells, reason):
+    listing = read(source, f"path,lat,lng,country\nimages/1.jpg,{cells}\n")
+
+    assert listing.images == []
+    assert listing.skipped == [("table.csv row 2 (images/1.jpg)", reason)]
+
+
+@pytest.mark.parametrize("name", ["gone.jpg", "", "x" * 5000, "a\0b"])
+def test_a_row_whose_file_is_missing_is_named(source, name):
+    listing = read(source, f"path,country\nimages/1.jpg,France\n{name},France\n")
+
+    assert len(listing.images) == 1
+    assert listing.skipped == [(f"table.csv row 3 ({name})", "the file that the table names is missing")]
+
+
+def test_place_and_heading_columns_are_kept(source):
+    text = "place,path,heading,lat,lng\n7,images/1.jpg,-90,48.85,2.35\n7,images/2.jpg,,48.85,2.35\n"
+
+    images = read(source, text).images
+
+    assert [(image.place, image.heading) for image in images] == [("7", 270), ("7", None)]
+
+
+def test_an_odd_heading_does_not_lose_the_photo(source):
+    text = "path,heading,lat,lng\nimages/1.jpg,north,48.85,2.35\nimages/2.jpg,inf,48.85,2.35\n"
+
+    assert [image.heading for image in read(source, text).images] == [None, None]
+
+
+def test_a_folder_of_headings_is_one_place(tmp_path, write_picture):
+    for number, heading in enumerate((0, 90, 180, 270)):
+        write_picture(tmp_path / "images" / "abc" / f"{heading}.jpg", number)
+
+    images = read(tmp_path, "uuid,latitude,longitude\nabc,45.5,14.5\n").images
+
+    assert [(image.place, image.heading) for image in images] == [
+        ("abc", 0),
+        ("abc", 90),
+        ("abc", 180),
+        ("abc", 270),
+    ]
+
+
+def test_tables_one_folder_down_keep_their_places_apart(tmp_path, write_picture):
+    for number, folder in enumerate(("one", "two")):
+        write_picture(tmp_path / folder / "images" / "1.jpg", number)
+        (tmp_path / folder / "data.csv").write_text("id,latitude,longitude\n1,45.5,14.5\n")
+
+    images = table.read(tmp_path).images
+
+    assert [(image.original, image.place) for image in images] == [
+        ("one/images/1.jpg", "one/data.csv:1"),
+        ("two/images/1.jpg", "two/data.csv:1"),
+    ]
+
+
+def test_a_table_of_something_else_is_left_out(source):
+    (source / "countries.csv").write_text("id,country\n101,France\n102,Atlantis\n")
+
+    assert places(read(source, "path,country\nimages/1.jpg,France\n")) == [("images/1.jpg", None, None, "FR")]
+
+
+def test_a_table_by_itself_is_read_with_the_files_beside_it(source):
+    (source / "list.csv").write_text("path,country\nimages/2.jpg,France\n")
+
+    assert places(table.read(source / "list.csv")) == [("images/2.jpg", None, None, "FR")]
+
+
+def test_a_country_that_can_t_be_told_is_an_error_that_names_the_table(source):
+    with pytest.raises(CountryNameError, match=r"table\.csv: 1 name.*\n.*'Congo': could be"):
+        read(source, "path,country\nimages/1.jpg,Congo\n")
+
+
+def test_a_folder_without_a_usable_table_says_which_columns_are_needed(source):
+    with pytest.raises(UsageError, match="no table with a column for the file"):
+        read(source, "name,capital\nFrance,Paris\n")
+
+
+def test_a_table_in_another_encoding_says_so(source):
+    text = "path,country\nimages/1.jpg,France\nimages/2.jpg,Réunion\n".encode("latin-1")
+
+    with pytest.raises(UsageError, match=r"can't be read as a table \(CSV must be UTF-8\)"):
+        read(source, text)
+
+
+@pytest.mark.data
+def test_the_real_folders_of_headings_are_200_places_with_four_views(real_data, made_once):
+    source = real_data / "street-croatia"
+    folder = made_once("real-croatia", lambda to: import_sources([source], to, size=64, jobs=2))
+
+    records = Dataset.open(folder).records
+    headings = Counter(zip(records["place_id"].to_pylist(), records["heading"].to_pylist(), strict=True))
+
+    assert records.num_rows == 800
+    assert len({place for place, _ in headings}) == 200
+    assert {heading for _, heading in headings} == {0, 90, 180, 270}
+    assert set(headings.values()) == {1}
+    assert Counter(records["country"].to_pylist())["HR"] > 780
+
+
+@pytest.mark.data
+def test_the_real_table_of_one_city_is_1024_places_with_four_headings(real_data):
+    listing = table.read(real_data / "street-cambridge")
+
+    views = Counter(image.place for image in listing.images)
+    assert len(views) == 1024
+    assert set(views.values()) == {4}
+    assert {image.heading for image in listing.images} == {0, 90, 180, 270}
+    assert listing.skipped == []
+
+
+@pytest.mark.data
+def test_equal_pictures_in_the_real_table_are_imported_once(real_data, made_once):
+    source = real_data / "street-cambridge"
+    summaries = []
+    folder = made_once(
+        "real-cambridge", lambda to: summaries.append(import_sources([source], to, size=64, jobs=2))
+    )
+
+    dataset = Dataset.open(folder)
+
+    for summary in summaries:
+        assert (summary.imported, summary.duplicates, summary.other_label) == (4060, 36, 36)
+    assert len(dataset) == 4060
+    assert set(dataset.records["country"].to_pylist()) == {"GB"}
+    assert len(set(dataset.records["split"].to_pylist())) == 1  # a square of 0.8 km is one group

@@ -1,0 +1,84 @@
+"""What the end-to-end tests share: a command that runs while a test watches it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+WAIT_S = 120
+
+
+class Running:
+    """The command line in a process group of its own, as a shell starts it."""
+
+    def __init__(self, *arguments: object, cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lostfound", *map(str, arguments)],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def group(self) -> list[int]:
+        """The running processes of the group, zombies left out."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    state, _, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                except OSError:  # it has ended meanwhile
+                    continue
+                if int(group) == self.process.pid and state != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    def wait_until(self, true: Callable[[], object]) -> None:
+        """Wait for something to happen before the command ends."""
+        deadline = time.monotonic() + WAIT_S
+        while not true():
+            assert self.process.poll() is None, f"it ended too early: {self.process.communicate()}"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def press_ctrl_c(self, whom: str) -> tuple[int, str, str]:
+        """Interrupt "all" processes, as a terminal does, or the "parent"; nothing may go on running.
+
+        Returns:
+            The exit code, and what was printed on standard output and standard error.
+        """
+        if whom == "all":
+            os.killpg(self.process.pid, signal.SIGINT)
+        else:
+            os.kill(self.process.pid, signal.SIGINT)
+        printed, said = self.process.communicate(timeout=WAIT_S)
+        deadline = time.monotonic() + 10
+        while self.group() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert self.group() == []
+        return self.process.returncode, printed, said
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Running]]:
+    """Start commands; none of their processes outlives the test."""
+    started = []
+
+    def run(*arguments: object, cwd: Path) -> Running:
+        started.append(Running(*arguments, cwd=cwd))
+        return started[-1]
+
+    yield run
+    for running in started:
+        for process in running.group():
+            os.kill(process, signal.SIGKILL)
+        running.process.communicate()

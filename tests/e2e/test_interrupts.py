@@ -1,0 +1,125 @@
+"""Ctrl-C, sent as a terminal sends it (to all processes) and to the first process alone; then going on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+PHOTOS = 96
+
+
+@pytest.fixture(scope="session")
+def slow_photos(made_once) -> Path:
+    """Photos that take a while to decode, named by their coordinates."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        Image.linear_gradient("L").resize((1800, 1200)).save(folder / "0.png")
+        data = (folder / "0.png").read_bytes()
+        (folder / "0.png").unlink()
+        for number in range(PHOTOS):  # what follows the image's end makes them different files
+            (folder / f"{number % 60}.5,{3 * number - 150}.5.png").write_bytes(data + bytes([number]))
+
+    return made_once("slow_photos", build)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(made_once, lostfound, slow_photos: Path) -> Path:
+    """What an import of them gives that nobody stops."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        done = lostfound("import", slow_photos, "--to", "data", "--size", 64, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("undisturbed", build) / "data"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("whom", ["all", "parent"])
+def test_import_goes_on_where_it_was_stopped(
+    lostfound, start, tmp_path: Path, slow_photos: Path, undisturbed: Path, whom: str
+):
+    command = ("import", slow_photos, "--to", "data", "--size", 64, "--jobs", 2)
+    running = start(*command, cwd=tmp_path)
+    running.wait_until(lambda: len(list(tmp_path.glob("data/.import-*/*.parquet"))) >= 2)
+    code, printed, said = running.press_ctrl_c(whom)
+    assert code == 1
+    assert "lostfound: stopped; what was finished is kept, and the same command goes on" in said
+    assert "Traceback" not in said
+    assert printed == ""
+
+    unfinished = lostfound("stats", "data", cwd=tmp_path)
+    assert unfinished.returncode == 1
+    assert "did not finish; run the same" in unfinished.stderr
+
+    parts = {path: path.stat().st_mtime_ns for path in tmp_path.glob("data/.import-*/*.parquet")}
+    shards = {tmp_path / "data" / "images" / f"{path.parent.name[8:16]}-{path.stem}.tar" for path in parts}
+    finished = {path: path.stat().st_mtime_ns for path in shards}
+    again = lostfound(*command, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "images imported" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in shards} == finished
+    assert files(tmp_path / "data") == files(undisturbed)
+
+
+SMALL = (
+    *("--set", "input.size=[32, 32]", "--set", "trainer.batch_size=4", "--set", "task.min_images=2"),
+    *("--set", "trainer.epochs=8", "--set", "trainer.device=cpu"),
+)
+
+
+def stop_training(
+    start, folder: Path, dataset: Path, whom: str, workers: int
+) -> tuple[tuple[object, ...], str]:
+    """Train until the first checkpoint; the command, and what it said."""
+    command = ("train", "demo", "--data", dataset, "--to", "model", *SMALL)
+    command = (*command, "--set", f"trainer.workers={workers}")
+    running = start(*command, cwd=folder)
+    running.wait_until(lambda: list(folder.glob("model/run/**/last.ckpt")))
+    code, _, said = running.press_ctrl_c(whom)
+    assert code == 1
+    assert "lostfound: stopped; the same command with --resume goes on" in said
+    assert "Traceback" not in said
+    assert "8/8" not in said
+    return command, said
+
+
+def epochs(said: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^epoch (\d+)/", said, flags=re.MULTILINE)]
+
+
+def test_train_stopped_by_its_parent_alone_leaves_no_model(
+    lostfound, start, tmp_path: Path, dataset_folder: Path
+):
+    stop_training(start, tmp_path, dataset_folder, "parent", 1)
+    unfinished = lostfound("locate", dataset_folder, "--model", "model", cwd=tmp_path)
+    assert unfinished.returncode == 1
+    assert "the training did not finish" in unfinished.stderr
+    assert "--resume" in unfinished.stderr
+
+
+def test_train_goes_on_where_it_was_stopped(lostfound, start, tmp_path: Path, dataset_folder: Path):
+    command, said = stop_training(start, tmp_path, dataset_folder, "all", 1)
+    again = lostfound(*command, "--resume", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert epochs(again.stderr)[-1] == 8
+    assert epochs(again.stderr)[0] in (epochs(said)[-1], epochs(said)[-1] + 1)  # stopped while saying so
+    assert (tmp_path / "model" / "README.md").is_file()
+
+
+def test_train_without_resume_leaves_a_stopped_run_alone(
+    lostfound, start, tmp_path: Path, dataset_folder: Path
+):
+    command, _ = stop_training(start, tmp_path, dataset_folder, "all", 0)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = lostfound(*command, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

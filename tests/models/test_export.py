@@ -1,0 +1,107 @@
+"""The ONNX graph answers as the network does, for every family of backbones and any number of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from lostfound.data.images import Preprocessing
+from lostfound.errors import ModelError
+from lostfound.models.export import export_onnx
+from lostfound.models.network import Network, build_backbone
+
+FAMILIES = [
+    ("resnet18", {}),
+    ("mobilenetv2_100", {"pad_type": "same"}),
+    ("mobilenetv3_small_050", {}),
+    ("efficientnet_b0", {}),
+    ("convnext_atto", {}),
+    ("vit_tiny_patch16_224", {"img_size": 64}),
+    ("test_mambaout", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), FAMILIES, ids=[name for name, _ in FAMILIES])
+def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    preprocessing = Preprocessing(64, 64)
+    network = Network(build_backbone(name, options, pretrained=False), 5, preprocessing, dropout=0.1)
+    path = tmp_path / "model.onnx"
+    export_onnx(network, preprocessing, path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [each.name for each in session.get_outputs()] == ["logits", "features"]
+    assert session.get_inputs()[0].shape[1:] == [64, 64, 3]
+    network.eval()
+    for n in (1, 2, 7, 33):
+        images = np.random.default_rng(n).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
+        logits, features = session.run(None, {"images": images})
+        with torch.no_grad():
+            expected, expected_features = network(torch.from_numpy(images))
+        assert logits.shape == (n, 5)
+        assert np.abs(logits - expected.numpy()).max() <= 1e-4 * max(1, np.abs(expected.numpy()).max())
+        assert features.shape == tuple(expected_features.shape)
+    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]  # no weights beside it
+
+
+def test_an_input_need_not_be_square(tmp_path: Path) -> None:
+    preprocessing = Preprocessing(40, 72)
+    network = Network(build_backbone("test_resnet", {}, pretrained=False), 5, preprocessing, dropout=0.0)
+    export_onnx(network, preprocessing, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape[1:] == [40, 72, 3]
+
+
+class Unfaithful(torch.nn.Module):
+    """Answers otherwise when it is traced for export."""
+
+    def __init__(self, error: float) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled = images.float().mean(dim=(1, 2)) / 255
+        if torch.compiler.is_compiling():
+            pooled = pooled + self.error
+        return pooled, pooled
+
+
+@pytest.mark.parametrize("error", [2e-4, float("nan")])
+def test_a_graph_that_answers_otherwise_is_refused(error: float, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="can't be exported faithfully"):
+        export_onnx(Unfaithful(error), Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
+
+
+def test_the_difference_found_is_returned(tmp_path: Path) -> None:
+    difference = export_onnx(Unfaithful(5e-5), Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
+    assert difference == pytest.approx(5e-5, rel=0.01)
+
+
+class Untraceable(torch.nn.Module):
+    """Decides by what it sees."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled = images.float().mean(dim=(1, 2))
+        if pooled.sum() > 0:
+            pooled = pooled + 1
+        return pooled, pooled
+
+
+class Unrunnable(torch.nn.Module):
+    """Asks for an operation that the runtime does not have for bytes."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled = torch.from_numpy(images.numpy().mean(axis=(1, 2), dtype=np.float32))
+        return pooled, pooled
+
+
+@pytest.mark.parametrize("network", [Untraceable(), Unrunnable()], ids=["exporter", "runtime"])
+def test_a_network_that_cannot_be_exported_is_one_clear_line(
+    network: torch.nn.Module, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=r"can't be exported to ONNX, .*: choose another") as caught:
+        export_onnx(network, Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import lostfound as package
+
+HEAVY = {
+    *("torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "safetensors", "tensorboard"),
+    *("matplotlib", "numpy", "pandas", "PIL", "pillow_heif", "pyarrow", "pycountry", "rapidfuzz", "scipy"),
+    *("babel", "rich", "shapely", "yaml"),
+}
+COMMANDS = ("demo", "import", "prepare", "stats", "train", "evaluate", "locate")
+
+
+def loaded(code: str) -> set[str]:
+    """The top-level modules that a fresh Python holds after some code."""
+    report = "import json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_all_is_sorted():
+    assert package.__all__ == sorted(package.__all__)
+
+
+@pytest.mark.parametrize("name", package.__all__)
+def test_all_names_exist(name: str):
+    assert getattr(package, name) is not None
+
+
+def test_all_is_complete():
+    own = {name for name, value in vars(package).items() if getattr(value, "__module__", "") == "lostfound"}
+    assert {name for name in own if not name.startswith("_")} | {"__version__"} == set(package.__all__)
+
+
+def test_version_is_that_of_the_installed_package():
+    assert package.__version__ == version("lostfound")
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'locat'"):
+        package.locat  # noqa: B018
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (files("lostfound") / "py.typed").is_file()
+
+
+def test_import_loads_nothing_heavy():
+    assert loaded("import lostfound") & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_loads_nothing_heavy(command: str | None):
+    arguments = ["lostfound", *([command] if command else []), "--help"]
+    code = f"""
+import contextlib, sys
+from lostfound.cli import main
+sys.argv = {arguments!r}
+with contextlib.suppress(SystemExit):
+    main()
+"""
+    assert loaded(code) & HEAVY == set()
+
+
+def test_a_photo_is_located_in_three_lines(model_folder: Path, world: Path):
+    photo = next((world / "images").iterdir())
+    model = package.load(model_folder)
+    guess = model.locate(photo)
+    assert guess.country == guess.candidates[0].cell_id

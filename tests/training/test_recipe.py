@@ -1,0 +1,213 @@
+"""Recipes: what is read, what is refused, and what the refusal says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lostfound.errors import RecipeError
+from lostfound.training.recipe import load_recipe, recipe_names
+
+SMALLEST = {
+    "name": "mine",
+    "model": {"backbone": "resnet18"},
+    "input": {"size": [32, 32]},
+    "trainer": {"epochs": 1},
+}
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(SMALLEST))
+    return path
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_in_the_package_is_valid(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_the_first_recipe_is_there() -> None:
+    assert "countries" in recipe_names()
+
+
+def test_a_file_is_read_by_its_path(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file)
+    assert recipe.model.backbone == "resnet18"
+    assert recipe.input.size == (32, 32)
+    assert recipe.optimizer.learning_rate == 1e-3  # a default
+
+
+def test_a_recipe_survives_being_written_and_read(tmp_path: Path) -> None:
+    recipe = load_recipe("countries")
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("seeed=1", "unknown key 'seeed'; did you mean 'seed'?"),
+        ("trainer.epoch=1", "unknown key 'trainer.epoch'; did you mean 'trainer.epochs'?"),
+        (
+            "augmentation.color_jitter.brigthness=0.1",
+            "unknown key 'augmentation.color_jitter.brigthness'; "
+            "did you mean 'augmentation.color_jitter.brightness'?",
+        ),
+        ("learning_rate=1", "unknown key 'learning_rate'; did you mean 'optimizer.learning_rate'?"),
+        ("trainer.weight_decay=0", "did you mean 'optimizer.weight_decay'?"),
+        ("hue=0.1", "did you mean 'augmentation.color_jitter.hue'?"),
+        ("trainer.zzz=1", "known: batch_size, device, epochs, precision, workers"),
+        ("zzz.seed=1", "unknown key 'zzz'; known: augmentation,"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(override: str, says: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("countries", [override])
+    assert says in str(caught.value)
+
+
+def test_all_mistakes_are_listed_at_once() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("countries", ["seeed=1", "trainer.epochs=0"])
+    assert "'seed'" in str(caught.value)
+    assert "trainer.epochs: input should be greater than or equal to 1 (is 0)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("trainer.epochs=0", "trainer.epochs"),
+        ("trainer.epochs=1.5", "trainer.epochs"),
+        ("trainer.epochs=many", "trainer.epochs"),
+        ("trainer.epochs=null", "trainer.epochs"),
+        ("trainer.batch_size=1", "trainer.batch_size"),
+        ("trainer.workers=-1", "trainer.workers"),
+        ("trainer.precision=64", "trainer.precision"),
+        ("trainer=3", "trainer"),
+        ("optimizer.learning_rate=0", "optimizer.learning_rate"),
+        ("optimizer.learning_rate=.inf", "optimizer.learning_rate"),
+        ("optimizer.learning_rate=.nan", "optimizer.learning_rate"),
+        ("optimizer.name=sgd", "optimizer.name"),
+        ("optimizer.gradient_clip=0", "optimizer.gradient_clip"),
+        ("schedule=null", "schedule"),
+        ("schedule.name=linear", "schedule.name"),
+        ("input.size=[0, 32]", "input.size.0"),
+        ("input.size=32", "input.size"),
+        ("input.size=[32, 32, 3]", "input.size"),
+        ("input.crop_fraction=1.1", "input.crop_fraction"),
+        ("input.interpolation=nearest", "input.interpolation"),
+        ("input.mean=[127, 127, 127]", "input.mean.0"),
+        ("input.std=[0, 0.2, 0.2]", "input.std.0"),
+        ("augmentation.crop_scale=[0, 1]", "augmentation.crop_scale.0"),
+        ("augmentation.crop_scale=[0.5, 1.5]", "augmentation.crop_scale.1"),
+        ("augmentation.crop_scale=[1, 0.5]", "augmentation.crop_scale: the smaller number comes first"),
+        ("augmentation.crop_ratio=[2, 1]", "augmentation.crop_ratio: the smaller number comes first"),
+        ("augmentation.rotation=181", "augmentation.rotation"),
+        ("augmentation.color_jitter.hue=0.6", "augmentation.color_jitter.hue"),
+        ("label_smoothing=1", "label_smoothing"),
+        ("seed=-1", "seed"),
+        ("name=", "name"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key(override: str, key: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("countries", [override])
+    assert str(caught.value).startswith(f"recipe countries:\n  {key}")
+
+
+def test_a_missing_key_is_named(recipe_file: Path) -> None:
+    recipe_file.write_text("name: mine\nmodel: {backbone: resnet18}\ninput: {size: [8, 8]}\n")
+    with pytest.raises(RecipeError, match=r"trainer: field required"):
+        load_recipe(recipe_file)
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("trainer.epochs=3", "trainer.epochs", 3),
+        ("optimizer.learning_rate=1e-3", "optimizer.learning_rate", 0.001),
+        ("optimizer.learning_rate=2.5E-4", "optimizer.learning_rate", 0.00025),
+        ("trainer.workers=null", "trainer.workers", None),
+        ("trainer.workers=", "trainer.workers", None),
+        ("input.size=[48, 64]", "input.size", (48, 64)),
+        ("input.mean=null", "input.mean", None),
+        ("augmentation.color_jitter={hue: 0.5}", "augmentation.color_jitter.hue", 0.5),
+        ("augmentation.color_jitter=null", "augmentation.color_jitter", None),
+        ("augmentation={}", "augmentation.crop_scale", None),
+        ("model.options={}", "model.options", {}),
+        ("model.options.drop_path_rate=0.1", "model.options", {"pad_type": "same", "drop_path_rate": 0.1}),
+        ("model.options={ls_init_value: 1e-6}", "model.options", {"ls_init_value": 1e-6}),
+        ("name=a=b", "name", "a=b"),
+    ],
+)
+def test_a_setting_can_be_changed(override: str, key: str, value: object) -> None:
+    found: object = load_recipe("countries", [override])
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_the_last_change_of_a_setting_wins() -> None:
+    assert load_recipe("countries", ["trainer.epochs=3", "trainer.epochs=4"]).trainer.epochs == 4
+
+
+@pytest.mark.parametrize("override", ["trainer.epochs", "=3", ""])
+def test_a_change_without_a_key_and_a_value_is_refused(override: str) -> None:
+    with pytest.raises(RecipeError, match=r"key=value, such as trainer\.epochs=3"):
+        load_recipe("countries", [override])
+
+
+def test_a_change_that_is_no_yaml_is_refused() -> None:
+    with pytest.raises(RecipeError, match="the value is not valid YAML"):
+        load_recipe("countries", ["input.size=[1, 2"])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name: [", "is not valid YAML"),
+        (b"name: a\n\tmodel: b\n", "is not valid YAML"),
+        (b"name: \xff\xfe\x00", "is not valid YAML"),
+        (b"", "must be a mapping"),
+        (b"- a\n- b\n", "must be a mapping"),
+        (b"just text", "must be a mapping"),
+        (b"1: 2\n", "keys should be strings"),
+        (b"[" * 5000, "is not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_recipe_says_so(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert says in str(caught.value)
+    assert "broken.yaml" in str(caught.value)
+
+
+def test_python_in_yaml_is_refused_and_not_run(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    call = f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{target}]]"
+    path = tmp_path / "attack.yaml"
+    path.write_text(f"name: {call}\n")
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        load_recipe(path)
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        load_recipe("countries", [f"name={call}"])
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "nosuchrecipe", "", "../recipes/nosuch"])
+def test_a_recipe_that_is_not_there_lists_those_that_are(name: str) -> None:
+    with pytest.raises(RecipeError, match="countries"):
+        load_recipe(name)
+
+
+def test_letters_beyond_ascii_are_read_whatever_the_locale(recipe_file: Path) -> None:
+    recipe_file.write_bytes(yaml.safe_dump({**SMALLEST, "name": "Österreich"}, allow_unicode=True).encode())
+    assert load_recipe(recipe_file).name == "Österreich"
