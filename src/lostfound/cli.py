@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from lostfound.errors import LostFoundError, UsageError
+from lostfound.partition_cli import partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_example("lostfound demo"),
 )
+app.add_typer(partition, name="partition")
 
 # Arguments are hidden from the list of options: the usage line shows them, the text explains them.
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", hidden=True)]

@@ -118,7 +118,7 @@ def test_one_side_of_the_date_line_is_near_the_other(world):
 
 
 def test_longitude_180_is_minus_180(world):
-    assert world.country_at([(71.2, 180), (71.2, -180), (71.2, 540)]).tolist() == ["RU"] * 3
+    assert world.country_at([(71.2, 180), (71.2, -180)]).tolist() == ["RU"] * 2
 
 
 def test_poles_are_near_every_longitude(world):
@@ -137,6 +137,20 @@ def test_limit_of_distance(world):
     assert world.country_at([destination(coast, 270, 5)], max_distance_km=0)[0] is None
 
 
+def test_limit_is_kept_to_a_metre(world):
+    """Also where the nearest border's piece reaches farther than its middle."""
+    rng = np.random.default_rng(5)
+    points = random_points(20_000, 5)
+    sea = points[world.index_at(points, max_distance_km=0) < 0]
+    borders = Segments.of(np.array([world.geometry(code) for code in world.codes], dtype=object))
+    places, owner = borders.nearest(sea)
+    distance = haversine_km(sea, places)
+    for row in rng.choice(np.flatnonzero(distance < 300), 40):
+        limits = distance[row] + np.array([-0.001, 0.001])
+        found = [int(world.index_at(sea[[row]], max_distance_km=limit)[0]) for limit in limits]
+        assert found == [-1, owner[row]]
+
+
 def test_unknown_coordinates_have_no_country(world):
     points = [(np.nan, 0), (48.86, 2.35), (0, np.nan), (np.nan, np.nan)]
     assert world.country_at(points, max_distance_km=None).tolist() == [None, "FR", None, None]
@@ -153,6 +167,7 @@ def test_no_points_no_countries(world):
         (np.zeros((3, 3)), "shape"),
         ([(0, 0), (91, 0)], "row 1"),
         ([(0, np.inf)], "row 0"),
+        ([(0, 400)], "longitude 400"),
     ],
 )
 def test_wrong_points_are_refused(world, points, message):
@@ -269,7 +284,7 @@ def test_own_boundaries_can_be_read(tmp_path):
 def test_wrong_columns_are_told(tmp_path):
     path = tmp_path / "mine.parquet"
     pq.write_table(pa.table({"name": ["SQ"]}), path)
-    with pytest.raises(DatasetError, match="code and geometry"):
+    with pytest.raises(DatasetError, match='no column "geometry"'):
         Boundaries.read(path)
 
 

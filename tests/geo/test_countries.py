@@ -102,9 +102,77 @@ NAMES = {
     "VN": "Vietnam, Viet Nam, Saigon",
     "XK": "XK, XKX, Kosovo, Kosova",
 }
+# Own names, former names, abbreviations as maps write them, and more misspellings.
+MORE_NAMES = {
+    "AD": "Andorra",
+    "AF": "Afganistan, افغانستان",
+    "AL": "Shqipëria, Shqiperia, Albanie",
+    "AM": "Hayastan, Հայաստան, Armenien",
+    "AR": "Argentinia, Argentine",
+    "AZ": "Azerbijan, Azərbaycan",
+    "BA": "Bosnia and Herz., Bosnia & Herz., Bosnia i Hercegovina, Bosna i Hercegovina",
+    "BD": "Bangaldesh, বাংলাদেশ",
+    "BE": "België, Belgique, Belgien",
+    "BF": "Burkina, Burkina-Faso",
+    "BQ": "Caribbean Netherlands, Bonaire",
+    "BY": "Byelorussia, Беларусь",
+    "CD": "Dem. Rep. Congo, DR of the Congo",
+    "CF": "Central African Rep.",
+    "CN": "PRC, Mainland China",
+    "CO": "Columbia",
+    "CY": "Zypern, Kypros",
+    "CZ": "Czech Rep.",
+    "DO": "Dominican Rep., Dom. Rep., República Dominicana",
+    "DZ": "Algérie",
+    "EC": "Equador",
+    "EG": "Misr, مصر, Egipt",
+    "EH": "W. Sahara",
+    "ET": "Ethiopa, Abyssinia",
+    "FO": "Faeroe Islands, Føroyar",
+    "GB": "N. Ireland, Northern Ireland, Wales",
+    "GE": "Sakartvelo, საქართველო",
+    "GL": "Kalaallit Nunaat",
+    "GQ": "Eq. Guinea",
+    "GR": "Hellas",
+    "GT": "Guatamala",
+    "HU": "Magyarország, Hungry",
+    "IL": "ישראל, Israël",
+    "IN": "Bharat, भारत",
+    "IR": "Persia",
+    "IT": "Italie, Italien",
+    "JM": "Jamacia",
+    "JP": "Nippon, Nihon",
+    "KH": "Kampuchea, Cambodge",
+    "KP": "N. Korea",
+    "KR": "ROK, S. Korea, Korea (South), Korea Republic",
+    "KZ": "Kazakstan, Қазақстан",
+    "LI": "Lichtenstein",
+    "LK": "Ceylon, SriLanka",
+    "LT": "Lietuva, Lituania",
+    "MA": "المغرب",
+    "MK": "FYROM, N. Macedonia, Северна Македонија",
+    "MY": "Malasia",
+    "NL": "Neatherlands",
+    "NO": "Noreg, Norge",
+    "NZ": "Aotearoa",
+    "PF": "Fr. Polynesia",
+    "PL": "Polska",
+    "PT": "Portgual",
+    "RO": "Roumania",
+    "RS": "Srbija",
+    "SA": "Saudi-Arabia",
+    "SB": "Solomon Is.",
+    "SS": "S. Sudan",
+    "TH": "Siam, ไทย",
+    "TW": "Republic of China, Chinese Taipei",
+    "UA": "Україна, The Ukraine",
+    "VE": "Venezuala",
+    "WS": "Western Samoa",
+    "ZA": "Südafrika",
+}
 SPELLINGS = [
     (spelling.strip(), code)
-    for code, listed in NAMES.items()
+    for code, listed in (*NAMES.items(), *MORE_NAMES.items())
     for spelling in listed.split(";" if ";" in listed else ",")
 ]
 
@@ -140,6 +208,15 @@ AMBIGUOUS = {
     "America": {"AS"},
     "Papua": {"PG"},
     "French": {"FR", "GF", "PF", "TF"},
+    # Misspelt beyond the threshold, or near two names.
+    "Isreal": {"IL"},
+    "Lybia": {"LY"},
+    "Canda": {"CA", "TD"},
+    "Itlay": {"IT"},
+    "Suomi Finland": {"FI"},
+    "Republic": {"DO"},
+    "North": {"KP", "MK", "MP"},
+    "South": {"KR", "SS", "ZA"},
 }
 NONSENSE = (
     *(
@@ -157,6 +234,7 @@ NONSENSE = (
     ),
     *("none", "null", "nan", "photos", "street", "island", "Islands", "man", "and", "to", "me", "Europe"),
     *("Africa", "Asia", "World", "Springfield", "Cambridge", "Batman", "Reading", "123", "FR1", "MI", "CT"),
+    *("Formosa", "Rhodesia", "Kingdom", "CAR", "RSA", "KSA", "Rep", "is", "Is", "Baltic", "Alps"),
     *("???", "  ", ""),
 )
 
@@ -168,6 +246,13 @@ def test_name_is_understood(spelling, code):
     assert match.confidence > 0
     assert match.candidates[0].code == code
     assert parse_country(spelling) == code
+
+
+def test_the_tables_are_as_long_as_promised():
+    wrong = {*AMBIGUOUS, *NONSENSE}
+    assert len({spelling for spelling, _ in SPELLINGS} | wrong) >= 300
+    assert len(wrong) >= 60
+    assert len(SPELLINGS) == len(set(SPELLINGS))
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -5,10 +5,12 @@ from hypothesis import strategies as st
 
 from lostfound.geo.sphere import (
     EARTH_RADIUS_KM,
+    chord,
     destination,
     from_unit_vectors,
     haversine_km,
     is_coordinate,
+    pairwise_km,
     spherical_mean,
     unit_vectors,
     wrap_longitude,
@@ -189,3 +191,48 @@ def test_what_is_a_coordinate(latitude, longitude, valid):
 
 def test_coordinates_are_checked_as_arrays():
     assert is_coordinate([0, 91], [[0], [200]]).tolist() == [[True, False], [False, False]]
+
+
+def test_all_pairs_are_measured():
+    a, b = np.array([(0.0, 0.0), (48.85, 2.35)]), np.array([(0.0, 90.0), (51.5, -0.1), (-48.85, -177.65)])
+    assert pairwise_km(a, b).shape == (2, 3)
+    assert np.array_equal(pairwise_km(a, b), haversine_km(a[:, None], b[None]))
+    assert np.array_equal(pairwise_km(a, b), pairwise_km(b, a).T)
+    with pytest.raises(ValueError, match="shape"):
+        pairwise_km((0, 0), b)
+
+
+@given(st.floats(0, HALF_WAY_ROUND))
+def test_chord_spans_its_arc(distance):
+    ends = unit_vectors([(0, 0), destination((0, 0), 90, distance)])
+    assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(chord(distance), abs=1e-9)
+
+
+def geodesic_km(a, b):
+    """The distance by PROJ's geodesics, on a sphere of our radius."""
+    geod = pytest.importorskip("pyproj").Geod(a=EARTH_RADIUS_KM * 1000, b=EARTH_RADIUS_KM * 1000)
+    return np.array(geod.inv(a[..., 1], a[..., 0], b[..., 1], b[..., 0])[2]) / 1000
+
+
+@given(points, points)
+def test_distance_agrees_with_proj(a, b):
+    # A nanometre, for points that are one to double precision.
+    assert haversine_km(a, b) == pytest.approx(geodesic_km(a, b), rel=1e-9, abs=1e-12)
+
+
+@given(points, st.floats(0, 360), st.floats(-9, 4))
+def test_near_and_nearly_opposite_points_agree_with_proj(start, bearing, power):
+    """Where formulas lose their digits: from a micrometre, and as much short of half way round."""
+    for end in (
+        destination(start, bearing, 10**power),
+        destination(start, bearing, HALF_WAY_ROUND - 10**power),
+    ):
+        assert haversine_km(start, end) == pytest.approx(geodesic_km(start, end), rel=1e-9, abs=1e-10)
+
+
+@given(points, st.floats(0, 360), st.floats(0.001, 20000))
+def test_destination_agrees_with_proj(start, bearing, distance):
+    geod = pytest.importorskip("pyproj").Geod(a=EARTH_RADIUS_KM * 1000, b=EARTH_RADIUS_KM * 1000)
+    assume(abs(start[0]) < 89.999)
+    longitude, latitude, _ = geod.fwd(start[1], start[0], bearing, distance * 1000)
+    assert haversine_km(destination(start, bearing, distance), (latitude, longitude)) < 1e-9 * 6371

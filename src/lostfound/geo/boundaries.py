@@ -5,6 +5,7 @@ changed, and ``scripts/build_boundaries.py`` for how.
 """
 
 import math
+import warnings
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
@@ -18,15 +19,22 @@ from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import CountryNameError, DatasetError
 from lostfound.geo.countries import country_name
+from lostfound.geo.index import ShapeIndex
+from lostfound.geo.points import as_points
 from lostfound.geo.segments import Segments
+from lostfound.geo.shapes import (
+    COUNTRY_FIELDS,
+    clean_polygons,
+    feature_country,
+    feature_ids,
+    joined,
+    read_features,
+)
 from lostfound.geo.sphere import from_unit_vectors, haversine_km, unit_vectors, wrap_longitude
 
 DEFAULT_MAX_DISTANCE_KM = 50.0
 """How far off a country a point may lie and still belong to it: coasts are drawn coarsely, ships go far."""
 
-# Large polygons are halved until a piece has no more corners than this: a test takes time by corners.
-_PIECE_CORNERS = 48
-_POLYGON = 3  # shapely's type id
 # Steps past a border, when a centroid outside its country is moved in: 10 m to 5 km.
 _STEPS_INWARD_KM = tuple(0.01 * 2**k for k in range(10))
 
@@ -55,18 +63,28 @@ class Boundaries:
         self._geometries = np.array(geometries, dtype=object)
 
     @classmethod
-    def read(cls, path: Path) -> "Boundaries":
-        """Read GeoParquet: a text column ``code``, and a column ``geometry`` of WKB as `Boundaries` needs it.
+    def read(cls, path: Path, field: str | None = None) -> "Boundaries":
+        """Read any GeoJSON or GeoParquet file of polygons in degrees.
+
+        Invalid polygons are mended; what crosses the date line is cut there.
+
+        Args:
+            path: The file.
+            field: Which property or column is the code, unique in the file. By default ``code``; without one,
+                the features are taken as countries and given the ISO 3166-1 code that Natural Earth, GADM or
+                geoBoundaries write beside them. Features of one country become one; those that no code covers
+                (reefs, the Siachen Glacier) are left out, with a warning that names them.
 
         Raises:
-            DatasetError: A column is missing.
+            DatasetError: The file is missing or not such a file, has no such field, or its values repeat; or
+                a geometry is no polygon, or encloses nothing.
         """
-        table = pq.read_table(path)
-        if not {"code", "geometry"} <= set(table.column_names):
-            raise DatasetError(
-                f"{path} holds {', '.join(table.column_names)}; boundaries need the columns code and geometry"
-            )
-        return cls(table["code"].to_pylist(), shapely.from_wkb(table["geometry"].to_pylist()).tolist())
+        properties, geometries = read_features(path)
+        if field is None and not any("code" in own for own in properties):
+            codes, shapes = _as_countries(path, properties, geometries)
+        else:
+            codes, shapes = feature_ids(path, properties, field or "code"), geometries
+        return cls(codes, list(clean_polygons(path, codes, shapes)))
 
     @classmethod
     def packed(cls) -> "Boundaries":
@@ -81,7 +99,7 @@ class Boundaries:
         A point on a border belongs to the country that comes first in `codes`.
 
         Args:
-            points: Shape (n, 2), degrees; longitudes beyond [-180, 180) are brought into it.
+            points: Shape (n, 2), degrees; a longitude of 180 is -180.
             max_distance_km: The farthest off a country may be that does not hold the point, by great circle;
                 None for no limit.
 
@@ -89,29 +107,28 @@ class Boundaries:
             Codes, shape (n,); None for rows with NaN, and where no country is near enough.
 
         Raises:
-            ValueError: Not of shape (n, 2), a latitude outside [-90, 90], or an infinite value.
+            ValueError: Not of shape (n, 2), or a value out of range; the message names the row.
         """
-        array = np.asarray(points, dtype=np.float64)
-        if array.ndim != 2 or array.shape[1] != 2:
-            raise ValueError(f"points must have shape (n, 2) as (latitude, longitude), got {array.shape}")
-        known = ~np.isnan(array).any(axis=1)
-        wrong = known & ~((np.abs(array[:, 0]) <= 90.0) & np.isfinite(array[:, 1]))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"row {row} is no coordinate: latitude {array[row, 0]}, longitude {array[row, 1]}"
-            )
-        places = np.column_stack([array[known, 0], wrap_longitude(array[known, 1])])
-        owner = self._holding(places)
-        outside = np.flatnonzero(owner < 0)
-        if outside.size:
-            borders, nearest = self._borders.nearest(places[outside])
-            limit = math.inf if max_distance_km is None else max_distance_km
-            near = haversine_km(places[outside], borders) <= limit
-            owner[outside[near]] = nearest[near]
-        answer = np.full(len(array), None, dtype=object)
         # The last name stands for -1.
-        answer[known] = np.array([*self.codes, None], dtype=object)[owner]
+        answer: NDArray[np.object_] = np.array([*self.codes, None], dtype=object)[
+            self.index_at(points, max_distance_km)
+        ]
+        return answer
+
+    def index_at(
+        self, points: ArrayLike, max_distance_km: float | None = DEFAULT_MAX_DISTANCE_KM
+    ) -> NDArray[np.intp]:
+        """The same as numbers: indices into `codes`, -1 for None."""
+        array = as_points(points, unknown=True)
+        known = np.flatnonzero(~np.isnan(array).any(axis=1))
+        places = np.column_stack([array[known, 0], wrap_longitude(array[known, 1])])
+        owner = self._index.holding(places)
+        if max_distance_km is None or max_distance_km > 0:
+            outside = np.flatnonzero(owner < 0)
+            limit = math.inf if max_distance_km is None else max_distance_km
+            owner[outside] = self._borders.nearest(places[outside], limit)[1]
+        answer = np.full(len(array), -1, dtype=np.intp)
+        answer[known] = owner
         return answer
 
     def geometry(self, code: str) -> BaseGeometry:
@@ -145,23 +162,9 @@ class Boundaries:
             centre = _moved_inside(centre, borders.nearest(centre[None])[0][0], shape)
         return float(centre[0]), float(centre[1])
 
-    def _holding(self, places: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Index of the country whose polygon holds each place, -1 where none does."""
-        pieces, piece_owner, tree = self._pieces
-        longitude, latitude = places[:, 1], places[:, 0]
-        row, piece = tree.query(shapely.points(longitude, latitude))
-        inside = shapely.intersects_xy(pieces[piece], longitude[row], latitude[row])
-        owner = np.full(len(places), len(self.codes), dtype=np.intp)
-        np.minimum.at(owner, row[inside], piece_owner[piece[inside]])
-        owner[owner == len(self.codes)] = -1
-        return owner
-
     @cached_property
-    def _pieces(self) -> tuple[NDArray[np.object_], NDArray[np.intp], shapely.STRtree]:
-        """Small polygons, the country of each, and their search tree."""
-        pieces, owner = _cut(self._geometries)
-        shapely.prepare(pieces)
-        return pieces, owner, shapely.STRtree(pieces)
+    def _index(self) -> ShapeIndex:
+        return ShapeIndex(self._geometries)
 
     @cached_property
     def _borders(self) -> Segments:
@@ -174,7 +177,7 @@ def outlines() -> dict[str, Any]:
     Returns:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
     """
-    shapes = Boundaries.read(_data_file("outlines.parquet"))
+    shapes = _read_packed("outlines.parquet")
     features = [
         {
             "type": "Feature",
@@ -188,41 +191,36 @@ def outlines() -> dict[str, Any]:
 
 @cache
 def _packed() -> Boundaries:
-    return Boundaries.read(_data_file("countries.parquet"))
+    return _read_packed("countries.parquet")
 
 
-def _data_file(name: str) -> Path:
+def _read_packed(name: str) -> Boundaries:
+    """Read the package's own file, whose shapes need no cleaning."""
     # The package is always installed as files (hatchling wheel or editable).
-    return Path(str(resources.files("lostfound.geo"))) / "data" / name
+    table = pq.read_table(Path(str(resources.files("lostfound.geo"))) / "data" / name)
+    return Boundaries(table["code"].to_pylist(), shapely.from_wkb(table["geometry"].to_pylist()).tolist())
 
 
-def _cut(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
-    """Cut polygons by halving until each has few corners; also returns the index each came from."""
-    todo, owner = shapely.get_parts(geometries, return_index=True)
-    done, done_owner = [], []
-    while len(todo):
-        small = shapely.get_num_coordinates(todo) <= _PIECE_CORNERS
-        done.append(todo[small])
-        done_owner.append(owner[small])
-        todo, owner = _halved(todo[~small], owner[~small])
-    return np.concatenate(done), np.concatenate(done_owner)
-
-
-def _halved(
-    polygons: NDArray[np.object_], owner: NDArray[np.intp]
-) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
-    """Cut each polygon across the middle of its longer side."""
-    west, south, east, north = shapely.bounds(polygons).T
-    wide = east - west > north - south
-    middle_x = np.where(wide, (west + east) / 2, east)
-    middle_y = np.where(wide, north, (south + north) / 2)
-    low = shapely.box(west, south, middle_x, middle_y)
-    high = shapely.box(np.where(wide, middle_x, west), np.where(wide, south, middle_y), east, north)
-    halves = shapely.intersection(np.concatenate([polygons, polygons]), np.concatenate([low, high]))
-    parts, index = shapely.get_parts(halves, return_index=True)
-    # Where the cut only touches, lines and points are left.
-    areas = shapely.get_type_id(parts) == _POLYGON
-    return parts[areas], np.concatenate([owner, owner])[index[areas]]
+def _as_countries(
+    path: Path, properties: list[dict[str, Any]], geometries: list[BaseGeometry]
+) -> tuple[list[str], list[BaseGeometry]]:
+    """Features as countries: the code of each country, and its parts as one geometry."""
+    parts: dict[str, list[BaseGeometry]] = {}
+    unknown = []
+    for row, (own, geometry) in enumerate(zip(properties, geometries, strict=True)):
+        code = feature_country(own)
+        if code is None:
+            unknown.append(str(own.get("NAME") or own.get("name") or row))
+        else:
+            parts.setdefault(code, []).append(geometry)
+    if not parts:
+        raise DatasetError(
+            f"{path}: no feature has an ISO 3166-1 code in any of {', '.join(COUNTRY_FIELDS)}. Say which "
+            f"field is the code; there are {', '.join(properties[0]) if properties else 'none'}."
+        )
+    if unknown:
+        warnings.warn(f"{path}: left out, having no ISO 3166-1 code: {', '.join(unknown)}", stacklevel=3)
+    return list(parts), [joined(own) for own in parts.values()]
 
 
 def _moved_inside(

@@ -18,10 +18,24 @@ _MIN_FOREIGN = 4
 DOUBTFUL = frozenset({"island", "islands", "nigera"})
 """Never names when written so: German for Iceland but English words; Latvian for Niger but near Nigeria."""
 
-# What English speakers write and neither ISO 3166 nor CLDR lists.
+# Languages of one country or few, and the countries whose own names they give.
+_OWN_LANGUAGES = {
+    "am": "ET", "az": "AZ", "be": "BY", "bn": "BD", "bs": "BA", "cy": "GB", "fil": "PH", "fo": "FO",
+    "ga": "IE", "hy": "AM", "ka": "GE", "kk": "KZ", "kl": "GL", "km": "KH", "ky": "KG", "lb": "LU",
+    "lo": "LA", "mk": "MK", "mn": "MN", "mt": "MT", "my": "MM", "ne": "NP", "nn": "NO", "si": "LK",
+    "so": "SO", "sq": "AL XK", "sw": "KE TZ", "uz": "UZ",
+}  # fmt: skip
+# What English speakers write and neither ISO 3166 nor CLDR lists: everyday, shortened, earlier and own names.
 _EVERYDAY = {
     "Britain": "GB", "Burma": "MM", "DPRK": "KP", "DR Congo": "CD", "DRC": "CD", "East Timor": "TL",
     "Eire": "IE", "Emirates": "AE", "England": "GB", "Falklands": "FK", "Great Britain": "GB",
+    "Abyssinia": "ET", "Aotearoa": "NZ", "Bharat": "IN", "Bosnia and Herz.": "BA", "Burkina": "BF",
+    "Ceylon": "LK", "Chinese Taipei": "TW", "Dem. Rep. Congo": "CD", "Dom. Rep.": "DO", "Eq. Guinea": "GQ",
+    "FYROM": "MK", "Fr. Polynesia": "PF", "Hayastan": "AM", "Kampuchea": "KH", "Mainland China": "CN",
+    "Misr": "EG", "N. Ireland": "GB", "N. Korea": "KP", "N. Macedonia": "MK", "N. Mariana Is.": "MP",
+    "Nihon": "JP", "Nippon": "JP", "Northern Marianas": "MP", "PRC": "CN", "Persia": "IR", "ROK": "KR",
+    "Republic of China": "TW", "S. Korea": "KR", "S. Sudan": "SS", "Sakartvelo": "GE",
+    "Shqiperia": "AL", "Siam": "TH", "Solomon Is.": "SB", "W. Sahara": "EH", "Western Samoa": "WS",
     "Holland": "NL", "Holy See": "VA", "Ivory Coast": "CI", "Macau": "MO", "Macedonia": "MK",
     "Northern Ireland": "GB", "Republic of Ireland": "IE", "Scotland": "GB", "St Maarten": "SX",
     "Swaziland": "SZ", "Turkey": "TR", "UAE": "AE", "UK": "GB", "USA": "US", "Vatican": "VA", "Wales": "GB",
@@ -36,7 +50,7 @@ _LETTERS = str.maketrans(
 )
 _APOSTROPHES = re.compile("['’‘ʻʼ`´]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_SPELLED_OUT = {"st": "saint", "ste": "sainte"}
+_SPELLED_OUT = {"st": "saint", "ste": "sainte", "rep": "republic"}
 _FORM_OF_STATE = frozenset({"republic", "kingdom", "commonwealth", "principality", "sultanate", "duchy"})
 
 
@@ -153,7 +167,12 @@ def _cldr_english_names(listed: frozenset[str]) -> list[tuple[str, str]]:
 
 
 def _cldr_foreign_names(listed: frozenset[str]) -> list[tuple[str, str]]:
-    return [
+    own = [
+        (cldr_names(language)[code], code)
+        for language, codes in _OWN_LANGUAGES.items()
+        for code in codes.split()
+    ]
+    return own + [
         (name, code)
         for language in LANGUAGES
         for code, name in cldr_names(language).items()

@@ -1,20 +1,26 @@
 """Nearest place on a set of borders, on the sphere: right across the date line and at the poles."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from lostfound.geo.sphere import from_unit_vectors, unit_vectors
+from lostfound.geo.sphere import chord, from_unit_vectors, haversine_km, unit_vectors
 
 # Borders are straight on the map (longitude, latitude), not on the sphere, so long pieces are cut. At 0.1°
 # the two lines are at most 1.2 m apart.
 _MAX_STEP_DEG = 0.1
 # 6 mm: shorter pieces are the seams that a flat map needs at the poles, and have no direction.
 _MIN_LENGTH = 1e-9
+# Squared distances this near each other, relatively, are equal.
+_EQUAL = 1e-9
+# Points are taken in turns of this size, which bounds the memory that their candidates need.
+_TURN = 20_000
 
 
 @dataclass(frozen=True)
@@ -45,31 +51,54 @@ class Segments:
         owner = part_owner[ring_part[line[:-1][joined]]]
         return cls(vectors[:-1][joined], vectors[1:][joined], owner)
 
-    def nearest(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def nearest(
+        self, points: NDArray[np.float64], max_distance_km: float = math.inf
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """The nearest border of each point, right to a few metres.
 
         Args:
             points: Shape (n, 2), degrees, finite.
+            max_distance_km: How far to look, by great circle.
 
         Returns:
             Places on the borders (n, 2), and the index of the geometry each belongs to (n,); between equally
-            near geometries, the first.
+            near geometries, the first. NaN and -1 where no border is near enough.
         """
+        places = np.full((len(points), 2), np.nan)
+        owner = np.full(len(points), -1, dtype=np.intp)
         targets = unit_vectors(points)
         tree, half = self._tree
-        upper = tree.query(targets)[0] + half
-        found = tree.query_ball_point(targets, upper + half, return_sorted=True)
-        places = np.empty((len(points), 3))
-        owner = np.empty(len(points), dtype=np.intp)
-        for row, candidates in enumerate(found):
-            start, end = self.starts[candidates], self.ends[candidates]
-            along = end - start
-            share = ((targets[row] - start) * along).sum(axis=1) / (along**2).sum(axis=1)
-            on_border = start + np.clip(share, 0.0, 1.0)[:, None] * along
-            best = np.argmin(((on_border - targets[row]) ** 2).sum(axis=1))
-            places[row] = on_border[best]
-            owner[row] = self.owner[candidates[best]]
-        return from_unit_vectors(places), owner
+        # A little more, since the bound itself is excluded.
+        reach = (chord(max_distance_km) + half) * (1 + _EQUAL)
+        upper = tree.query(targets, distance_upper_bound=reach, workers=-1)[0]
+        rows = np.flatnonzero(np.isfinite(upper))
+        for turn in np.array_split(rows, 1 + len(rows) // _TURN):
+            if turn.size:
+                places[turn], owner[turn] = self._nearest_turn(targets[turn], upper[turn] + 2 * half)
+        # The search went by the pieces' middles, which may be nearer or farther than the pieces.
+        beyond = rows[haversine_km(points[rows], places[rows]) > max_distance_km]
+        places[beyond], owner[beyond] = np.nan, -1
+        return places, owner
+
+    def _nearest_turn(
+        self, targets: NDArray[np.float64], reach: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """The nearest border of unit vectors (n, 3), among pieces whose middles are within ``reach`` (n,)."""
+        found = self._tree[0].query_ball_point(targets, reach, return_sorted=True, workers=-1)
+        counts = np.fromiter(map(len, found), np.intp, len(found))
+        piece = np.fromiter(chain.from_iterable(found), np.intp, counts.sum())
+        target = np.repeat(targets, counts, axis=0)
+        start = self.starts[piece]
+        along = self.ends[piece] - start
+        share = ((target - start) * along).sum(axis=1) / (along**2).sum(axis=1)
+        on_border = start + np.clip(share, 0.0, 1.0)[:, None] * along
+        distance = ((on_border - target) ** 2).sum(axis=1)
+        first = np.cumsum(counts) - counts
+        # Two countries' border is drawn twice, and rounding must not choose between them.
+        least = np.minimum.reduceat(distance, first) * (1 + _EQUAL)
+        good = np.flatnonzero(distance <= np.repeat(least, counts))
+        best = good[np.searchsorted(good, first)]
+        return from_unit_vectors(on_border[best]), self.owner[piece[best]]
 
     def mean_vector(self) -> NDArray[np.float64]:
         """Sum of the unit vectors over the enclosed surface, (3,): half the sum of r x dr along the border.

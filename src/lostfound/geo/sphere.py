@@ -15,7 +15,10 @@ _DEGENERATE = 1e-12
 
 
 def haversine_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """Great-circle distance by the haversine formula.
+    """Great-circle distance by the haversine formula, one to one.
+
+    Right to 1e-9 of itself at any distance: near antipodes, where the arcsine of the square root loses half
+    the digits, the same angle is taken from its tangent.
 
     Args:
         a: Points (..., 2), degrees.
@@ -27,12 +30,30 @@ def haversine_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: The last axis of an argument is not 2.
     """
-    first, second = np.radians(_as_points(a)), np.radians(_as_points(b))
-    half = np.sin((second - first) / 2) ** 2
-    inner = half[..., 0] + np.cos(first[..., 0]) * np.cos(second[..., 0]) * half[..., 1]
-    # Rounding lifts the argument above 1 at antipodes, where arcsin would answer NaN.
-    distance: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(inner, 0.0, 1.0)))
-    return distance
+    first, second = np.broadcast_arrays(_as_points(a), _as_points(b))
+    return _haversine(first[..., 0], first[..., 1], second[..., 0], second[..., 1])
+
+
+def pairwise_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Great-circle distances between all pairs of two lists of points.
+
+    Args:
+        a: Points (n, 2), degrees.
+        b: Points (m, 2), degrees.
+
+    Returns:
+        Kilometres, shape (n, m).
+
+    Raises:
+        ValueError: An argument is not of shape (n, 2).
+    """
+    first, second = _as_list(a), _as_list(b)
+    return _haversine(first[:, None, 0], first[:, None, 1], second[None, :, 0], second[None, :, 1])
+
+
+def chord(distance_km: float) -> float:
+    """A great-circle distance as a straight line through the unit sphere, 0 to 2."""
+    return float(2 * np.sin(min(distance_km / EARTH_RADIUS_KM / 2, np.pi / 2)))
 
 
 def unit_vectors(points: ArrayLike) -> NDArray[np.float64]:
@@ -77,17 +98,8 @@ def spherical_mean(points: ArrayLike, weights: ArrayLike | None = None) -> NDArr
         ValueError: No points, wrong shapes, values that are not finite or not allowed, or points that cancel
             out (such as two antipodes), which have no mean.
     """
-    array = _as_points(points)
-    if array.ndim != 2 or len(array) == 0:
-        raise ValueError(f"points must have shape (n, 2) with n >= 1, got {array.shape}")
-    share = np.ones(len(array)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if share.shape != (len(array),):
-        raise ValueError(f"weights must have shape ({len(array)},), got {share.shape}")
-    if not (np.isfinite(array).all() and np.isfinite(share).all()):
-        raise ValueError("points and weights must be finite")
-    if (share < 0).any() or share.sum() == 0:
-        raise ValueError("weights must not be negative, and not all zero")
-    total = (share / share.sum()) @ unit_vectors(array)
+    array, share = weighted_points(points, weights)
+    total = share @ unit_vectors(array)
     if np.linalg.norm(total) < _DEGENERATE:
         raise ValueError("the points cancel out: they have no mean direction")
     return from_unit_vectors(total)
@@ -145,6 +157,60 @@ def is_coordinate(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_
     # Comparisons with NaN are False, and the infinities fall outside.
     valid: NDArray[np.bool_] = (np.abs(lat) <= 90.0) & (lon >= -180.0) & (lon < 180.0)
     return valid
+
+
+def weighted_points(
+    points: ArrayLike, weights: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Check points and their weights.
+
+    Args:
+        points: Shape (n, 2), degrees, n >= 1.
+        weights: Shape (n,), not negative, not all zero; equal weights if None.
+
+    Returns:
+        The points, and the weights divided by their sum.
+
+    Raises:
+        ValueError: No points, wrong shapes, values that are not finite or not allowed.
+    """
+    array = _as_points(points)
+    if array.ndim != 2 or len(array) == 0:
+        raise ValueError(f"points must have shape (n, 2) with n >= 1, got {array.shape}")
+    share = np.ones(len(array)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if share.shape != (len(array),):
+        raise ValueError(f"weights must have shape ({len(array)},), got {share.shape}")
+    if not (np.isfinite(array).all() and np.isfinite(share).all()):
+        raise ValueError("points and weights must be finite")
+    if (share < 0).any() or share.sum() == 0:
+        raise ValueError("weights must not be negative, and not all zero")
+    return array, share / share.sum()
+
+
+def _haversine(
+    lat_a: NDArray[np.float64],
+    lon_a: NDArray[np.float64],
+    lat_b: NDArray[np.float64],
+    lon_b: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    # Differences are taken in degrees, where near points lose nothing.
+    half_height = np.radians(lat_b - lat_a) / 2
+    half_width = np.radians(lon_b - lon_a) / 2
+    middle = np.radians(lat_a + lat_b) / 2
+    across = np.sin(half_width) ** 2
+    along = np.cos(half_width) ** 2
+    inner = np.sin(half_height) ** 2 * along + np.cos(middle) ** 2 * across
+    # 1 - inner, from terms that are never negative.
+    outer = np.cos(half_height) ** 2 * along + np.sin(middle) ** 2 * across
+    distance: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arctan2(np.sqrt(inner), np.sqrt(outer))
+    return distance
+
+
+def _as_list(points: ArrayLike) -> NDArray[np.float64]:
+    array = _as_points(points)
+    if array.ndim != 2:
+        raise ValueError(f"points must have shape (n, 2) as (latitude, longitude), got {array.shape}")
+    return array
 
 
 def _as_points(points: ArrayLike) -> NDArray[np.float64]:

@@ -1,28 +1,19 @@
 """The map page: one HTML file that shows guesses on a map, opened by double click, with no network.
 
-Everything the page needs is inside it: Leaflet, country outlines, styles, thumbnails and data. Its content
-security policy forbids every request and every script but its own two, so that a file name can't smuggle
-either in.
+Everything the page needs is inside it: Leaflet, country outlines, styles, thumbnails and data.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
-import json
 import math
-import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 
 import numpy as np
 
-from lostfound.errors import LostFoundError
 from lostfound.geo.boundaries import outlines
 from lostfound.geo.sphere import (
     EARTH_RADIUS_KM,
@@ -31,6 +22,7 @@ from lostfound.geo.sphere import (
     haversine_km,
     unit_vectors,
 )
+from lostfound.locate.offline import fill_page, script_json, write_page
 
 Point = tuple[float, float]  # (latitude, longitude), degrees
 
@@ -110,41 +102,21 @@ def write_map(path: str | Path, entries: Sequence[MapEntry], *, title: str, note
     Raises:
         LostFoundError: The file can't be written there.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    # A file name may hold bytes that are no text; those become question marks.
-    page = render_map(entries, title=title, note=note).encode("utf-8", "replace")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(page)
-        partial.replace(path)
-    except OSError as error:
-        raise LostFoundError(
-            f"Can't write the map to {path}: {error.strerror}. Name a file in a folder you can write to."
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-    return path
+    return write_page(path, render_map(entries, title=title, note=note))
 
 
 def render_map(entries: Sequence[MapEntry], *, title: str, note: str = "") -> str:
     """The map page's HTML; see `write_map`."""
     countries = outlines()
     codes = {_key(each["properties"]["name"]): each["properties"]["code"] for each in countries["features"]}
-    scripts = {"leaflet_js": _asset("leaflet.js"), "page_js": _asset("page.js")}
-    styles = {"leaflet_css": _asset("leaflet.css"), "page_css": _asset("page.css")}
-    return Template(_asset("page.html")).substitute(
-        scripts,
-        **styles,
-        leaflet_license=_asset("LEAFLET-LICENSE"),
-        script_hashes=_hashes(scripts.values()),
-        style_hashes=_hashes(styles.values()),
+    return fill_page(
+        "lostfound.locate",
+        "page",
         title=html.escape(title),
         count=f"{len(entries):,} photo{'' if len(entries) == 1 else 's'}",
         note=html.escape(note),
-        outlines=_json(countries),
-        entries=_json([_entry(entry, codes) for entry in entries]),
+        outlines=script_json(countries),
+        entries=script_json([_entry(entry, codes) for entry in entries]),
     )
 
 
@@ -213,20 +185,3 @@ def _unwrapped(points: list[Point]) -> list[Point]:
 def _rounded(points: list[Point]) -> list[Point]:
     """Five decimals are a metre: finer than the map can be zoomed."""
     return [(round(latitude, 5), round(longitude, 5)) for latitude, longitude in points]
-
-
-def _json(value: object) -> str:
-    """JSON that can't end the script element it stands in, whatever the file names hold."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
-def _hashes(texts: Iterable[str]) -> str:
-    """The texts' hashes as a content security policy lists them."""
-    return " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
-    )
-
-
-def _asset(name: str) -> str:
-    return (resources.files("lostfound.locate") / "assets" / name).read_text(encoding="utf-8")

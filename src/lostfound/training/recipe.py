@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from lostfound.data.images import Interpolation
-from lostfound.errors import RecipeError
+from lostfound.errors import RecipeError, UsageError
+from lostfound.geo.partitions import PartitionKind
+from lostfound.geo.partitions.settings import check_settings
 
 
 def _ascending(span: tuple[float, float]) -> tuple[float, float]:
@@ -36,8 +46,23 @@ class Task(_Section):
     """What the model answers."""
 
     kind: Literal["classify"] = "classify"
-    partition: Literal["countries"] = "countries"
+    partition: PartitionKind = "countries"
     min_images: int = Field(1, ge=1, description="cells with fewer training images are left out, and listed")
+    settings: dict[str, Any] = Field(
+        {}, validate_default=True, description="of the partition, such as max_images of s2"
+    )
+
+    @field_validator("settings")
+    @classmethod
+    def _of_the_partition(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "min_images" in settings:
+            raise ValueError("min_images is task.min_images")
+        if {"partition", "min_images"} <= info.data.keys():
+            try:
+                check_settings(info.data["partition"], {"min_images": info.data["min_images"], **settings})
+            except UsageError as error:
+                raise ValueError(str(error)) from None
+        return settings
 
 
 class Model(_Section):

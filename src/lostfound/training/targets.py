@@ -68,7 +68,9 @@ def build_targets(recipe: Recipe, dataset: Dataset) -> Targets:
 
 def _build_partition(task: Task, train: Dataset) -> Partition:
     points, countries = coordinates(train.records), strings(train.records, "country")
-    partition = build_partition(task.partition, points, countries, min_images=task.min_images)
+    partition = build_partition(
+        task.partition, points, countries, min_images=task.min_images, **task.settings
+    )
     thin = [name for name, count in zip(partition.names, partition.counts, strict=True) if count < 2]
     if thin:
         more = f" and {len(thin) - 10} more" if len(thin) > 10 else ""

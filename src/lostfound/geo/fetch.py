@@ -1,0 +1,146 @@
+"""Files from the network: fetched once, by a stated checksum, and kept in the user's cache."""
+
+import hashlib
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from lostfound.errors import DatasetError, UsageError
+from lostfound.progress import progress
+
+_CHUNK = 1 << 20
+_TIMEOUT_S = 30.0
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept.
+
+    ``$LOSTFOUND_CACHE``, else ``lostfound`` in ``$XDG_CACHE_HOME``, else in the system's own place for
+    caches: ``~/.cache``, on macOS ``~/Library/Caches``, on Windows ``%LOCALAPPDATA%``.
+    """
+    if own := os.environ.get("LOSTFOUND_CACHE"):
+        return Path(own)
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "lostfound"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lostfound"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lostfound"
+    return Path.home() / ".cache" / "lostfound"
+
+
+def fetch(source: str | Path, sha256: str | None = None) -> Path:
+    """The local file for a path or an address.
+
+    An address is downloaded once into `cache_folder`, whole or not at all; what a broken download left is
+    taken up again by the next call.
+
+    Args:
+        source: A local path, or an address that begins with ``https://`` (or ``http://``).
+        sha256: The file's checksum, 64 hexadecimal digits; needed for an address.
+
+    Returns:
+        The path of a file whose checksum is right.
+
+    Raises:
+        UsageError: An address without a checksum, or a checksum of another form.
+        DatasetError: The file is missing, can't be downloaded, or has another checksum.
+    """
+    expected = None if sha256 is None else sha256.lower()
+    if expected is not None and not _SHA256.fullmatch(expected):
+        raise UsageError(f'"{sha256}" is no sha256: give 64 hexadecimal digits')
+    if not str(source).startswith(("https://", "http://")):
+        return _local(Path(source), expected)
+    address = str(source)
+    if expected is None:
+        raise UsageError(f"{address} needs a sha256, so that what comes is known to be what was meant")
+    folder = cache_folder() / "files" / expected[:16]
+    path = folder / (Path(unquote(urlsplit(address).path)).name or "file")
+    # It was checked before it got this name.
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _download(address, expected, path)
+    return path
+
+
+def _local(path: Path, expected: str | None) -> Path:
+    if not path.is_file():
+        raise DatasetError(f"{path} is not there: give a file, or an address with its sha256")
+    if expected is not None:
+        _check(path, expected, str(path))
+    return path
+
+
+def _download(address: str, expected: str, path: Path) -> None:
+    kept = path.with_name(f".{path.name}.partial")
+    # A name of its own, which no other process writes to.
+    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        kept.rename(part)
+    except FileNotFoundError:
+        part.touch()
+    try:
+        _append(address, part)
+    except (OSError, HTTPException) as error:
+        part.replace(kept)
+        reason = getattr(error, "reason", None) or error
+        raise DatasetError(
+            f"{address} can't be downloaded: {reason}. Try again, or get the file yourself and give its path."
+        ) from None
+    except BaseException:
+        part.replace(kept)
+        raise
+    try:
+        _check(part, expected, address)
+    except DatasetError:
+        part.unlink()
+        raise
+    part.replace(path)
+
+
+def _append(address: str, part: Path) -> None:
+    """Download what is missing at the end of a file."""
+    done = part.stat().st_size
+    request = urllib.request.Request(address)  # noqa: S310 - the scheme was checked
+    if done:
+        request.add_header("Range", f"bytes={done}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        # Nothing is missing; the checksum will say whether it is right.
+        if done and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return
+        raise
+    with response:
+        resumed = response.status == HTTPStatus.PARTIAL_CONTENT
+        length = int(response.headers.get("Content-Length") or 0)
+        done = done if resumed else 0
+        name = Path(urlsplit(address).path).name
+        with (
+            part.open("ab" if resumed else "wb") as file,
+            progress(name, done + length, done=done) as advance,
+        ):
+            written = 0
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                written += len(chunk)
+                advance(len(chunk))
+        if written < length:
+            raise ConnectionError(f"the connection broke after {done + written} of {done + length} bytes")
+
+
+def _check(path: Path, expected: str, name: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise DatasetError(
+            f"{name} is not the expected file: its sha256 is {found}, not {expected}. "
+            "Get the right version, or correct the checksum if the file is meant."
+        )

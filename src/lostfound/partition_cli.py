@@ -1,0 +1,263 @@
+"""`lostfound partition`: build label spaces, look at them, and compare them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lostfound.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lostfound.data.dataset import Dataset
+    from lostfound.geo.partitions import Partition, PartitionReport
+
+partition = typer.Typer(
+    help="Build, show and compare partitions: the cells that a model chooses from.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+DatasetFolder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+# A comma ends a setting only where another one begins: values may be lists.
+_NEXT_SETTING = re.compile(r",(?=\w+=)")
+_LISTED = 5
+
+
+@partition.command()
+def build(
+    dataset: DatasetFolder,
+    kind: Annotated[str, typer.Option(help="Kind of cells, see below.", show_default=False)],
+    to: Annotated[Path, typer.Option(help="File of the partition (GeoParquet).", show_default=False)],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the kind: key=value.", show_default=False)
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Build a partition from a data set's training split.
+
+    Kinds: **countries**, **regions**, **cities** (cities=[Zagreb, Split], radius_km), **square** (cell_km or
+    cells), **voronoi** (spacing_km or cells), **s2** (min_images, max_images), **quadtree** (split_at) and
+    **polygons** (files=regions.geojson). All take min_images, and centroid=mean or geometric.
+
+    Example:
+        lostfound partition build data/streets --kind s2 --set max_images=200 --to s2.parquet
+    """
+    from lostfound.data.dataset import Dataset
+    from lostfound.data.records import write_atomic
+
+    built = _build(Dataset.open(dataset), kind, _settings(set_ or (), "--set "))
+    write_atomic(to, built.to_parquet())
+    _print_summary(built, to, as_json=json)
+
+
+@partition.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A partition's file.", show_default=False)],
+    to: Annotated[
+        list[Path] | None,
+        typer.Option(help="Draw the cells: a picture (.png) or a page with a map (.html). May be repeated."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Say what a partition holds, and draw it, coloured by images.
+
+    The page works with no network: hover a cell for its name, id and number of images.
+
+    Example:
+        lostfound partition show s2.parquet --to s2.png --to s2.html
+    """
+    targets = to or []
+    for target in targets:
+        if target.suffix.lower() not in (".png", ".html"):
+            raise UsageError(f"--to {target}: name a picture (.png) or a page (.html)")
+    loaded = _load(file)
+    _print_summary(loaded, file, as_json=json)
+    for target in targets:
+        _draw(loaded, file, target)
+
+
+@partition.command()
+def compare(
+    dataset: DatasetFolder,
+    partitions: Annotated[
+        list[str],
+        typer.Argument(help="Kinds, with settings after a colon, or files.", show_default=False),
+    ],
+    split: Annotated[str, typer.Option(help="Judge by these images: test, val, train or all.")] = "test",
+    json: AsJson = False,
+) -> None:
+    """Compare partitions, each built from the training split, or read from a file.
+
+    The oracle is a classifier that always picks the right cell: its error is what the cells themselves cost.
+    For an image outside all cells it picks the nearest.
+
+    Example:
+        lostfound partition compare data/streets countries s2:max_images=200,min_images=10 mine.parquet
+    """
+    import numpy as np
+
+    from lostfound.data.dataset import Dataset
+    from lostfound.data.records import SPLITS, coordinates, strings
+    from lostfound.geo.partitions import compare_partitions
+
+    if split not in (*SPLITS, "all"):
+        raise UsageError(f"no split {split!r}: choose test, val, train or all")
+    opened = Dataset.open(dataset)
+    records = (opened if split == "all" else opened.split(split)).records
+    points = coordinates(records)
+    located = int(np.isfinite(points).all(axis=1).sum())
+    if not located:
+        raise DatasetError(
+            f"{dataset} has no {'' if split == 'all' else split + ' '}images with coordinates: "
+            "choose another --split, or import images that have them"
+        )
+    built = {text: _from_text(opened, text) for text in dict.fromkeys(partitions)}
+    reports = compare_partitions(built, points, strings(records, "country"))
+    if json:
+        values = {text: asdict(report) for text, report in reports.items()}
+        _echo_json({"dataset": str(dataset), "split": split, "images": located, "partitions": values})
+    else:
+        _print_comparison(reports, split, f"{dataset}: judged by {located:,} images ({split})")
+
+
+def _from_text(dataset: Dataset, text: str) -> Partition:
+    """A partition from a file, or from a kind and its settings, such as "square:cells=200"."""
+    from lostfound.geo.partitions import PARTITION_KINDS
+
+    kind, _, rest = text.partition(":")
+    if kind in PARTITION_KINDS:
+        return _build(dataset, kind, _settings(_NEXT_SETTING.split(rest) if rest else (), f"{text}: "))
+    if Path(text).is_file():
+        return _load(Path(text))
+    raise UsageError(f"{text!r} is neither a file nor a kind of partition: {', '.join(PARTITION_KINDS)}")
+
+
+def _build(dataset: Dataset, kind: str, settings: dict[str, Any]) -> Partition:
+    from lostfound.data.records import coordinates, strings
+    from lostfound.geo.partitions import build_partition
+
+    records = dataset.split("train").records
+    return build_partition(kind, coordinates(records), strings(records, "country"), **settings)
+
+
+def _settings(pairs: Iterable[str], where: str) -> dict[str, Any]:
+    """Settings written as key=value, values as in YAML."""
+    import yaml
+
+    values = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{where}{pair!r}: write a setting as key=value, such as min_images=10")
+        try:
+            values[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"{where}{pair!r}: the value is not valid YAML: {error}") from None
+    return values
+
+
+def _load(file: Path) -> Partition:
+    from pyarrow import ArrowException
+
+    from lostfound.geo.partitions import Partition
+
+    if not file.is_file():
+        raise DatasetError(f"{file} is not there: make it with `lostfound partition build`")
+    try:
+        return Partition.load(file)
+    except (ValueError, KeyError, ArrowException):
+        raise DatasetError(
+            f"{file} is not a partition's file: make one with `lostfound partition build`"
+        ) from None
+
+
+def _draw(drawn: Partition, file: Path, target: Path) -> None:
+    settings = ", ".join(f"{key} {value}" for key, value in drawn.settings.items() if value is not None)
+    if target.suffix.lower() == ".html":
+        from lostfound.evaluation.partition_page import write_partition_page
+
+        note = f"Partition of kind {drawn.kind} ({settings}), built from a training split by lostfound."
+        write_partition_page(target, drawn, title=file.stem, note=note)
+    else:
+        from lostfound.data.records import write_atomic
+        from lostfound.evaluation.partition_picture import draw_partition
+
+        write_atomic(target, draw_partition(drawn, title=f"{file.stem}: {len(drawn):,} cells"))
+    typer.echo(f"Drawn: {target}", err=True)
+
+
+def _print_summary(shown: Partition, file: Path, *, as_json: bool) -> None:
+    """A few numbers, and the fullest cells."""
+    import numpy as np
+
+    order = np.argsort(-shown.counts, kind="stable")
+    fullest = [(shown.names[cell], int(shown.counts[cell])) for cell in order[:_LISTED]]
+    summary: dict[str, Any] = {
+        "file": str(file),
+        "kind": shown.kind,
+        "settings": dict(shown.settings),
+        "cells": len(shown),
+        "empty_cells": int((shown.counts == 0).sum()),
+        "images": int(shown.counts.sum()),
+        "images_per_cell": {
+            "min": int(shown.counts.min()),
+            "median": float(np.median(shown.counts)),
+            "max": int(shown.counts.max()),
+        },
+        "fullest": dict(fullest),
+    }
+    if as_json:
+        _echo_json(summary)
+        return
+    per_cell = summary["images_per_cell"]
+    typer.echo(
+        f"{file}: {shown.kind}, {len(shown):,} cells, {summary['images']:,} training images "
+        f"({per_cell['min']:,} to {per_cell['max']:,} a cell, median {per_cell['median']:,.0f}; "
+        f"{summary['empty_cells']:,} cells empty)"
+    )
+    typer.echo("Fullest: " + ", ".join(f"{name} {count:,}" for name, count in fullest))
+
+
+def _print_comparison(reports: dict[str, PartitionReport], split: str, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console = console if console.is_terminal else Console(width=160)
+    table = Table(title=title, title_justify="left")
+    table.add_column("partition", overflow="fold", min_width=20)
+    columns = (
+        "cells", f"no {split}\nimage", "images\noutside",
+        "images\nmin", "images\nmedian", "images\nmax", "Gini",
+        "radius km\nmedian", "radius km\n90 %", "oracle km\nmedian", "oracle km\nmean", "oracle\nscore",
+    )  # fmt: skip
+    for name in columns:
+        table.add_column(name, justify="right")
+    for name, each in reports.items():
+        table.add_row(
+            name, f"{each.cells:,}", f"{each.empty_cells:,}", f"{each.outside:,}",
+            f"{each.images_min:,}", f"{each.images_median:,.0f}", f"{each.images_max:,}",
+            f"{each.images_gini:.2f}", _km(each.radius_km_median), _km(each.radius_km_p90),
+            _km(each.oracle_median_km), _km(each.oracle_mean_km), f"{each.oracle_score:,.0f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _km(value: float) -> str:
+    """Three digits, or a dash for what isn't known."""
+    if value != value:  # NaN
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _echo_json(values: object) -> None:
+    import json
+
+    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
