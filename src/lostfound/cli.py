@@ -149,6 +149,14 @@ def import_(
     test: Test = 0.1,
     split_distance: SplitDistance = 1.0,
     seed: SplitSeed = 0,
+    boundaries: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Countries to label coordinates by: GeoJSON or GeoParquet.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Jobs = None,
     json: AsJson = False,
 ) -> None:
@@ -162,7 +170,9 @@ def import_(
     from lostfound.tables import print_import
 
     splits = SplitSettings(seed, val, test, split_distance)
-    summary = import_sources(sources, to, layout=layout, size=size, splits=splits, jobs=jobs)
+    summary = import_sources(
+        sources, to, layout=layout, size=size, splits=splits, boundaries=boundaries, jobs=jobs
+    )
     print_import(summary, to, as_json=json)
 
 

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import shutil
 
@@ -300,3 +301,43 @@ def test_no_stored_image_holds_metadata_of_a_camera_file(real_data, tmp_path):
         assert b"Exif" not in data
         assert b"ICC_PROFILE" not in data
         assert b"http://ns.adobe.com" not in data
+
+
+def _places(source, points, write_picture):
+    for number, (latitude, longitude) in enumerate(points):
+        write_picture(source / f"{latitude:.4f},{longitude:.4f}.jpg", number, 48, 40)
+    return source
+
+
+def test_a_source_with_swapped_coordinates_is_refused(tmp_path, write_picture):
+    brazil = [(-10.0 + number / 20, -50.0 + number / 20) for number in range(12)]
+    swapped = [(longitude, latitude) for latitude, longitude in brazil]
+
+    with pytest.raises(DatasetError, match="swapped"):
+        import_sources([_places(tmp_path / "swapped", swapped, write_picture)], tmp_path / "data", jobs=1)
+
+    assert not (tmp_path / "data" / "dataset.json").exists()
+    right = import_sources([_places(tmp_path / "right", brazil, write_picture)], tmp_path / "data", jobs=1)
+    assert set(right.dataset.records["country"].to_pylist()) == {"BR"}
+
+
+def test_a_few_photos_at_sea_are_no_swapped_columns(tmp_path, write_picture):
+    source = _places(tmp_path / "ship", [(-50.0, -10.0 - number / 10) for number in range(3)], write_picture)
+
+    assert import_sources([source], tmp_path / "data", jobs=1).imported == 3
+
+
+def test_countries_are_labelled_by_the_boundaries_given(tmp_path, write_picture):
+    square = [[[0, 0], [60, 0], [60, 60], [0, 60], [0, 0]]]
+    feature = {
+        "type": "Feature",
+        "properties": {"code": "JP"},
+        "geometry": {"type": "Polygon", "coordinates": square},
+    }
+    file = tmp_path / "mine.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    source = _places(tmp_path / "photos", [(48.85, 2.35), (48.86, 2.36)], write_picture)
+
+    summary = import_sources([source], tmp_path / "data", boundaries=file, jobs=1)
+
+    assert summary.dataset.records["country"].to_pylist() == ["JP", "JP"]

@@ -26,9 +26,12 @@ from lostfound.data.records import SCHEMA, coordinates, digest, set_column, stri
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.errors import DatasetError, ImageError, UsageError
 from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.points import check_points
 from lostfound.geo.sphere import wrap_longitude
 
 JPEG_QUALITY = 92
+MIN_TO_TELL_SWAPPED = 10
+"""A few photos may well have been taken at sea; of so many places, most are on land."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def import_sources(
     layout: str | None = None,
     size: int = 256,
     splits: SplitSettings | None = None,
+    boundaries: str | Path | None = None,
     jobs: int | None = None,
 ) -> ImportSummary:
     """Import images with places into a data set, new or existing, on all cores.
@@ -77,20 +81,25 @@ def import_sources(
         layout: The layout of the sources; recognised for each if None.
         size: The shorter side of the stored images, in pixels; smaller images stay as they are.
         splits: How to divide the places into train, val and test.
+        boundaries: A GeoJSON or GeoParquet file of countries that says which country a coordinate is in;
+            the packed ones (Natural Earth 1:50m) if None.
         jobs: Processes; all cores if None.
 
     Raises:
         UsageError: A source is missing or empty, or the data set was made with another size.
         CountryNameError: Country names that can't be told.
-        DatasetError: The existing data set is damaged, or no image could be imported.
+        DatasetError: The existing data set is damaged, a source's latitudes and longitudes are swapped, or no
+            image could be imported.
     """
     to, splits = Path(to), splits or SplitSettings()
     if size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
     existing = _existing(to, {"size": size, "quality": JPEG_QUALITY})
+    countries = Boundaries.packed() if boundaries is None else Boundaries.read(Path(boundaries))
     items, skipped, layouts, described = [], [], {}, []
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
         layouts[str(source)], listing = list_source(source, layout)
+        _refuse_swapped(listing.images, str(source))
         items += [(name, image) for image in listing.images]
         skipped += [(f"{name}/{path}", reason) for path, reason in listing.skipped]
         described.append({"name": name, "layout": layouts[str(source)], "files": len(listing.images)})
@@ -102,7 +111,7 @@ def import_sources(
     encode = partial(encode_source_image, size=size)
     added, problems = run_chunks(items, encode, folder=to, key=key, jobs=jobs, title="Importing")
     skipped += problems
-    added = _with_country(added)
+    added = _with_country(added, countries)
     kept, duplicates, other_label = _without_repeats(existing.records if existing else None, added)
     if kept.num_rows == 0:
         _tidy(to, kept)
@@ -211,7 +220,14 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int) -> str:
     return digest("\n".join(lines).encode())
 
 
-def _with_country(records: pa.Table) -> pa.Table:
+def _refuse_swapped(images: Sequence[SourceImage], source: str) -> None:
+    """Refuse a source whose columns are swapped: most places at sea that would be on land the other way."""
+    points = {(image.latitude, image.longitude) for image in images if image.latitude is not None}
+    if len(points) >= MIN_TO_TELL_SWAPPED:
+        check_points(sorted(points), source)
+
+
+def _with_country(records: pa.Table, boundaries: Boundaries) -> pa.Table:
     """Fill in the country of records that have coordinates and none stated.
 
     A stated country stays, wherever the coordinates lie: who took the photo knows of territories and
@@ -220,7 +236,7 @@ def _with_country(records: pa.Table) -> pa.Table:
     points, country = coordinates(records), strings(records, "country").copy()
     unknown = np.isfinite(points).all(axis=1) & np.array([code is None for code in country], dtype=bool)
     if unknown.any():
-        country[unknown] = Boundaries.packed().country_at(points[unknown])
+        country[unknown] = boundaries.country_at(points[unknown])
     return set_column(records, "country", country)
 
 
