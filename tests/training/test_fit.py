@@ -42,7 +42,7 @@ RANDOM = [
     "model.dropout=0.3",
     "augmentation={crop_scale: [0.5, 1], rotation: 5, color_jitter: {brightness: 0.3, hue: 0.1}}",
 ]
-EPOCHS, STOP_AFTER = 6, 3
+EPOCHS, STOP_AFTER = 12, 3
 
 SCRIPT = """
 import signal, sys
