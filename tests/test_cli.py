@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "import", "prepare", "stats", "train", "evaluate", "locate")
+COMMANDS = ("demo", "import", "prepare", "stats", "train", "evaluate", "locate", "partition")
 
 
 def on_a_terminal(*arguments: object, columns: int = 80, **variables: str) -> list[str]:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from lostfound.errors import LostFoundError, UsageError
-from lostfound.partition_cli import partition
+from lostfound.partition_cli import example, partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,6 @@ class _Commands(TyperGroup):
             raise LostFoundError(f"stopped; {after}") from None
 
 
-def _example(command: str) -> str:
-    return f"\b\nExample:\n  {command}"  # \b keeps the line as it is, to be copied
-
-
 app = typer.Typer(
     name="lostfound",
     cls=_Commands,
@@ -52,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=_example("lostfound demo"),
+    epilog=example("lostfound demo"),
 )
 app.add_typer(partition, name="partition")
 
@@ -99,7 +95,7 @@ def options(
     """Options of all commands; main() and a callback act on them."""
 
 
-@app.command(epilog=_example("lostfound demo"))
+@app.command(epilog=example("lostfound demo"))
 def demo(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="For everything the demo makes.")] = Path(
         "lostfound-demo"
@@ -137,7 +133,7 @@ Layouts, recognised unless --layout names one:
 """
 
 
-@app.command("import", epilog=_LAYOUTS + _example("lostfound import photos/ by-country/ --to data/streets"))
+@app.command("import", epilog=_LAYOUTS + example("lostfound import photos/ by-country/ --to data/streets"))
 def import_(
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", hidden=True)],
     to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder, new or existing.")],
@@ -176,7 +172,7 @@ def import_(
     print_import(summary, to, as_json=json)
 
 
-@app.command(epilog=_example("lostfound prepare data/streets --to data/streets-128 --size 128"))
+@app.command(epilog=example("lostfound prepare data/streets --to data/streets-128 --size 128"))
 def prepare(
     dataset: DatasetFolder,
     to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the new one.")],
@@ -208,7 +204,7 @@ def prepare(
     print_stats(prepared, as_json=json)
 
 
-@app.command(epilog=_example("lostfound stats data/streets --to streets.png"))
+@app.command(epilog=example("lostfound stats data/streets --to streets.png"))
 def stats(
     dataset: DatasetFolder,
     to: Annotated[
@@ -236,7 +232,7 @@ def stats(
 
 
 @app.command(
-    epilog=_example("lostfound train countries --data data/streets --to model --set trainer.epochs=10")
+    epilog=example("lostfound train countries --data data/streets --to model --set trainer.epochs=10")
 )
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", hidden=True)],
@@ -280,7 +276,7 @@ def train(
     print(f"Model: {to}")
 
 
-@app.command(epilog=_example("lostfound evaluate model data/streets --to report"))
+@app.command(epilog=example("lostfound evaluate model data/streets --to report"))
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
     dataset: DatasetFolder,
@@ -308,7 +304,7 @@ def evaluate(
         _say(f"Report: {measured.save(to)}")
 
 
-@app.command(epilog=_example("lostfound locate holiday/ --model model --output holiday.html"))
+@app.command(epilog=example("lostfound locate holiday/ --model model --output holiday.html"))
 def locate(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
     model: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of a model.")],

@@ -17,37 +17,46 @@ if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
     from lostfound.geo.partitions import Partition, PartitionReport
 
+
+def example(command: str) -> str:
+    """The end of a command's help, whose line is kept as it is, to be copied."""
+    return f"\b\nExample:\n  {command}"
+
+
 partition = typer.Typer(
-    help="Build, show and compare partitions: the cells that a model chooses from.",
+    help="Build, show and compare partitions of the Earth.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
+    epilog=example("lostfound partition compare data/streets countries s2:max_images=200"),
 )
 
-DatasetFolder = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
+
+# Arguments are hidden from the list of options: the usage line shows them, the text explains them.
+DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", hidden=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 # A comma ends a setting only where another one begins: values may be lists.
 _NEXT_SETTING = re.compile(r",(?=\w+=)")
 _LISTED = 5
 
 
-@partition.command()
+@partition.command(
+    epilog=example("lostfound partition build data/streets --kind s2 --set max_images=200 --to s2.parquet")
+)
 def build(
     dataset: DatasetFolder,
-    kind: Annotated[str, typer.Option(help="Kind of cells, see below.", show_default=False)],
-    to: Annotated[Path, typer.Option(help="File of the partition (GeoParquet).", show_default=False)],
+    kind: Annotated[str, typer.Option(metavar="KIND", help="Kind of cells.", show_default=False)],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The partition (GeoParquet).", show_default=False)],
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of the kind: key=value.", show_default=False)
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the kind.", show_default=False),
     ] = None,
     json: AsJson = False,
 ) -> None:
     """Build a partition from a data set's training split.
 
-    Kinds: **countries**, **regions**, **cities** (cities=[Zagreb, Split], radius_km), **square** (cell_km or
-    cells), **voronoi** (spacing_km or cells), **s2** (min_images, max_images), **quadtree** (split_at) and
-    **polygons** (files=regions.geojson). All take min_images, and centroid=mean or geometric.
-
-    Example:
-        lostfound partition build data/streets --kind s2 --set max_images=200 --to s2.parquet
+    The kinds, and their own settings: countries; regions; cities (cities=[Zagreb, Split], radius_km); square
+    (cell_km or cells); voronoi (spacing_km or cells); s2 (max_images); quadtree (split_at); polygons
+    (files=regions.geojson). All take min_images, and centroid=mean or geometric.
     """
     from lostfound.data.dataset import Dataset
     from lostfound.data.records import write_atomic
@@ -57,21 +66,20 @@ def build(
     _print_summary(built, to, as_json=json)
 
 
-@partition.command()
+@partition.command(epilog=example("lostfound partition show s2.parquet --to s2.png --to s2.html"))
 def show(
-    file: Annotated[Path, typer.Argument(help="A partition's file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", hidden=True)],
     to: Annotated[
         list[Path] | None,
-        typer.Option(help="Draw the cells: a picture (.png) or a page with a map (.html). May be repeated."),
+        typer.Option(
+            metavar="PNG_OR_HTML", help="Draw the cells: a picture, or a page with a map. May be repeated."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
     """Say what a partition holds, and draw it, coloured by images.
 
     The page works with no network: hover a cell for its name, id and number of images.
-
-    Example:
-        lostfound partition show s2.parquet --to s2.png --to s2.html
     """
     targets = to or []
     for target in targets:
@@ -83,23 +91,25 @@ def show(
         _draw(loaded, file, target)
 
 
-@partition.command()
+@partition.command(
+    epilog=example("lostfound partition compare data/streets countries s2:max_images=200 mine.parquet")
+)
 def compare(
     dataset: DatasetFolder,
     partitions: Annotated[
         list[str],
-        typer.Argument(help="Kinds, with settings after a colon, or files.", show_default=False),
+        typer.Argument(metavar="KIND_OR_FILE...", hidden=True),
     ],
-    split: Annotated[str, typer.Option(help="Judge by these images: test, val, train or all.")] = "test",
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="Judge by these images: test, val, train or all.")
+    ] = "test",
     json: AsJson = False,
 ) -> None:
-    """Compare partitions, each built from the training split, or read from a file.
+    """Compare partitions by the errors that they leave.
 
-    The oracle is a classifier that always picks the right cell: its error is what the cells themselves cost.
-    For an image outside all cells it picks the nearest.
-
-    Example:
-        lostfound partition compare data/streets countries s2:max_images=200,min_images=10 mine.parquet
+    Each is a kind, with its settings after a colon, built from the training split; or a file. The oracle is
+    a classifier that always picks the right cell: its error is what the cells themselves cost. For an image
+    outside all cells it picks the nearest.
     """
     import numpy as np
 

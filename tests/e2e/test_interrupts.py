@@ -35,7 +35,7 @@ def undisturbed(made_once, lostfound, slow_photos: Path) -> Path:
         done = lostfound("import", slow_photos, "--to", "data", "--size", 64, cwd=folder)
         assert done.returncode == 0, done.stderr
 
-    return made_once("undisturbed", build) / "data"
+    return made_once("import-undisturbed", build) / "data"
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import multiprocessing
 import os
@@ -75,7 +76,7 @@ def dataset(dataset_folder: Path) -> Dataset:
 def undisturbed(dataset: Dataset, made_once) -> Path:
     """A run that nobody stopped."""
     long = load_recipe("demo", [*RANDOM, f"trainer.epochs={EPOCHS}"])
-    return made_once("undisturbed", lambda folder: fit(long, dataset, folder))
+    return made_once("run-undisturbed", lambda folder: fit(long, dataset, folder))
 
 
 @pytest.fixture(scope="session")
@@ -170,8 +171,14 @@ def test_another_seed_gives_other_weights(dataset: Dataset, tmp_path: Path) -> N
 
 
 def test_no_worker_is_left_behind(dataset: Dataset, tmp_path: Path) -> None:
-    fit(recipe("trainer.workers=2"), dataset, tmp_path / "model")
-    assert multiprocessing.active_children() == []
+    """Nor is one left for the garbage collector to end some day."""
+    gc.collect()
+    gc.disable()
+    try:
+        fit(recipe("trainer.workers=2"), dataset, tmp_path / "model")
+        assert multiprocessing.active_children() == []
+    finally:
+        gc.enable()
 
 
 # --- stopping and going on
@@ -278,7 +285,8 @@ def test_a_full_disk_is_one_message_and_costs_no_checkpoint(
     stopped: Path, undisturbed: Path, dataset_folder: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     folder = copy(stopped, tmp_path / "model")
-    checkpoints = {path.name: path.read_bytes() for path in (folder / "run" / "checkpoints").iterdir()}
+    checkpoints = {path.name: path.read_bytes() for path in (folder / "run" / "checkpoints").glob("*.ckpt")}
+    assert checkpoints.keys() == {"best.ckpt", "last.ckpt"}
     process = start(dataset_folder, folder, *RANDOM, f"trainer.epochs={EPOCHS}", limit=100_000)
     out, err = process.communicate(timeout=60)
     assert out.startswith(f"failed the training in {folder / 'run'} stopped: File too large")
@@ -430,7 +438,7 @@ def test_one_class_only(dataset: Dataset, tmp_path: Path) -> None:
 
 def test_too_few_images_of_every_class(dataset: Dataset, tmp_path: Path) -> None:
     said = refused(recipe("task.min_images=1000"), dataset, tmp_path / "m")
-    assert "no country has 1000 training images" in said
+    assert "has 1000 training images" in said
 
 
 def test_validation_images_of_other_countries_alone(dataset: Dataset, tmp_path: Path) -> None:
