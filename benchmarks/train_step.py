@@ -3,7 +3,9 @@
     python benchmarks/train_step.py FOLDER_OF_COUNTRY_FOLDERS [--pairs 3] [--size 160]
 
 Both train the same timm backbone on the same images with the same augmentation, batch size, optimiser and
-number of workers, in turn, each epoch in a process of its own. The bare loop is torchvision's ImageFolder,
+number of workers, in turn, each in a process of its own, with OpenMP threads that wait passively.
+`lostfound` sets that by itself; where threads spin and the workers want cores too, a bare loop may take many
+times as long. The bare loop is torchvision's ImageFolder,
 a DataLoader, and forward, backward, step: no validation, no logs, no checkpoints, no determinism.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -106,8 +109,9 @@ def main() -> None:
         ratios = []
         for pair in range(arguments.pairs):
             command = [sys.executable, __file__, str(arguments.source), "--size", str(arguments.size)]
+            passive = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
             run = subprocess.run(
-                [*command, "--bare", str(folders)], capture_output=True, text=True, check=True
+                [*command, "--bare", str(folders)], capture_output=True, text=True, check=True, env=passive
             )
             bare = json.loads(run.stdout)[-1]
             ours = our_epochs(dataset, work / f"model-{pair}", arguments.size, 2)[-1]

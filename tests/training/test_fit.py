@@ -44,6 +44,7 @@ RANDOM = [
     "augmentation={crop_scale: [0.5, 1], rotation: 5, color_jitter: {brightness: 0.3, hue: 0.1}}",
 ]
 EPOCHS, STOP_AFTER = 12, 3
+PATIENCE = 300  # seconds until a process is held to hang
 
 SCRIPT = """
 import signal, sys
@@ -118,7 +119,7 @@ def interrupt(process: subprocess.Popen[str], times: int) -> dict[str, object]:
             break
     for _ in range(times):
         os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return {"out": out, "err": "".join(lines) + err, "code": process.returncode}
 
 
@@ -206,7 +207,7 @@ def test_on_a_terminal_it_shows_a_bar(dataset_folder: Path, tmp_path: Path) -> N
             except OSError:  # the other end is closed
                 break
     os.close(mine)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out == ""  # the bar is not in what a pipe would get
     assert b"Epoch 1/2" in shown
     assert b"epoch 2/2  train_loss" in shown
@@ -288,7 +289,7 @@ def test_a_full_disk_is_one_message_and_costs_no_checkpoint(
     checkpoints = {path.name: path.read_bytes() for path in (folder / "run" / "checkpoints").glob("*.ckpt")}
     assert checkpoints.keys() == {"best.ckpt", "last.ckpt"}
     process = start(dataset_folder, folder, *RANDOM, f"trainer.epochs={EPOCHS}", limit=100_000)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert out.startswith(f"failed the training in {folder / 'run'} stopped: File too large")
     assert "--resume" in out
     assert "Traceback" not in err

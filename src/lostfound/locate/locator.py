@@ -24,6 +24,8 @@ from lostfound.models.folder import ModelFolder
 
 BATCH_SIZE = 32
 
+onnxruntime.disable_telemetry_events()  # nothing about what is located is anyone else's business
+
 
 class Locator:
     """Locates photos with one model. Safe to use from several threads."""
