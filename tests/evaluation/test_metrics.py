@@ -15,8 +15,8 @@ from lostfound.evaluation.metrics import (
     Bootstrap,
     Metric,
     expected_calibration_error,
-    geoguessr_score,
 )
+from lostfound.geo.score import geoguessr_score
 
 # (place, value, class, right?) of a few images
 images = st.lists(

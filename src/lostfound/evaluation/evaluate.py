@@ -23,11 +23,11 @@ from lostfound.evaluation.metrics import (
     Bootstrap,
     Metric,
     expected_calibration_error,
-    geoguessr_score,
 )
 from lostfound.evaluation.pictures import draw_confusion
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.partitions import OUTSIDE
+from lostfound.geo.score import geoguessr_score
 from lostfound.geo.sphere import haversine_km
 from lostfound.locate.locator import Locator
 from lostfound.progress import progress

@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 1000
-SCORE_SCALE_KM = 1492.7
-"""The GeoGuessr score on the world map falls to 1/e at this distance."""
-
 DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "continent": 2500}
 _CHUNK = 2_000_000  # resampled values held at once
 
@@ -117,11 +114,6 @@ class Bootstrap:
     def _metric(self, value: float, resampled: NDArray[np.float64], place: NDArray[np.int64]) -> Metric:
         low, high = np.percentile(resampled, [2.5, 97.5])
         return Metric(value, float(low), float(high), len(place), int(place.max()) + 1)
-
-
-def geoguessr_score(distance_km: ArrayLike) -> NDArray[np.float64]:
-    """The GeoGuessr score of each guess on the world map, 0 to 5000, not rounded."""
-    return np.asarray(5000 * np.exp(-np.asarray(distance_km, dtype=np.float64) / SCORE_SCALE_KM))
 
 
 def expected_calibration_error(

@@ -12,10 +12,8 @@ from scipy.spatial import cKDTree
 from lostfound.geo.area import area_km2
 from lostfound.geo.partitions.partition import OUTSIDE, Partition
 from lostfound.geo.points import as_points
+from lostfound.geo.score import geoguessr_score
 from lostfound.geo.sphere import EARTH_RADIUS_KM, haversine_km, unit_vectors
-
-# The scale of the GeoGuessr score on the world's map, km.
-_SCORE_KM = 1492.7
 
 
 @dataclass(frozen=True)
@@ -124,5 +122,5 @@ def _report(
         radius_km_p90=float(p90),
         oracle_median_km=float(np.median(distance)),
         oracle_mean_km=float(np.mean(distance)),
-        oracle_score=float(np.mean(5000 * np.exp(-distance / _SCORE_KM))),
+        oracle_score=float(geoguessr_score(distance).mean()),
     )
