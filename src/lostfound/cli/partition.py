@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lostfound.cli.common import AsJson, DatasetFolder, example
 from lostfound.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
     from lostfound.data.dataset import Dataset
     from lostfound.geo.partitions import Partition, PartitionReport
-
-
-def example(command: str) -> str:
-    """The end of a command's help, whose line is kept as it is, to be copied."""
-    return f"\b\nExample:\n  {command}"
 
 
 partition = typer.Typer(
@@ -31,9 +27,6 @@ partition = typer.Typer(
 )
 
 
-# Arguments are hidden from the list of options: the usage line shows them, the text explains them.
-DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", hidden=True)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 # A comma ends a setting only where another one begins: values may be lists.
 _NEXT_SETTING = re.compile(r",(?=\w+=)")
 _LISTED = 5

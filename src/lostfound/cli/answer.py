@@ -1,0 +1,137 @@
+"""`lostfound evaluate` and `locate`: what models answer."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lostfound.cli.common import AsJson, DatasetFolder, example, fail, must_be_a_file, say
+from lostfound.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lostfound.locate.outputs import Located
+
+COMMANDS = typer.Typer(rich_markup_mode=None)
+
+
+class Format(StrEnum):
+    """The outputs of `lostfound locate`."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    geojson = "geojson"
+    map = "map"
+
+
+_SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".geojson": Format.geojson, ".html": Format.map}
+
+
+@COMMANDS.command(epilog=example("lostfound evaluate model data/streets --to report"))
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
+    dataset: DatasetFolder,
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="train, val or test; or all, for data it never saw.")
+    ] = "test",
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="For the numbers, predictions and a picture.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Measure a model on held-back places, with intervals.
+
+    MODEL and DATASET are their folders. With --to, also writes metrics.json, predictions.parquet and
+    confusion.png.
+    """
+    from lostfound.data.dataset import Dataset
+    from lostfound.evaluation.evaluate import evaluate as measure
+    from lostfound.locate.locator import Locator
+    from lostfound.tables import print_evaluation
+
+    measured = measure(Locator.load(model), Dataset.open(dataset), split)
+    print_evaluation(measured, as_json=json)
+    if to is not None:
+        say(f"Report: {measured.save(to)}")
+
+
+@COMMANDS.command(epilog=example("lostfound locate holiday/ --model model --output holiday.html"))
+def locate(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
+    model: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of a model.")],
+    top: Annotated[int, typer.Option(metavar="N", help="How many candidates.", min=1)] = 5,
+    format: Annotated[  # noqa: A002
+        Format | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="table, json, csv, geojson or map; by default what the output's name says, or a table.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the screen.")
+    ] = None,
+) -> None:
+    """Say where photos were taken.
+
+    PHOTO is a file, or a folder that is searched through; there may be several. Photos that can't be read
+    are reported and the rest go on; the exit code is then 1.
+    """
+    form = _format(format, output)
+    from lostfound.locate.photos import locate_photos
+
+    results = locate_photos(photos, model, top=top)
+    _write_located(results, form, output)
+    failed = [each for each in results if each.guess is None]
+    if failed and (form is not Format.table or output is not None):
+        for each in failed:
+            say(f"{each.photo}: {each.error}")
+    if failed:
+        fail(f"{len(failed)} of {len(results)} photos could not be read")
+
+
+def _format(form: Format | None, output: Path | None) -> Format:
+    """The format asked for, by name or by the output's suffix."""
+    if output is not None:
+        must_be_a_file(output)
+    if form is None:
+        form = Format.table if output is None else _SUFFIXES.get(output.suffix.lower())
+        if form is None:
+            raise UsageError(
+                f"{output} does not say its format: add --format {'|'.join(Format)}, or end the name "
+                f"in {', '.join(_SUFFIXES)}"
+            )
+    if form is Format.map and output is None:
+        raise UsageError("a map is a page to be opened: give its file with --output map.html")
+    return form
+
+
+def _write_located(results: Sequence[Located], form: Format, output: Path | None) -> None:
+    from lostfound.data.records import write_atomic
+    from lostfound.locate import outputs
+    from lostfound.tables import located_text, print_located
+
+    if form is Format.map:
+        assert output is not None
+        outputs.write_page(results, output)
+    elif form is Format.table and output is None:
+        print_located(results)
+    else:
+        writers = {
+            Format.json: outputs.to_json,
+            Format.csv: outputs.to_csv,
+            Format.geojson: outputs.to_geojson,
+            Format.table: located_text,
+        }
+        text = writers[form](results)
+        if output is None:
+            sys.stdout.write(text)
+        else:
+            write_atomic(output, text.encode(errors="backslashreplace"))
+    if output is not None:
+        say(f"Written: {output}")

@@ -1,0 +1,55 @@
+"""What the commands share: arguments, options, and how they speak."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from lostfound.errors import MissingExtraError, UsageError
+
+
+def example(command: str) -> str:
+    """The end of a command's help, whose line is kept as it is, to be copied."""
+    return f"\b\nExample:\n  {command}"
+
+
+# Arguments are hidden from the list of options: the usage line shows them, the text explains them.
+DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", hidden=True)]
+Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes; all cores by default.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Val = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for validation.")]
+Test = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for the test.")]
+SplitDistance = Annotated[float, typer.Option(metavar="KM", help="Places closer than this share a split.")]
+SplitSeed = Annotated[int, typer.Option(metavar="N", help="Another seed divides the places otherwise.")]
+
+
+def must_be_a_file(path: Path) -> None:
+    """Refuse a folder where a file is to be written."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: give the name of a file to write")
+
+
+def require_training(what: str) -> None:
+    """Say how to install what training needs, where it is missing."""
+    needed = ("torch", "torchvision", "timm", "lightning", "safetensors", "onnxscript", "tensorboard")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{what}, and that needs the extra 'train' (not installed: {', '.join(missing)}): "
+            "pip install 'lostfound[train]'"
+        )
+
+
+def say(text: str) -> None:
+    """Say something to the person, not to the next program in the pipe."""
+    print(text, file=sys.stderr)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with a message."""
+    say(f"lostfound: {message}")
+    raise SystemExit(code)
