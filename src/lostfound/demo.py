@@ -22,7 +22,8 @@ from lostfound.models.folder import CONFIG, ModelFolder
 from lostfound.progress import progress
 from lostfound.tables import print_evaluation, print_fit, print_import, print_located
 from lostfound.training.fit import fit
-from lostfound.training.recipe import Recipe, load_recipe
+from lostfound.training.recipe import load_recipe
+from lostfound.training.settings import Recipe
 
 WORLD_SIZE, PREPARED_SIZE, VIEWS, NEW_PHOTOS = 128, 96, 4, 12
 NEW_WORLD_SEED = 2  # another world than the one trained on: none of its places was seen

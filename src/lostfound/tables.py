@@ -127,10 +127,14 @@ def print_fit(result: FitResult) -> None:
     if result.left_out:
         names = ", ".join(f"{name} ({count})" for name, count in result.left_out)
         print(f"Left out, too few training images: {names}")
-    print(
-        f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation accuracy "
-        f"{100 * result.val_accuracy:.1f} %"
-    )
+    if result.places_left_out:
+        print(f"Left out, too few views: {_count(result.places_left_out, 'place')}")
+    if result.locked:
+        print(f"Locked: {_count(len(result.locked), 'layer')}, {result.locked[0]} to {result.locked[-1]}")
+    name = result.monitor.removeprefix("val_").replace("_", " ")
+    score = result.best_score
+    value = f"{100 * score:.1f} %" if "accuracy" in name else f"{score:.3g}"
+    print(f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation {name} {value}")
 
 
 def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
@@ -146,7 +150,8 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
     for name, metric in measured.metrics.items():
         table.add_row(*describe(name, metric), str(metric.n), str(metric.places))
     _console().print(table)
-    print(f"\nExpected calibration error: {measured.calibration_error:.3f}")
+    if measured.calibration_error is not None:
+        print(f"\nExpected calibration error: {measured.calibration_error:.3f}")
     outside = measured.about["images_outside_all_cells"]
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
@@ -174,7 +179,10 @@ def _show_located(console: Console, results: Sequence[Located]) -> None:
             table.add_row(each.photo, "", Text(str(each.error), style="red"), end_section=True)
             continue
         where = f"{each.guess.latitude:.3f}, {each.guess.longitude:.3f}"
-        listed = "\n".join(f"{100 * one.probability:5.1f} %  {one.name}" for one in each.guess.candidates)
+        listed = "\n".join(
+            one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
+            for one in each.guess.candidates
+        )
         table.add_row(each.photo, where, listed, end_section=True)
     console.print(table)
     console.print(f"\nThese are {NOTE}.", style="dim")

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from lostfound.data.images import Preprocessing
 from lostfound.models.network import Network, build_backbone
 from lostfound.training.module import TrainingModule, rate_factor
-from lostfound.training.recipe import Recipe, Schedule, load_recipe
+from lostfound.training.settings import Recipe, Schedule, load_recipe
 
 
 def module(*overrides: str, pretrained: bool = True) -> TrainingModule:

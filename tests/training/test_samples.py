@@ -10,7 +10,7 @@ import torch
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
-from lostfound.training.recipe import Augmentation
+from lostfound.training.settings import Augmentation
 from lostfound.training.samples import EpochSampler, Samples, build_augmentation, draw_seed, loader
 
 EVERYTHING = Augmentation.model_validate(

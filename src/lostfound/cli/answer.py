@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
 
+class Unit(StrEnum):
+    """What `lostfound evaluate` scores."""
+
+    image = "image"
+    place = "place"
+
+
 class Format(StrEnum):
     """The outputs of `lostfound locate`."""
 
@@ -37,6 +44,13 @@ _SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".geojson": Format.geojso
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
     dataset: DatasetFolder,
+    unit: Annotated[
+        Unit | None,
+        typer.Option(
+            metavar="image|place",
+            help="Score each image, or each place by its views together; as it was trained by default.",
+        ),
+    ] = None,
     split: Annotated[
         str, typer.Option(metavar="SPLIT", help="train, val or test; or all, for data it never saw.")
     ] = "test",
@@ -55,7 +69,9 @@ def evaluate(
     from lostfound.locate.locator import Locator
     from lostfound.tables import print_evaluation
 
-    measured = measure(Locator.load(model), Dataset.open(dataset), split)
+    measured = measure(
+        Locator.load(model), Dataset.open(dataset), split, unit=None if unit is None else unit.value
+    )
     print_evaluation(measured, as_json=json)
     if to is not None:
         say(f"Report: {measured.save(to)}")
@@ -65,6 +81,9 @@ def evaluate(
 def locate(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
     model: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of a model.")],
+    same_place: Annotated[
+        bool, typer.Option("--same-place", help="All photos show one place: one answer for them together.")
+    ] = False,
     top: Annotated[int, typer.Option(metavar="N", help="How many candidates.", min=1)] = 5,
     format: Annotated[  # noqa: A002
         Format | None,
@@ -85,7 +104,7 @@ def locate(
     form = _format(format, output)
     from lostfound.locate.photos import locate_photos
 
-    results = locate_photos(photos, model, top=top)
+    results = locate_photos(photos, model, top=top, same_place=same_place)
     _write_located(results, form, output)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):

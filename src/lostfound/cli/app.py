@@ -10,17 +10,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, data, train
+from lostfound.cli import answer, data, study, train
 from lostfound.cli.common import example, fail, require_training
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
 
 _SAME_COMMAND = "what was finished is kept, and the same command goes on"
 _AFTER_CTRL_C = {
+    "compare": _SAME_COMMAND,
     "demo": _SAME_COMMAND,
     "import": _SAME_COMMAND,
     "prepare": _SAME_COMMAND,
     "train": "the same command with --resume goes on after the last finished epoch",
+    "tune": _SAME_COMMAND,
 }
 
 
@@ -49,6 +51,7 @@ app = typer.Typer(
 app.add_typer(data.COMMANDS)
 app.add_typer(partition, name="partition")
 app.add_typer(train.COMMANDS)
+app.add_typer(study.COMMANDS)
 app.add_typer(answer.COMMANDS)
 
 

@@ -19,9 +19,16 @@ def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", hidden=True)],
     data: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the data set.")],
     to: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of the model to be.")],
+    variant: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A variant that the recipe names; several as A+B."),
+    ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(metavar="FILE|hub", help="Safetensors of the backbone; 'hub' fetches timm's."),
+        typer.Option(
+            metavar="FILE|MODEL|hub",
+            help="Weights of the backbone: a file, another model, or 'hub' to fetch the library's.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -44,14 +51,13 @@ def train(
     from lostfound.tables import print_evaluation, print_fit
     from lostfound.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe, set_ or ())
+    loaded = load_recipe(recipe, set_ or (), variant=variant)
     dataset = Dataset.open(data)
-    from lostfound.training.fit import fit  # torch takes seconds: a mistake above shows at once
+    from lostfound.training.fit import fit, test_part  # torch takes seconds: a mistake above shows at once
 
     result = fit(loaded, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
     print_fit(result)
-    split = "test" if len(dataset.split("test")) else "val"
-    measured = evaluate(Locator(result.folder), dataset, split)
+    measured = evaluate(Locator(result.folder), *test_part(loaded, dataset))
     write_card(result.folder, measured)
     print_evaluation(measured)
     print(f"Model: {to}")

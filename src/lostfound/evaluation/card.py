@@ -63,8 +63,25 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
         for name, metric in evaluation.metrics.items()
     )
     partition = model.partition
-    cells = ", ".join(
-        f"{name} ({count})" for name, count in zip(partition.names, partition.counts, strict=True)
+    answers, trained_on = "answers with a latitude and a longitude", ""
+    calibration = ""
+    if partition is not None:
+        answers = (
+            f"ranks {len(partition)} cells\n({partition.kind}) and gives each a probability and a coordinate"
+        )
+        cells = zip(partition.names, partition.counts, strict=True)
+        trained_on = f"Training images in each cell: {', '.join(f'{name} ({n})' for name, n in cells)}.\n\n"
+        calibration = (
+            "Expected calibration error (15 bins of equal mass): "
+            f"{evaluation.calibration_error:.3f}. {_outside(about)}\n\n"
+        )
+    score = training["best_score"]
+    chosen = training["monitor"].removeprefix("val_").replace("_", " ")
+    best = f"{chosen} {100 * score:.1f} %" if "accuracy" in chosen else f"{chosen} {score:.3g}"
+    views = (
+        f"\nThe outputs of {model.views} views of a place are averaged; one view is answered too, but worse.\n"
+        if model.views > 1
+        else ""
     )
     left_out = ", ".join(f"{code} ({count})" for code, count in training["left_out"].items()) or "none"
     front = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
@@ -73,22 +90,19 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
 
 # {config["name"]}
 
-Estimates where a street-level photo was taken, from its pixels alone: it ranks {len(partition)} cells
-({partition.kind}) and gives each a probability and a coordinate. Made with lostfound
+Estimates where a street-level photo was taken, from its pixels alone: it {answers}. Made with lostfound
 {config["lostfound"]}.
-
+{views}
 ## What it was measured to do
 
-On the {about["split"]} split of `{about["dataset"]}`: {about["images"]} images of {about["places"]} places.
+On the {about["split"]} split of `{about["dataset"]}`: {evaluation.scored} of {about["places"]} places.
 Intervals are 95 % bootstrap intervals by place.
 
 | metric | value | 95 % interval | over |
 |---|---|---|---|
 {rows}
 
-Expected calibration error (15 bins of equal mass): {evaluation.calibration_error:.3f}. {_outside(about)}
-
-The checkpoint was chosen on the validation split (accuracy {100 * training["val_accuracy"]:.1f} %,
+{calibration}The checkpoint was chosen on the validation split ({best},
 epoch {training["best_epoch"]}); that number is not a measurement of quality.
 
 ## What it was trained on
@@ -97,9 +111,7 @@ epoch {training["best_epoch"]}); that number is not a measurement of quality.
 `{config["recipe"]["model"]["backbone"]}`, weights to start from: {training["weights"] or "none"}.
 {_sources(training)}
 
-Training images in each cell: {cells}.
-
-Left out, with too few images: {left_out}.
+{trained_on}Left out, with too few images: {left_out}.
 
 ## What it is for, and what not
 

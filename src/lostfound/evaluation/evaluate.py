@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -22,17 +22,22 @@ from lostfound.evaluation.metrics import (
     DISTANCES_KM,
     Bootstrap,
     Metric,
+    anchor_errors,
     expected_calibration_error,
 )
 from lostfound.evaluation.pictures import draw_confusion
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.partitions import OUTSIDE
+from lostfound.geo.partitions import OUTSIDE, Partition
 from lostfound.geo.score import geoguessr_score
 from lostfound.geo.sphere import haversine_km
 from lostfound.locate.locator import Locator
+from lostfound.models.answers import Ranked
+from lostfound.models.guessing import guessed_countries, nearest_place_countries
 from lostfound.progress import progress
 
 TOP = (1, 3, 5)
+
+Unit = Literal["image", "place"]
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,15 @@ class Evaluation:
 
     Attributes:
         metrics: The numbers by name; those that the data can't give are left out.
-        calibration_error: Expected calibration error of the best candidate's probability.
-        predictions: One row an image: truth, guess, distance, candidates.
-        about: The model, the data set, the split, and how many images lie outside the model's cells.
+        calibration_error: Expected calibration error of the best candidate's probability; None from a model
+            without cells.
+        predictions: One row an image, or a place: truth, guess, distance, candidates.
+        about: The model, the data set, the split, what is scored (image or place), and how many lie outside
+            the model's cells.
     """
 
     metrics: dict[str, Metric]
-    calibration_error: float
+    calibration_error: float | None
     predictions: pa.Table
     about: dict[str, Any]
 
@@ -72,19 +79,31 @@ class Evaluation:
         return folder
 
     @property
+    def scored(self) -> str:
+        """What was scored, in words."""
+        about = self.about
+        if about["unit"] == "place":
+            return f"{about['places']} places, by the mean of their {about['images']} images"
+        return f"{about['images']} images"
+
+    @property
     def title(self) -> str:
         """What was evaluated on what."""
         about = self.about
-        return f"{about['model']} on {about['dataset']}, {about['split']} split, {about['images']} images"
+        return f"{about['model']} on {about['dataset']}, {about['split']} split, {self.scored}"
 
 
-def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluation:
-    """Score a model on one split, image by image.
+def evaluate(
+    locator: Locator, dataset: Dataset, split: str = "test", *, unit: Unit | None = None
+) -> Evaluation:
+    """Score a model on one split.
 
     Args:
         locator: The model.
         dataset: The data set.
         split: train, val or test; or "all" for a data set that the model never saw.
+        unit: Score each image, or each place once by the mean of its views' outputs; by default as the model
+            was trained.
 
     Raises:
         UsageError: There is no such split.
@@ -98,7 +117,11 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
             f"{dataset.folder} has no images in the split {split!r}: choose another split, or give it a "
             "share with `lostfound prepare --resplit`"
         )
-    partition = locator.model.partition
+    unit = unit or ("place" if locator.model.views > 1 else "image")
+    images = len(part)
+    outputs = _outputs(locator, part)
+    if unit == "place":
+        part, outputs = _by_place(part, outputs)
     points, countries = coordinates(part.records), strings(part.records, "country")
     located = np.asarray(np.isfinite(points).all(axis=1))
     labelled = np.array([code is not None for code in countries], dtype=bool) | located
@@ -110,56 +133,67 @@ def evaluate(locator: Locator, dataset: Dataset, split: str = "test") -> Evaluat
     unnamed = located & np.array([code is None for code in countries], dtype=bool)
     countries = countries.copy()
     countries[unnamed] = Boundaries.packed().country_at(points[unnamed])
-    logits = _logits(locator, part)
-    truth = partition.assign(points, countries)
-    probabilities = locator.probabilities(logits)
-    ranked = np.argsort(-probabilities, axis=1, kind="stable")
-    hit = ranked == truth[:, None]
-    guess = partition.decode(ranked[:, 0])
+    partition, ranked = locator.model.partition, locator.model.answers.read(outputs, max(TOP))
+    guess = ranked.points[:, 0]
+    guess_countries = guessed_countries(ranked, partition)
     distance = np.full(len(part), np.nan)
     distance[located] = haversine_km(points[located], guess[located])
 
     bootstrap = Bootstrap(strings(part.records, "place_id"))
-    found: dict[str, Metric | None] = {
-        f"top_{k}_accuracy": bootstrap.mean(hit[:, :k].any(axis=1), labelled) for k in TOP
-    }
+    found: dict[str, Metric | None] = {}
+    calibration = None
+    outside = np.zeros(len(part), dtype=bool)
     named = np.array([code or "no country" for code in countries], dtype=object)
-    classes = np.where(truth == OUTSIDE, named, np.array(partition.cell_ids, dtype=object)[truth])
-    found["balanced_accuracy"] = bootstrap.balanced(hit[:, 0], classes, labelled)
+    if partition is not None:
+        truth = partition.assign(points, countries)
+        hit = (ranked.cells == truth[:, None]) & (truth != OUTSIDE)[:, None]
+        for k in TOP:
+            found[f"top_{k}_accuracy"] = bootstrap.mean(hit[:, :k].any(axis=1), labelled)
+        classes = np.where(truth == OUTSIDE, named, np.array(partition.cell_ids, dtype=object)[truth])
+        found["balanced_accuracy"] = bootstrap.balanced(hit[:, 0], classes, labelled)
+        best = ranked.probabilities[:, 0]
+        calibration = expected_calibration_error(best[labelled], hit[labelled, 0])
+        outside = labelled & (truth == OUTSIDE)
+    if partition is None or partition.kind != "countries":
+        found["country_accuracy"] = bootstrap.mean(guess_countries == countries, labelled)
+    nearest = nearest_place_countries(guess)
+    found["country_accuracy_nearest_place"] = bootstrap.mean(nearest == countries, labelled)
     found["mean_distance_km"] = bootstrap.mean(distance, located)
     found["median_distance_km"] = bootstrap.median(distance, located)
     found["geoguessr_score"] = bootstrap.mean(geoguessr_score(distance), located)
     for name, limit in DISTANCES_KM.items():
         found[f"within_{limit}_km_{name}"] = bootstrap.mean(distance <= limit, located)
-    best = probabilities.max(axis=1)
-    calibration = expected_calibration_error(best[labelled], hit[labelled, 0])
-    outside = labelled & (truth == OUTSIDE)
+    if locator.model.config["task"]["kind"] == "distance":
+        assert partition is not None
+        clip = float(locator.model.config["task"]["clip_degrees"])
+        error = anchor_errors(outputs, points, partition.centroids, clip)
+        found["anchor_error_degrees"] = bootstrap.mean(error, located)
     about = {
         "model": locator.model.path.resolve().name,
         "dataset": dataset.name,
         "records_sha256": dataset.info["records_sha256"],
         "split": split,
-        "images": len(part),
+        "images": images,
         "places": bootstrap.count,
-        "unit": "image",
-        "cells": len(partition),
+        "unit": unit,
+        "cells": None if partition is None else len(partition),
         "images_outside_all_cells": int(outside.sum()),
         "countries_outside_all_cells": sorted(set(named[outside])),
         "lostfound": version("lostfound"),
     }
-    predictions = _predictions(part, locator, ranked, probabilities, guess, distance)
+    predictions = _predictions(part, partition, ranked, guess_countries, distance)
     metrics = {name: metric for name, metric in found.items() if metric is not None}
     return Evaluation(metrics, calibration, predictions, about)
 
 
-def _logits(locator: Locator, part: Dataset) -> NDArray[np.float32]:
+def _outputs(locator: Locator, part: Dataset) -> NDArray[np.float32]:
     def images() -> Iterator[bytes]:
         for index in range(len(part)):
             yield part.read(index)
 
     rows = []
     with progress("Evaluating", len(part)) as advance:
-        for index, row in enumerate(locator.scores(images())):
+        for index, row in enumerate(locator.outputs(images())):
             if isinstance(row, ImageError):
                 image_id = part.records["image_id"][index].as_py()
                 raise DatasetError(f"image {image_id} of {part.folder} can't be read ({row}): import again")
@@ -168,26 +202,35 @@ def _logits(locator: Locator, part: Dataset) -> NDArray[np.float32]:
     return np.stack(rows)
 
 
+def _by_place(part: Dataset, outputs: NDArray[np.float32]) -> tuple[Dataset, NDArray[np.float32]]:
+    """The first record of each place, and the mean of its views' outputs."""
+    _, first, index = np.unique(
+        strings(part.records, "place_id").astype(str), return_index=True, return_inverse=True
+    )
+    order = np.argsort(index, kind="stable")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(index[order])) + 1])
+    sums = np.add.reduceat(outputs[order].astype(np.float64), starts, axis=0)
+    means = sums / np.bincount(index)[:, None]
+    return part.with_records(part.records.take(pa.array(first))), means.astype(np.float32)
+
+
 def _predictions(
     part: Dataset,
-    locator: Locator,
-    ranked: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
-    guess: NDArray[np.float64],
+    partition: Partition | None,
+    ranked: Ranked,
+    guess_countries: NDArray[np.object_],
     distance: NDArray[np.float64],
 ) -> pa.Table:
-    partition = locator.model.partition
-    ids = np.array(partition.cell_ids, dtype=object)
-    top = ranked[:, : max(TOP)]
-    return pa.table(
-        {
-            **{name: part.records[name] for name in ("image_id", "place_id", "original", "heading")},
-            **{name: part.records[name] for name in ("latitude", "longitude", "country")},
-            "guess_latitude": guess[:, 0],
-            "guess_longitude": guess[:, 1],
-            "guess_country": pa.array([partition.countries[cell] for cell in ranked[:, 0]], pa.string()),
-            "distance_km": pa.array(distance, from_pandas=True),
-            "candidates": pa.array(ids[top].tolist(), pa.list_(pa.string())),
-            "probabilities": pa.array(np.take_along_axis(probabilities, top, axis=1).tolist()),
-        }
-    )
+    columns = {
+        **{name: part.records[name] for name in ("image_id", "place_id", "original", "heading")},
+        **{name: part.records[name] for name in ("latitude", "longitude", "country")},
+        "guess_latitude": ranked.points[:, 0, 0],
+        "guess_longitude": ranked.points[:, 0, 1],
+        "guess_country": pa.array(guess_countries, pa.string()),
+        "distance_km": pa.array(distance, from_pandas=True),
+    }
+    if partition is not None:
+        ids = np.array(partition.cell_ids, dtype=object)
+        columns["candidates"] = pa.array(ids[ranked.cells].tolist(), pa.list_(pa.string()))
+        columns["probabilities"] = pa.array(ranked.probabilities.tolist())
+    return pa.table(columns)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lostfound.geo.sphere import KM_PER_DEGREE, pairwise_km
 
 RESAMPLES = 1000
 DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "continent": 2500}
@@ -114,6 +117,30 @@ class Bootstrap:
     def _metric(self, value: float, resampled: NDArray[np.float64], place: NDArray[np.int64]) -> Metric:
         low, high = np.percentile(resampled, [2.5, 97.5])
         return Metric(value, float(low), float(high), len(place), int(place.max()) + 1)
+
+
+def anchor_errors(
+    outputs: NDArray[np.floating[Any]],
+    points: NDArray[np.float64],
+    anchors: NDArray[np.float64],
+    clip_degrees: float,
+) -> NDArray[np.float64]:
+    """How far predicted distances to anchors are off, in degrees of 111 km (GeoTrainr).
+
+    Args:
+        outputs: Minus the predicted degrees, (n, k).
+        points: Where the images are, (n, 2).
+        anchors: Where the anchors are, (k, 2).
+        clip_degrees: True distances beyond count as this.
+
+    Returns:
+        The mean error over the anchors, (n,); NaN for images without coordinates.
+    """
+    errors = np.full(len(points), np.nan)
+    known = np.isfinite(points).all(axis=1)
+    truth = np.minimum(pairwise_km(points[known], anchors) / KM_PER_DEGREE, clip_degrees)
+    errors[known] = np.abs(-outputs[known] - truth).mean(axis=1)
+    return errors
 
 
 def expected_calibration_error(

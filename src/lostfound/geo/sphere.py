@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius of the Earth (IUGG). Peers use 6371 and 6378.137 km: up to 0.11 % apart."""
 
+KM_PER_DEGREE = 111.0
+"""Where a source counts distances in degrees: GeoTrainr has 10 degrees for 1110 km."""
+
 # A mean direction shorter than this, for weights that sum to 1, is rounding noise.
 _DEGENERATE = 1e-12
 
@@ -131,6 +134,32 @@ def destination(points: ArrayLike, bearing_deg: ArrayLike, distance_km: ArrayLik
     heading = np.cos(bearing)[..., None] * north + np.sin(bearing)[..., None] * east
     ahead = np.cos(angle)[..., None] * unit_vectors(starts) + np.sin(angle)[..., None] * heading
     return from_unit_vectors(ahead)
+
+
+def ways_km(starts: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+    """The ways along great circles from starts to points, as kilometres to the north and to the east.
+
+    Undoes `destination`: its length is the distance, its direction the initial bearing.
+
+    Args:
+        starts: Shape (..., 2), degrees.
+        points: Shape (..., 2), degrees; broadcast against ``starts``.
+
+    Returns:
+        Shape (..., 2), kilometres to the north and to the east at the start.
+    """
+    starts, points = np.broadcast_arrays(_as_points(starts), _as_points(points))
+    latitude, longitude = np.radians(starts[..., 0]), np.radians(starts[..., 1])
+    sin, cos = np.sin, np.cos
+    north = np.stack(
+        [-sin(latitude) * cos(longitude), -sin(latitude) * sin(longitude), cos(latitude)], axis=-1
+    )
+    east = np.stack([-sin(longitude), cos(longitude), np.zeros_like(longitude)], axis=-1)
+    vectors = unit_vectors(points)
+    along = np.stack([(vectors * north).sum(axis=-1), (vectors * east).sum(axis=-1)], axis=-1)
+    length = np.linalg.norm(along, axis=-1, keepdims=True)
+    direction = np.divide(along, length, out=np.zeros_like(along), where=length > 0)
+    return np.asarray(direction * haversine_km(starts, points)[..., None])
 
 
 def wrap_longitude(longitude: ArrayLike) -> NDArray[np.float64]:

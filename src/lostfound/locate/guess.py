@@ -8,20 +8,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Candidate:
-    """A cell that a photo may be from.
+    """A cell that a photo may be from, or a bare point.
 
     Attributes:
-        cell_id: The cell's id; for countries the ISO 3166-1 alpha-2 code.
-        name: Its name.
-        probability: 0 to 1, calibrated on the validation split.
+        cell_id: The cell's id; for countries the ISO 3166-1 alpha-2 code; None from a model that answers with
+            bare coordinates.
+        name: Its name; of bare coordinates the country's.
+        probability: 0 to 1, calibrated on the validation split; None from a model without cells.
         latitude: Of the point the cell decodes to, degrees.
         longitude: Of the same point, degrees.
         country: The country that the cell lies in, if it lies in one.
     """
 
-    cell_id: str
+    cell_id: str | None
     name: str
-    probability: float
+    probability: float | None
     latitude: float
     longitude: float
     country: str | None
@@ -58,8 +59,8 @@ class Guess:
         return self.best.country
 
     @property
-    def probability(self) -> float:
-        """Of the best candidate, 0 to 1."""
+    def probability(self) -> float | None:
+        """Of the best candidate, 0 to 1; None from a model without cells."""
         return self.best.probability
 
     def as_dict(self) -> dict[str, Any]:

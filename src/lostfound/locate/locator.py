@@ -9,20 +9,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.special import softmax
 
 from lostfound.data.images import ImageSource
-from lostfound.errors import ImageError, ModelError
+from lostfound.errors import ImageError, ModelError, UsageError
 from lostfound.locate.guess import Candidate, Guess
 from lostfound.models.folder import ModelFolder
 
 BATCH_SIZE = 32
+
+Answer = TypeVar("Answer")
 
 onnxruntime.disable_telemetry_events()  # nothing about what is located is anyone else's business
 
@@ -84,44 +85,54 @@ class Locator:
             ImageError: A photo can't be read.
         """
         many = photos if isinstance(photos, list) else [photos]
-        guesses = []
-        for answer in self.guesses(many, top=top):
-            if isinstance(answer, ImageError):
-                raise answer
-            guesses.append(answer)
+        guesses = [_readable(answer) for answer in self.guesses(many, top=top)]
         return guesses if isinstance(photos, list) else guesses[0]
+
+    def locate_place(self, photos: Sequence[ImageSource], *, top: int = 5) -> Guess:
+        """Say where one place is that several photos show; their outputs are averaged.
+
+        Args:
+            photos: One or more views of the same place, as `locate` takes them.
+            top: How many candidates to give.
+
+        Raises:
+            UsageError: There are no photos.
+            ImageError: A photo can't be read.
+        """
+        if not photos:
+            raise UsageError("a place can't be located without a photo of it: give one or more")
+        return self.guess(np.mean([_readable(outputs) for outputs in self.outputs(photos)], axis=0), top=top)
 
     def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | ImageError]:
         """Locate any number of photos, in order, in flat memory; an unreadable one gives its error."""
-        for answer in self.scores(photos):
+        for answer in self.outputs(photos):
             yield answer if isinstance(answer, ImageError) else self.guess(answer, top=top)
 
-    def guess(self, logits: NDArray[np.float32], *, top: int = 5) -> Guess:
-        """The guess that logits (classes,) mean."""
-        partition = self.model.partition
-        probabilities = self.probabilities(logits)
-        cells = np.argsort(-probabilities, kind="stable")[: max(1, top)]
-        points = partition.decode(cells)
-        return Guess(
-            tuple(
+    def guess(self, outputs: NDArray[np.floating[Any]], *, top: int = 5) -> Guess:
+        """The guess that a network's outputs (width,) mean."""
+        ranked, partition = self.model.answers.read(outputs[None], top), self.model.partition
+        found = []
+        for cell, probability, point in zip(
+            ranked.cells[0], ranked.probabilities[0], ranked.points[0], strict=True
+        ):
+            latitude, longitude = (float(degrees) for degrees in point)
+            if partition is None:
+                found.append(_bare(latitude, longitude))
+                continue
+            found.append(
                 Candidate(
                     partition.cell_ids[cell],
                     partition.names[cell],
-                    float(probabilities[cell]),
-                    float(latitude),
-                    float(longitude),
+                    float(probability),
+                    latitude,
+                    longitude,
                     partition.countries[cell],
                 )
-                for cell, (latitude, longitude) in zip(cells, points, strict=True)
             )
-        )
+        return Guess(tuple(found))
 
-    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Calibrated probabilities (..., classes) of logits."""
-        return np.asarray(softmax(logits.astype(np.float64) / self.model.temperature, axis=-1))
-
-    def scores(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | ImageError]:
-        """The logits (classes,) of each photo, in order; an unreadable one gives its error.
+    def outputs(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | ImageError]:
+        """The network's outputs (width,) for each photo, in order; an unreadable one gives its error.
 
         Photos are decoded in threads while the network runs.
         """
@@ -133,10 +144,10 @@ class Locator:
                 batch = []
         yield from self._answer(batch)
 
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The logits (n, classes) of prepared images (n, height, width, 3), uint8."""
-        (logits,) = self.session.run(["logits"], {"images": images})
-        return np.asarray(logits)
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The outputs (n, width) for prepared images (n, height, width, 3), uint8."""
+        (outputs,) = self.session.run(["outputs"], {"images": images})
+        return np.asarray(outputs)
 
     def _prepared(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.uint8] | ImageError]:
         with ThreadPoolExecutor(min(self.threads, 8)) as pool:
@@ -162,6 +173,22 @@ class Locator:
         self, batch: Sequence[NDArray[np.uint8] | ImageError]
     ) -> Iterator[NDArray[np.float32] | ImageError]:
         images = [each for each in batch if not isinstance(each, ImageError)]
-        rows = iter(self.logits(np.stack(images))) if images else iter(())
+        rows = iter(self.run(np.stack(images))) if images else iter(())
         for each in batch:
             yield each if isinstance(each, ImageError) else next(rows)
+
+
+def _readable(answer: Answer | ImageError) -> Answer:
+    if isinstance(answer, ImageError):
+        raise answer
+    return answer
+
+
+def _bare(latitude: float, longitude: float) -> Candidate:
+    """The answer of a model that knows no cells: a point, in the country that holds it."""
+    from lostfound.geo.boundaries import Boundaries  # only such models need the map
+    from lostfound.geo.countries import country_name
+
+    country = Boundaries.packed().country_at(np.array([[latitude, longitude]]))[0]
+    name = "open sea" if country is None else country_name(country)
+    return Candidate(None, name, None, latitude, longitude, country)

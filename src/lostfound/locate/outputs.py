@@ -59,10 +59,19 @@ def to_csv(results: Sequence[Located]) -> str:
             writer.writerow([_text(each.photo), *[""] * (4 + 2 * top), _text(each.error or "")])
             continue
         guess = each.guess
-        cells = [value for one in guess.candidates for value in (one.name, f"{one.probability:.6f}")]
-        best = [f"{guess.latitude:.6f}", f"{guess.longitude:.6f}", guess.country, f"{guess.probability:.6f}"]
+        cells = [value for one in guess.candidates for value in (one.name, _probability(one.probability))]
+        best = [
+            f"{guess.latitude:.6f}",
+            f"{guess.longitude:.6f}",
+            guess.country,
+            _probability(guess.probability),
+        ]
         writer.writerow([_text(each.photo), *best, *cells, *[""] * (2 * top - len(cells)), ""])
     return text.getvalue()
+
+
+def _probability(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
 
 
 def to_geojson(results: Sequence[Located]) -> str:

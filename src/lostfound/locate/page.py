@@ -33,17 +33,19 @@ class Candidate:
 
     Attributes:
         name: What the page calls it: a country, region or city.
-        probability: 0 to 1.
+        probability: 0 to 1; None from a model without cells.
         code: ISO 3166-1 alpha-2 code of the country to shade on the map (Kosovo is XK); if None, the country
             of that name, if there is one.
     """
 
     name: str
-    probability: float
+    probability: float | None
     code: str | None = None
 
     def __post_init__(self) -> None:
-        if not -1e-6 <= self.probability <= 1 + 1e-6:  # single precision rounds past the ends
+        if (
+            self.probability is not None and not -1e-6 <= self.probability <= 1 + 1e-6
+        ):  # single precision rounds past the ends
             raise ValueError(f"The probability of {self.name!r} is {self.probability}, not within 0 and 1.")
 
 

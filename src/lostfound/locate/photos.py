@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from lostfound.data.importers.source import image_files
 from lostfound.errors import ImageError, UsageError
 from lostfound.locate.locator import Locator
@@ -32,8 +34,12 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     return photos
 
 
-def locate_photos(paths: Sequence[Path], model: Path, *, top: int = 5) -> list[Located]:
+def locate_photos(
+    paths: Sequence[Path], model: Path, *, top: int = 5, same_place: bool = False
+) -> list[Located]:
     """Locate all photos that paths mean, in order.
+
+    With `same_place`, their outputs are averaged: all get the same guess, but for those that can't be read.
 
     Raises:
         UsageError: A path does not exist or holds no images.
@@ -41,12 +47,16 @@ def locate_photos(paths: Sequence[Path], model: Path, *, top: int = 5) -> list[L
     """
     locator = Locator.load(model)
     photos = find_photos(paths)
-    results = []
+    outputs = []
     with progress("Locating", len(photos)) as advance:
-        for photo, answer in zip(photos, locator.guesses(photos, top=top), strict=True):
-            if isinstance(answer, ImageError):
-                results.append(Located(str(photo), None, str(answer)))
-            else:
-                results.append(Located(str(photo), answer))
+        for answer in locator.outputs(photos):
+            outputs.append(answer)
             advance(1)
-    return results
+    readable = [each for each in outputs if not isinstance(each, ImageError)]
+    together = locator.guess(np.mean(readable, axis=0), top=top) if same_place and readable else None
+    return [
+        Located(str(photo), None, str(each))
+        if isinstance(each, ImageError)
+        else Located(str(photo), together or locator.guess(each, top=top))
+        for photo, each in zip(photos, outputs, strict=True)
+    ]

@@ -15,19 +15,19 @@ from lostfound.errors import ModelError
 from lostfound.models.network import Network
 
 TOLERANCE = 1e-4
-"""The largest difference of a logit between torch and the graph, relative to the largest logit."""
+"""The largest difference of an output between torch and the graph, relative to the largest."""
 
 
 def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> float:
-    """Write the graph and hold it to the network's own logits.
+    """Write the graph and hold it to the network's own outputs.
 
-    The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `logits` and `features`.
+    The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `outputs` and `features`.
 
     Returns:
-        The largest difference of a logit found.
+        The largest difference of an output found.
 
     Raises:
-        ModelError: The network can't be exported, or the graph's logits differ from its own.
+        ModelError: The network can't be exported, or the graph's outputs differ from its own.
     """
     network = network.eval().cpu()
     generator = torch.Generator().manual_seed(0)
@@ -47,12 +47,12 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> f
         ) from None
     differences = []
     for n in (1, len(images)):
-        (logits,) = session.run(["logits"], {"images": images[:n].numpy()})
-        differences.append(np.abs(logits - expected[:n]).max())
+        (outputs,) = session.run(["outputs"], {"images": images[:n].numpy()})
+        differences.append(np.abs(outputs - expected[:n]).max())
     difference = float(np.max(differences))
     if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):  # nor if it is NaN
         raise ModelError(
-            f"the ONNX graph's logits differ from the network's by {difference:.1e}: this backbone can't be "
+            f"the ONNX graph's outputs differ from the network's by {difference:.1e}: this backbone can't be "
             "exported faithfully; choose another"
         )
     return difference
@@ -68,7 +68,7 @@ def _export(network: Network, images: torch.Tensor, path: Path) -> None:
             (images,),
             path,
             input_names=["images"],
-            output_names=["logits", "features"],
+            output_names=["outputs", "features"],
             dynamic_shapes={"images": {0: torch.export.Dim("n", min=1)}},
             dynamo=True,
             external_data=False,

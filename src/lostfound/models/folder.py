@@ -15,6 +15,7 @@ from lostfound.data.images import Preprocessing
 from lostfound.data.records import digest, write_atomic
 from lostfound.errors import ModelError
 from lostfound.geo.partitions import Partition
+from lostfound.models.answers import Answers, build_answers
 
 FORMAT = 1
 GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
@@ -34,15 +35,20 @@ class ModelFolder:
         path: The folder.
         config: What `config.json` says.
         preprocessing: How an image becomes the graph's input.
-        partition: The cells that the logits score, in their order.
-        temperature: Logits are divided by this before the softmax, so that probabilities mean what they say.
+        answers: How the graph's outputs are read, calibrated.
+        views: How many views of a place were averaged in training.
     """
 
     path: Path
     config: dict[str, Any]
     preprocessing: Preprocessing
-    partition: Partition
-    temperature: float
+    answers: Answers
+    views: int
+
+    @property
+    def partition(self) -> Partition | None:
+        """The cells that the model tells apart; None if it answers with bare coordinates."""
+        return self.answers.partition
 
     @property
     def graph(self) -> Path:
@@ -71,12 +77,14 @@ class ModelFolder:
                     "copy the folder whole or train again"
                 )
         try:
-            partition = Partition.load(path / PARTITION)
+            stored = PARTITION in config["files"]
+            partition = Partition.load(path / PARTITION) if stored else None
             temperature = float(json.loads((path / CALIBRATION).read_bytes())["temperature"])
             preprocessing = Preprocessing.from_dict(config["preprocessing"])
+            answers, views = build_answers(config["answer"], partition, temperature), int(config["views"])
         except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
             raise ModelError(f"{path} can't be read as a model folder: {error}") from None
-        return cls(path, config, preprocessing, partition, temperature)
+        return cls(path, config, preprocessing, answers, views)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -94,7 +102,7 @@ def _read_config(path: Path) -> dict[str, Any]:
                 f"{path} is of model format {config['format']}, newer than this lostfound reads "
                 f"({FORMAT}): update"
             )
-        if not isinstance(config["files"], dict) or {GRAPH, PARTITION, CALIBRATION} - config["files"].keys():
+        if not isinstance(config["files"], dict) or {GRAPH, CALIBRATION} - config["files"].keys():
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise ModelError(f"{file} does not describe a lostfound model") from None
@@ -102,7 +110,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def write_folder(
-    path: Path, parts: Path, partition: Partition, temperature: float, config: Mapping[str, Any]
+    path: Path, parts: Path, answers: Answers, temperature: float, config: Mapping[str, Any]
 ) -> ModelFolder:
     """Put a finished model together.
 
@@ -111,18 +119,24 @@ def write_folder(
     Args:
         path: The model folder to be.
         parts: A folder on the same disk that holds the graph and the weights; they are moved.
-        partition: The cells that the logits score.
+        answers: How the graph's outputs are read.
         temperature: The calibration's.
         config: The rest of `config.json`, with `preprocessing`.
     """
     (path / CONFIG).unlink(missing_ok=True)
-    write_atomic(parts / PARTITION, partition.to_parquet())
+    partition = answers.partition
+    names = [GRAPH, WEIGHTS, CALIBRATION]
+    labels: dict[str, Any] = {}
+    if partition is not None:
+        write_atomic(parts / PARTITION, partition.to_parquet())
+        names.append(PARTITION)
+        labels = {"labels": list(partition.cell_ids), "names": list(partition.names)}
     write_atomic(parts / CALIBRATION, json.dumps({"temperature": temperature}).encode())
     hashes = {}
-    for name in (GRAPH, WEIGHTS, PARTITION, CALIBRATION):
+    for name in names:
         hashes[name] = digest((parts / name).read_bytes())
         (parts / name).replace(path / name)
-    labels = {"labels": list(partition.cell_ids), "names": list(partition.names)}
-    full = {"format": FORMAT, "lostfound": version("lostfound"), **config, **labels, "files": hashes}
+    about = {"format": FORMAT, "lostfound": version("lostfound"), **config, "answer": answers.as_dict()}
+    full = {**about, **labels, "files": hashes}
     write_atomic(path / CONFIG, (json.dumps(full, indent=2, ensure_ascii=False) + "\n").encode())
     return ModelFolder.open(path)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
-from torch import Tensor
 
 from lostfound.geo.partitions import OUTSIDE
-from lostfound.models.network import Network
 
 COLDEST, HOTTEST = 0.05, 20.0
-
-
-@torch.inference_mode()
-def network_logits(
-    network: Network, batches: Iterable[list[Tensor]], device: torch.device
-) -> NDArray[np.float64]:
-    """The logits (n, classes) of batches of images."""
-    network = network.eval().to(device)
-    rows = [network(images.to(device))[0].double().cpu().numpy() for images, _cells in batches]
-    return np.concatenate(rows)
 
 
 def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> float:

@@ -5,33 +5,39 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.data.records import counts, write_atomic
+from lostfound.models.answers import CellAnswers, HybridAnswers
+from lostfound.models.backbones import backbone_preprocessing, build_backbone
 from lostfound.models.export import export_onnx
 from lostfound.models.folder import GRAPH, WEIGHTS, ModelFolder, write_folder
-from lostfound.models.network import (
-    Network,
-    WeightsReport,
-    backbone_preprocessing,
-    build_backbone,
-    load_weights,
-)
-from lostfound.training.calibration import fit_temperature, network_logits
+from lostfound.models.locking import Locking
+from lostfound.models.network import Network
+from lostfound.models.weights import WeightsReport, load_weights
+from lostfound.training.calibration import fit_temperature
+from lostfound.training.hooks import OnEpoch
 from lostfound.training.loop import build_trainer, training
-from lostfound.training.module import TrainingModule
-from lostfound.training.recipe import Recipe
+from lostfound.training.module import TrainingModule, in_order
 from lostfound.training.run import HUB, Run
-from lostfound.training.samples import EpochSampler, Loader, Samples, loader
-from lostfound.training.targets import Targets, build_targets
+from lostfound.training.samples import Loader, Samples, loader
+from lostfound.training.settings import Recipe
+from lostfound.training.targets import Images, select, training_images
+from lostfound.training.tasks import Objective, build_objective
+from lostfound.training.units import EpochSampler, InOrder, Places, training_draw
+from lostfound.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -41,17 +47,23 @@ class FitResult:
     Attributes:
         folder: The finished model.
         weights: What was loaded, if a weights file was given.
-        left_out: Cells of the data without enough training images: (id, images).
+        left_out: Images in no cell: (country, images).
+        places_left_out: Places with fewer views than the recipe averages.
+        locked: Layers that were locked at the start.
         best_epoch: The epoch whose weights were kept, counted from 1.
-        val_accuracy: Its accuracy on the validation split, which chose it.
+        monitor: What chose it, such as "val_accuracy".
+        best_score: Its value on the validation split.
         seconds: How long this call trained.
     """
 
     folder: ModelFolder
     weights: WeightsReport | None
     left_out: list[tuple[str, int]]
+    places_left_out: int
+    locked: list[str]
     best_epoch: int
-    val_accuracy: float
+    monitor: str
+    best_score: float
     seconds: float
 
 
@@ -63,6 +75,7 @@ def fit(
     weights: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    on_epoch: Callable[[int, dict[str, float]], bool] | None = None,
 ) -> FitResult:
     """Train a recipe on a data set's training split and write the model folder.
 
@@ -75,10 +88,12 @@ def fit(
         recipe: What to train.
         dataset: The images; their splits must be assigned.
         to: The model folder to write.
-        weights: A safetensors file for the backbone, or "hub" to fetch timm's; None starts afresh.
+        weights: A file or model folder for the backbone, or "hub" to fetch the library's; None starts afresh.
         resume: Go on after the last finished epoch of a run that was stopped, if there is one.
         overwrite: Replace a model or an unfinished run that is there; an old model stays until the new one
             is finished.
+        on_epoch: Called after each epoch with its number, counted from 1, and the validation's numbers; the
+            run ends early where it returns True.
 
     Raises:
         UsageError: The folder is taken, or the run to resume had other settings.
@@ -89,38 +104,66 @@ def fit(
     run = Run(Path(to), recipe, dataset, weights)
     go_on = run.check(resume=resume, overwrite=overwrite)
     start = time.monotonic()
-    targets = build_targets(recipe, dataset)
+    train, val = training_images(recipe.data, dataset)
+    objective = build_objective(recipe, train)
+    val_rows = _validation_rows(val, recipe.model.views)
+    monitor = recipe.trainer.monitor or objective.monitor
+    validation = Validation.of(objective.answers, val, val_rows[:, 0], monitor)
     lightning.seed_everything(recipe.seed, verbose=False)
-    network, preprocessing, report = _build_network(recipe, len(targets.partition), weights)
-    module = TrainingModule(network, recipe, set(report.loaded) if report else set())
-    train_batches, val_batches, val_batches_once = _loaders(recipe, targets, preprocessing)
+    network, preprocessing, report = _build_network(recipe, objective, weights)
+    locking = _locking(recipe, network)
+    module = TrainingModule(
+        network, objective, validation, recipe, locking, set(report.loaded) if report else set()
+    )
+    batches = _Batches(recipe, objective, val, val_rows, preprocessing)
     with training(run.folder):
-        trainer, checkpoints = build_trainer(recipe, run)
+        trainer, checkpoints = build_trainer(recipe, run, monitor)
+        if on_epoch is not None:
+            trainer.callbacks.append(OnEpoch(on_epoch))  # type: ignore[attr-defined]
         last = run.begin(go_on=go_on)
-        trainer.fit(module, train_batches, val_batches, ckpt_path=last, weights_only=True)
+        objective.set_up(batches.read)
+        trainer.fit(module, batches.train, batches.val, ckpt_path=last, weights_only=True)
         best = torch.load(run.best, map_location="cpu", weights_only=True)
         module.load_state_dict(best["state_dict"])
-        logits = network_logits(network, val_batches_once, trainer.strategy.root_device)
-        temperature = fit_temperature(logits, targets.val_cells)
+        outputs = _validation_outputs(module, batches.val_once, trainer.strategy.root_device)
+        temperature = _temperature(validation, outputs)
         about = {
             "dataset": dataset.name,
             "records_sha256": dataset.info["records_sha256"],
             "weights": Path(weights).name if weights else None,
-            "sources": counts(targets.train.records, "source"),
-            "train_images": len(targets.train),
-            "val_images": len(targets.val),
-            "left_out": dict(targets.left_out),
+            "sources": counts(objective.images.dataset.records, "source"),
+            "train_images": len(objective.images),
+            "train_places": len(set(objective.images.places)),
+            "val_images": len(val),
+            "left_out": dict(objective.left_out),
             "best_epoch": int(best["epoch"]) + 1,
-            "val_accuracy": checkpoints.best_score,
+            "monitor": module.monitor,
+            "best_score": checkpoints.best_score,
+            "validation": validation.measure(outputs),
         }
-        folder = _write_model(run, network, preprocessing, targets, temperature, about)
+        folder = _write_model(run, network, preprocessing, objective, temperature, about)
         run.finish()
-    seconds = time.monotonic() - start
-    return FitResult(folder, report, targets.left_out, about["best_epoch"], about["val_accuracy"], seconds)
+    return FitResult(
+        folder,
+        report,
+        objective.left_out,
+        batches.places_left_out,
+        locking.locked,
+        about["best_epoch"],
+        module.monitor,
+        checkpoints.best_score,
+        time.monotonic() - start,
+    )
+
+
+def test_part(recipe: Recipe, dataset: Dataset) -> tuple[Dataset, str]:
+    """The images that a recipe's model is to be measured on, and their split: test, or val without one."""
+    part = select(dataset, recipe.data)
+    return part, "test" if len(part.split("test")) else "val"
 
 
 def _build_network(
-    recipe: Recipe, classes: int, weights: str | Path | None
+    recipe: Recipe, objective: Objective, weights: str | Path | None
 ) -> tuple[Network, Preprocessing, WeightsReport | None]:
     from_hub = weights == HUB
     backbone = build_backbone(recipe.model.backbone, recipe.model.options, pretrained=from_hub)
@@ -138,29 +181,83 @@ def _build_network(
         settings.mean or mean,  # type: ignore[arg-type]
         settings.std or std,  # type: ignore[arg-type]
     )
-    return Network(backbone, classes, preprocessing, recipe.model.dropout), preprocessing, report
+    return Network(backbone, preprocessing, objective.build_head), preprocessing, report
 
 
-def _loaders(recipe: Recipe, targets: Targets, preprocessing: Preprocessing) -> tuple[Loader, Loader, Loader]:
-    """The training batches, in a new order each epoch; the validation batches; and those for one pass."""
-    workers = recipe.trainer.workers
-    if workers is None:
-        workers = min(8, max(1, (os.cpu_count() or 1) // 2))
-    size, seed = recipe.trainer.batch_size, recipe.seed
-    train = Samples(targets.train, targets.train_cells, preprocessing, recipe.augmentation, seed)
-    val = Samples(targets.val, targets.val_cells, preprocessing)
-    return (
-        loader(train, size, workers, sampler=EpochSampler(len(train), seed)),
-        loader(val, size, min(workers, 2)),
-        loader(val, size, min(workers, 2), keep_workers=False),
+def _locking(recipe: Recipe, network: Network) -> Locking:
+    lock, (height, width) = recipe.model.lock, recipe.input.size
+    return Locking(
+        network.backbone,
+        height=height,
+        width=width,
+        share=lock.share,
+        names=lock.names,
+        unlock=lock.unlock,
     )
+
+
+def _validation_rows(val: Images, views: int) -> NDArray[np.int64]:
+    """The validation samples: each image, or each place with views enough."""
+    if views == 1:
+        return np.arange(len(val))[:, None]
+    return Places.of(val.places, views).first(views)
+
+
+class _Batches:
+    """The training batches, in a new order each epoch; the validation batches; and those for one pass."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        objective: Objective,
+        val: Images,
+        val_rows: NDArray[np.int64],
+        preprocessing: Preprocessing,
+    ) -> None:
+        workers = recipe.trainer.workers
+        if workers is None:
+            workers = min(8, max(1, (os.cpu_count() or 1) // 2))
+        size, seed = recipe.trainer.batch_size, recipe.seed
+        draw, length, self.places_left_out = training_draw(
+            objective, recipe.model.views, recipe.data.sampling_power
+        )
+        self.plain = Samples(objective.images.dataset, preprocessing)
+        augmented = Samples(objective.images.dataset, preprocessing, recipe.augmentation, seed)
+        sampler, order = EpochSampler(draw, length, seed), InOrder(val_rows)
+        val_samples = Samples(val.dataset, preprocessing)
+        self.train: Loader = loader(augmented, sampler, size, workers, training=True)
+        self.val: Loader = loader(val_samples, order, size, min(workers, 2))
+        self.val_once: Loader = loader(val_samples, order, size, min(workers, 2), keep_workers=False)
+
+    def read(self, rows: NDArray[np.int64]) -> Tensor:
+        """Training images as the network's input, without changes."""
+        return torch.from_numpy(np.stack([self.plain[0, 0, rows[[at]]][0][0] for at in range(len(rows))]))
+
+
+@torch.inference_mode()
+def _validation_outputs(module: TrainingModule, batches: Loader, device: torch.device) -> NDArray[np.float32]:
+    """The mean outputs of the validation samples, in order."""
+    module = module.eval().to(device)
+    outputs, rows = [], []
+    for images, numbers in batches:
+        outputs.append(module.network.head(module.embed(images.to(device))).mean(dim=1).float().cpu())
+        rows.append(numbers[:, 0])
+    return in_order(torch.cat(outputs), torch.cat(rows))
+
+
+def _temperature(validation: Validation, outputs: NDArray[np.float32]) -> float:
+    """The temperature of the cells' probabilities; 1 where the answers are bare points."""
+    partition = validation.answers.partition
+    if partition is None:
+        return 1.0
+    return fit_temperature(outputs[:, : len(partition)].astype(np.float64), validation.cells)
 
 
 def _write_model(
     run: Run,
     network: Network,
     preprocessing: Preprocessing,
-    targets: Targets,
+    objective: Objective,
     temperature: float,
     about: dict[str, Any],
 ) -> ModelFolder:
@@ -171,11 +268,15 @@ def _write_model(
     difference = export_onnx(network, preprocessing, parts / GRAPH)
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     write_atomic(parts / WEIGHTS, safetensors.torch.save(tensors))
+    answers = objective.answers
+    if isinstance(answers, CellAnswers | HybridAnswers):
+        answers = replace(answers, temperature=temperature)
     config = {
         "name": run.recipe.name,
         "task": run.recipe.task.model_dump(mode="json"),
+        "views": run.recipe.model.views,
         "preprocessing": preprocessing.as_dict(),
         "recipe": run.recipe.model_dump(mode="json"),
         "training": {**about, "onnx_logit_difference": difference},
     }
-    return write_folder(run.model, parts, targets.partition, temperature, config)
+    return write_folder(run.model, parts, answers, temperature, config)

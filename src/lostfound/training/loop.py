@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,53 +17,115 @@ import lightning
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
 from lostfound.data.records import write_atomic
-from lostfound.errors import LostFoundError, RecipeError
-from lostfound.training.module import MONITOR
-from lostfound.training.recipe import Recipe
+from lostfound.errors import RecipeError
+from lostfound.training.callbacks import (
+    LOG_EVERY,
+    Average,
+    Bar,
+    Checkpoints,
+    EpochLines,
+    Layout,
+    Watch,
+)
+from lostfound.training.faults import explain
 from lostfound.training.run import Run
+from lostfound.training.settings import Monitor, Recipe
+from lostfound.training.tracking import Tracking, check_trackers
 
 
-def build_trainer(recipe: Recipe, run: Run) -> tuple[lightning.Trainer, Checkpoints]:
+def build_trainer(recipe: Recipe, run: Run, monitor: Monitor) -> tuple[lightning.Trainer, Checkpoints]:
     """The trainer, and the callback that keeps its last and its best epoch.
 
+    Several devices are several processes of this machine, started by the trainer, each with its share of
+    every batch; with several nodes, the same command runs on each, on a folder that they share, with
+    MASTER_ADDR, MASTER_PORT and NODE_RANK set.
+
+    Args:
+        recipe: What is trained, and on what.
+        run: Where its files go.
+        monitor: What chooses the best epoch.
+
     Raises:
-        RecipeError: This machine has no such device, or it can't compute at the recipe's precision.
+        RecipeError: This machine has no such device, or it can't compute at the recipe's precision; or a
+            batch can't be divided among the devices.
+        MissingExtraError: A tracker that the recipe names is not installed.
     """
+    settings = recipe.trainer
     on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    checkpoints = Checkpoints(run)
-    callbacks: list[Callback] = [checkpoints, EpochLines()]
+    checkpoints = Checkpoints(run, monitor, settings.patience)
+    callbacks: list[Callback] = [Watch(run)]
+    if settings.ema is not None:
+        callbacks.append(Average(settings.ema))
+    if settings.channels_last or settings.compile:
+        callbacks.append(Layout(channels_last=settings.channels_last, compiled=settings.compile))
+    callbacks += [Tracking(run), checkpoints, EpochLines(monitor)]
     if on_terminal:
-        callbacks.append(_Bar(leave=False, console_kwargs={"stderr": True}))
+        callbacks.append(Bar(leave=False, console_kwargs={"stderr": True}))
+    processes = settings.devices * settings.nodes
+    if settings.batch_size % processes or settings.batch_size // processes < 2:
+        raise RecipeError(
+            f"a batch of {settings.batch_size} images can't be divided among {processes} processes with two "
+            f"or more each: set trainer.batch_size to a multiple of {processes}"
+        )
+    check_trackers(recipe)
     try:
         trainer = lightning.Trainer(
-            accelerator=recipe.trainer.device,
-            devices=1,
-            precision=recipe.trainer.precision,
-            max_epochs=recipe.trainer.epochs,
+            accelerator=settings.device,
+            devices=settings.devices,
+            num_nodes=settings.nodes,
+            strategy=_Processes(start_method="spawn") if processes > 1 else "auto",
+            precision=settings.precision,
+            max_epochs=settings.epochs,
+            accumulate_grad_batches=settings.accumulate,
             gradient_clip_val=recipe.optimizer.gradient_clip,
             callbacks=callbacks,
             plugins=[_AtomicFiles()],
-            logger=[
-                # Another file each time the run goes on: Lightning would delete the first
-                CSVLogger(run.folder, name="csv"),
-                TensorBoardLogger(run.folder, name="tensorboard", version=""),
-            ],
+            logger=False,  # Tracking gives it the recipe's
+            default_root_dir=run.folder,
             enable_progress_bar=on_terminal,
             enable_checkpointing=False,  # our own callback does it
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            log_every_n_steps=10,
+            log_every_n_steps=LOG_EVERY,
+            use_distributed_sampler=False,  # our own samplers give each process its share
         )
+        _check_precision(settings.precision, trainer)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
-        device, precision = recipe.trainer.device, recipe.trainer.precision
         raise RecipeError(
-            f"can't train with trainer.device={device} and trainer.precision={precision} here: {error}"
+            f"can't train with trainer.device={settings.device}, trainer.devices={settings.devices} and "
+            f"trainer.precision={settings.precision} here: {error}"
         ) from None
     return trainer, checkpoints
+
+
+def _check_precision(wanted: str, trainer: lightning.Trainer) -> None:
+    """Refuse what Lightning or torch would quietly do in another way.
+
+    Raises:
+        ValueError: The device can't do it.
+    """
+    device = trainer.strategy.root_device.type
+    if wanted == "16-mixed" and device == "cpu":
+        raise ValueError("a CPU has no 16-mixed: take bf16-mixed, or 32-true")
+    if wanted == "bf16-mixed" and device == "cuda" and not torch.cuda.is_bf16_supported(False):
+        raise ValueError("this GPU has no bf16: take 16-mixed, or 32-true")
+
+
+class _Processes(DDPStrategy):
+    """A process for each device. They end with the process that started them."""
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Lightning leaves them running where Ctrl-C reached only the first."""
+        super().on_exception(exception)
+        if isinstance(self.launcher, _MultiProcessingLauncher):
+            self.launcher.kill(signal.SIGTERM)
+            for process in self.launcher.procs:
+                process.join()
 
 
 class _AtomicFiles(TorchCheckpointIO):
@@ -77,68 +139,6 @@ class _AtomicFiles(TorchCheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_atomic(Path(path), buffer.getvalue())
-
-
-class Checkpoints(Callback):
-    """Keeps the last epoch, to go on from, and the best by validation, to answer with.
-
-    Lightning's own callback keeps the last only where it is the best.
-
-    Attributes:
-        best_score: The best validation accuracy so far.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.best_score = -1.0
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Save; validation is done by now."""
-        score = float(trainer.callback_metrics[MONITOR])
-        if score > self.best_score:
-            self.best_score = score
-            trainer.save_checkpoint(self.run.best)
-        trainer.save_checkpoint(self.run.last)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on must know."""
-        return {"best_score": self.best_score}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore it."""
-        self.best_score = state_dict["best_score"]
-
-
-class _Bar(RichProgressBar):
-    """Lightning's bar without its own name for a run, and with epochs counted from 1."""
-
-    def get_metrics(self, *_: object) -> dict[str, int | str | float | dict[str, float]]:
-        """No numbers: the epoch's line has them."""
-        return {}
-
-    def _get_train_description(self, current_epoch: int) -> str:
-        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}"
-
-
-class EpochLines(Callback):
-    """A line an epoch on standard error."""
-
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-
-    def on_train_epoch_start(self, *_: object) -> None:
-        """Start the clock."""
-        self.start = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Say how the epoch went."""
-        metrics = trainer.callback_metrics
-        said = {name: float(metrics[name]) for name in ("train_loss", "val_loss", MONITOR) if name in metrics}
-        numbers = "  ".join(f"{name} {value:.3f}" for name, value in said.items())
-        seconds = time.monotonic() - self.start
-        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        sys.stderr.write(f"{epoch}  {numbers}  {seconds:.1f} s\n")
-        sys.stderr.flush()
 
 
 @contextmanager
@@ -160,12 +160,5 @@ def training(folder: Path) -> Iterator[None]:
             yield
     except SystemExit:  # Lightning's answer to Ctrl-C
         raise KeyboardInterrupt from None
-    except LostFoundError as error:
-        # A worker's error comes with its traceback as text, and the message last
-        message = str(error).rpartition(f"{type(error).__name__}: ")[2].strip()
-        raise type(error)(message) from None
-    except OSError as error:
-        raise LostFoundError(
-            f"the training in {folder} stopped: {error.strerror or error}; mend that (a full disk: make "
-            "room), then go on with --resume"
-        ) from None
+    except Exception as error:
+        raise explain(error, folder) from None

@@ -1,106 +1,117 @@
-"""The Lightning module: the loss, the optimiser and its schedule."""
+"""The Lightning module: a network, what it learns, and how it is validated."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 
 from lostfound.errors import LostFoundError
+from lostfound.models.locking import Locking
 from lostfound.models.network import Network
-from lostfound.training.recipe import Recipe, Schedule
+from lostfound.training.augmentation import mixup
+from lostfound.training.optim import build_optimizer
 from lostfound.training.samples import draw_seed
-
-MONITOR = "val_accuracy"
+from lostfound.training.settings import Recipe
+from lostfound.training.tasks import Objective
+from lostfound.training.validation import Validation
 
 
 class TrainingModule(lightning.LightningModule):
-    """Trains a network to name the cell of each image."""
+    """Trains a network by an objective."""
 
-    def __init__(self, network: Network, recipe: Recipe, pretrained: set[str]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        validation: Validation,
+        recipe: Recipe,
+        locking: Locking,
+        pretrained: set[str],
+    ) -> None:
         super().__init__()
         self.network = network
+        self.objective = objective
+        self.validation = validation
         self.recipe = recipe
+        self.locking = locking
         self.pretrained = pretrained
+        self.monitor = f"val_{recipe.trainer.monitor or objective.monitor}"
+        self._outputs: list[tuple[Tensor, Tensor]] = []
+
+    def train(self, mode: bool = True) -> TrainingModule:
+        """Switch to training, but for the layers that are locked."""
+        super().train(mode)
+        if mode:
+            self.locking.hold()
+        return self
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Pooled features (n, views, length) of images (n, views, height, width, 3), or as they are."""
+        if images.ndim == 3:
+            return images
+        features = self.network.embed(images.flatten(0, 1))
+        return features.reshape(*images.shape[:2], -1)
 
     def on_train_epoch_start(self) -> None:
-        """Draw dropout from (seed, epoch) alone, so that a run that was stopped goes on as it would have."""
-        torch.manual_seed(draw_seed(self.recipe.seed, self.current_epoch))
+        """Draw from (seed, epoch) alone, so that a run that was stopped goes on as it would have."""
+        draws = (self.recipe.seed, self.current_epoch, self.global_rank)
+        torch.manual_seed(draw_seed(*draws))
+        self.locking.set_epoch(self.current_epoch + 1)
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         """One step's loss."""
-        images, cells = batch
-        logits, _features = self.network(images)
-        loss = cross_entropy(logits, cells, label_smoothing=self.recipe.label_smoothing)
+        images, rows = batch
+        strength = self.recipe.augmentation.mixup if self.recipe.augmentation.enabled else 0.0
+        head, objective = self.network.head, self.objective
+        if strength and images.ndim > 3:
+            images, order, share = mixup(images, strength)
+            features = self.embed(images)
+            loss = share * objective.loss(head, features, rows)
+            loss = loss + (1 - share) * objective.loss(head, features, rows[order])
+        else:
+            loss = objective.loss(head, self.embed(images), rows)
         if not torch.isfinite(loss):
             raise LostFoundError(
                 f"the loss became {loss.item()} at step {self.global_step} (epoch {self.current_epoch + 1}): "
                 "lower optimizer.learning_rate or set optimizer.gradient_clip, and start again with "
-                "--overwrite"
+                "--overwrite; the last and the best epoch are kept in the run's checkpoints"
             )
-        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(cells))
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's outputs."""
+        self._outputs = []
+        self.objective.refresh(self.network)
+
     def validation_step(self, batch: list[Tensor], _: int) -> None:
-        """Accuracy and loss on a batch of the validation split."""
-        images, cells = batch
-        logits, _features = self.network(images)
-        known = cells >= 0  # an image of a cell without training images counts as wrong
-        correct = (logits.argmax(dim=1) == cells).float().mean()
-        self.log(MONITOR, correct, on_epoch=True, batch_size=len(cells))
-        if known.any():
-            loss = cross_entropy(logits[known], cells[known])
-            self.log("val_loss", loss, on_epoch=True, batch_size=int(known.sum()))
+        """Keep the places' outputs."""
+        images, rows = batch
+        self._outputs.append((self.network.head(self.embed(images)).mean(dim=1).float(), rows[:, 0]))
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure all outputs together, those of other processes too."""
+        outputs, rows = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
+        if self.trainer.world_size > 1:
+            outputs, rows = (
+                torch.cat(list(torch.as_tensor(self.all_gather(each)))) for each in (outputs, rows)
+            )
+        found = self.validation.measure(in_order(outputs, rows))
+        self.log_dict({f"val_{name}": value for name, value in found.items()}, sync_dist=False)
 
     def configure_optimizers(self) -> Any:
-        """AdamW: pretrained layers at their own rate, no decay on biases and norms."""
-        settings = self.recipe.optimizer
-        groups: dict[tuple[bool, bool], list[Tensor]] = {}
-        for name, parameter in self.network.named_parameters():
-            own_rate = name.removeprefix("backbone.") in self.pretrained and name.startswith("backbone.")
-            groups.setdefault((own_rate, parameter.ndim > 1), []).append(parameter)
-        optimizer = AdamW(
-            [
-                {
-                    "params": parameters,
-                    "lr": settings.learning_rate * (settings.pretrained_factor if own_rate else 1.0),
-                    "weight_decay": settings.weight_decay if decays else 0.0,
-                }
-                for (own_rate, decays), parameters in groups.items()
-            ]
-        )
+        """The recipe's optimiser and schedule."""
         epochs = self.recipe.trainer.epochs
         steps = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
-        factor = rate_factor(self.recipe.schedule, epochs, steps)
-        schedule = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        return build_optimizer(self.network, self.recipe, self.pretrained, steps)
 
 
-def rate_factor(schedule: Schedule, epochs: int, steps: int) -> Callable[[int], float]:
-    """The factor of the learning rate at each step.
-
-    Args:
-        schedule: Its kind, and a linear warm-up before it.
-        epochs: Epochs of the run.
-        steps: Steps of an epoch.
-    """
-    warmup, total = schedule.warmup_epochs * steps, epochs * steps
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return min(1.0, (step + 1) / warmup)
-        if schedule.name == "cosine":
-            share = min(1.0, (step - warmup) / max(1.0, total - warmup))
-            return 0.5 * (1 + math.cos(math.pi * share))
-        if schedule.name == "step":
-            return float(schedule.step_factor ** (step // steps // schedule.step_epochs))
-        return 1.0
-
-    return factor
+def in_order(outputs: Tensor, rows: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Outputs in the order of their rows, each row once."""
+    first = np.unique(rows.cpu().numpy(), return_index=True)[1]
+    values: np.ndarray[Any, np.dtype[np.float32]] = outputs.cpu().numpy()[first]
+    return values

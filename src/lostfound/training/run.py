@@ -13,7 +13,8 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.records import write_atomic
 from lostfound.errors import UsageError
 from lostfound.models.folder import CONFIG
-from lostfound.training.recipe import Recipe
+from lostfound.training.record import RECIPE, write_record
+from lostfound.training.settings import Recipe
 
 HUB = "hub"
 
@@ -21,8 +22,8 @@ HUB = "hub"
 class Run:
     """A run in the `run/` folder of the model to be.
 
-    While it lasts, `run.json` holds its settings and `checkpoints/` its state; what stays are the recipe and
-    the logs.
+    While it lasts, `run.json` holds its settings and `checkpoints/` its state; what stays are the recipe, the
+    record and the logs.
 
     Attributes:
         model: The model folder to be.
@@ -36,6 +37,7 @@ class Run:
         self.checkpoints = self.folder / "checkpoints"
         self.state = self.folder / "run.json"
         self.recipe = recipe
+        self.dataset = dataset
         weights_path = weights if weights in (None, HUB) else str(Path(str(weights)).resolve())
         # Neither the device nor the number of processes changes what is computed.
         same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
@@ -99,12 +101,13 @@ class Run:
             if self.folder.exists():
                 shutil.rmtree(self.folder)
             text = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-            write_atomic(self.folder / "recipe.yaml", text.encode())
+            write_atomic(self.folder / RECIPE, text.encode())
+            write_record(self.folder, self.dataset, self.settings["weights"], self.recipe.seed)
             write_atomic(self.state, json.dumps(self.settings, indent=2).encode())
         return self.last if go_on and self.last.is_file() else None
 
     def finish(self) -> None:
-        """Leave only the recipe and the logs."""
+        """Leave only the recipe, the record and the logs."""
         self.state.unlink()
         shutil.rmtree(self.checkpoints)
 

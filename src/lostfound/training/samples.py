@@ -1,30 +1,24 @@
-"""Training samples: images of a data set with the numbers of their cells, as torch wants them."""
+"""Training samples: images of a data set as torch wants them."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate
 from torch.utils.data import Dataset as TorchDataset
-from torchvision.transforms import v2
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
-from lostfound.training.recipe import Augmentation
+from lostfound.training.augmentation import build_augmentation
+from lostfound.training.settings import Augmentation
+from lostfound.training.units import Key, Rows
 
-Sample = tuple[NDArray[np.uint8], int]
-
-_FILTERS = {
-    "bilinear": v2.InterpolationMode.BILINEAR,
-    "bicubic": v2.InterpolationMode.BICUBIC,
-    "lanczos": v2.InterpolationMode.LANCZOS,
-}
+Sample = tuple[NDArray[np.uint8] | NDArray[np.float32], Rows]
 
 
 def draw_seed(*numbers: int) -> int:
@@ -32,82 +26,71 @@ def draw_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
-def build_augmentation(settings: Augmentation, preprocessing: Preprocessing) -> v2.Compose | None:
-    """The random changes that a recipe asks for; None if none."""
-    size = (preprocessing.height, preprocessing.width)
-    steps: list[torch.nn.Module] = []
-    if settings.rotation is not None:
-        steps.append(v2.RandomRotation(settings.rotation, v2.InterpolationMode.BILINEAR))
-    if settings.crop_scale is not None:
-        interpolation = _FILTERS[preprocessing.interpolation]
-        shape = preprocessing.width / preprocessing.height
-        ratio = (shape * settings.crop_ratio[0], shape * settings.crop_ratio[1])
-        steps.append(v2.RandomResizedCrop(size, settings.crop_scale, ratio, interpolation))
-    if settings.color_jitter is not None:
-        steps.append(v2.ColorJitter(**settings.color_jitter.model_dump()))
-    return v2.Compose(steps) if steps else None
-
-
 class Samples(TorchDataset[Sample]):
-    """Images as the network's input, (height, width, 3) uint8, and their cells.
+    """Images as the network's input, (views, height, width, 3) uint8, and their row numbers (views,).
 
-    Augmentation draws from (seed, epoch, image) alone, so that a run is the same with any number of
+    Augmentation draws from (seed, epoch, position, view) alone, so that a run is the same with any number of
     workers and after a resume.
+
+    Args:
+        dataset: The images.
+        preprocessing: How they become the network's input.
+        augmentation: Random changes; None for none.
+        seed: Of the changes.
+        pixels: The images already preprocessed, (n, height, width, 3) uint8, instead of reading them.
     """
 
     def __init__(
         self,
         dataset: Dataset,
-        cells: NDArray[np.int64],
         preprocessing: Preprocessing,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        pixels: NDArray[np.uint8] | None = None,
     ) -> None:
         self.dataset = dataset
-        self.cells = cells
         self.preprocessing = preprocessing
         self.augment = build_augmentation(augmentation, preprocessing) if augmentation else None
-        if augmentation and augmentation.crop_scale:  # the random crop stands for the centred one
-            self.preprocessing = replace(preprocessing, crop_fraction=1.0)
         self.seed = seed
+        self.pixels = pixels
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        epoch, index = key if isinstance(key, tuple) else (0, key)
-        data = self.dataset.read(index)
-        cell = int(self.cells[index])
+    def __getitem__(self, key: Key) -> Sample:
+        epoch, position, rows = key
+        views = [self._view(int(row), (self.seed, epoch, position, view)) for view, row in enumerate(rows)]
+        return np.stack(views), rows
+
+    def _view(self, row: int, draws: tuple[int, ...]) -> NDArray[np.uint8]:
         if self.augment is None:
-            return self.preprocessing(data), cell
+            return self.preprocessing(self.dataset.read(row)) if self.pixels is None else self.pixels[row]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw_seed(self.seed, epoch, index))
-            image = self.augment(open_image(data))
-        return self.preprocessing(image), cell
+            torch.manual_seed(draw_seed(*draws))
+            if self.pixels is None:
+                image = open_image(self.dataset.read(row))
+            else:
+                image = Image.fromarray(self.pixels[row])
+            changed: NDArray[np.uint8] = self.augment(image)
+            return changed
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
-    """A new order in each epoch, drawn from (seed, epoch); yields (epoch, index)."""
+class FeatureSamples(TorchDataset[Sample]):
+    """Features of a locked backbone, (views, length) float32, instead of the images they were made from."""
 
-    def __init__(self, length: int, seed: int) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
+    def __init__(self, features: NDArray[np.float32]) -> None:
+        self.features = features
 
     def __len__(self) -> int:
-        return self.length
+        return len(self.features)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-        return ((self.epoch, int(index)) for index in order)
+    def __getitem__(self, key: Key) -> Sample:
+        rows = key[2]
+        return self.features[rows], rows
 
 
 def collate(samples: list[Sample]) -> list[Tensor]:
-    """One batch: images (n, height, width, 3) uint8, cells (n,)."""
+    """One batch: images (n, views, height, width, 3) uint8 or features, and row numbers (n, views)."""
     batch: list[Tensor] = default_collate(samples)
     return batch
 
@@ -116,25 +99,26 @@ Loader = DataLoader[Sample]
 
 
 def loader(
-    samples: Samples,
+    samples: TorchDataset[Sample],
+    sampler: Sampler[Key],
     batch_size: int,
     workers: int,
     *,
-    sampler: EpochSampler | None = None,
+    training: bool = False,
     keep_workers: bool = True,
 ) -> Loader:
-    """Batches of samples, in the sampler's order or, without one, in the data set's.
+    """Batches of samples, in the sampler's order.
 
-    With a sampler, the last batch is dropped if it is not full and there are others, or if it would hold one
-    image, which batch normalisation can't take; the next epoch has another order. The worker processes are
+    While training, the last batch is dropped if it is not full and there are others, or if it would hold one
+    sample, which batch normalisation can't take; the next epoch has another order. The worker processes are
     kept for the next pass, until Lightning ends them, or end with the first.
     """
-    batches, rest = divmod(len(samples), batch_size)
+    batches, rest = divmod(len(sampler), batch_size)  # type: ignore[arg-type]
     return DataLoader(
         samples,
         batch_size=batch_size,
         sampler=sampler,
-        drop_last=sampler is not None and (batches >= 2 or (batches == 1 and rest == 1)),
+        drop_last=training and (batches >= 2 or (batches == 1 and rest == 1)),
         num_workers=workers,
         persistent_workers=workers > 0 and keep_workers,
         collate_fn=collate,

@@ -1,90 +1,110 @@
-"""What a recipe makes of a data set: the cells, and the images that have one."""
+"""The images that a recipe trains and validates on, and where they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import coordinates, strings
 from lostfound.errors import RecipeError
-from lostfound.geo.partitions import OUTSIDE, Partition, build_partition
-from lostfound.training.recipe import Recipe, Task
+from lostfound.geo.boundaries import Boundaries
+from lostfound.training.settings import Data
 
 
 @dataclass(frozen=True)
-class Targets:
-    """Images to train and validate on, and their cells.
+class Images:
+    """Images and what is known of where they are.
 
     Attributes:
-        partition: The cells, built from the training images.
-        train: The training images that lie in a cell.
-        train_cells: Their cells, (n,).
-        val: All validation images.
-        val_cells: Their cells, (n,); `OUTSIDE` for those that count as wrong whatever is answered.
-        left_out: Countries without enough training images: (code, images), most first.
+        dataset: The images, n of them.
+        points: Degrees, (n, 2); NaN where unknown.
+        countries: ISO alpha-2, (n,); the label, else the country that holds the point, else None.
+        places: The place of each image, (n,).
     """
 
-    partition: Partition
-    train: Dataset
-    train_cells: NDArray[np.int64]
-    val: Dataset
-    val_cells: NDArray[np.int64]
-    left_out: list[tuple[str, int]]
+    dataset: Dataset
+    points: NDArray[np.float64]
+    countries: NDArray[np.object_]
+    places: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Images:
+        """Read a data set's records."""
+        points, countries = coordinates(dataset.records), strings(dataset.records, "country").copy()
+        unnamed = np.isfinite(points).all(axis=1) & np.array([code is None for code in countries], dtype=bool)
+        if unnamed.any():
+            countries[unnamed] = Boundaries.packed().country_at(points[unnamed])
+        return cls(dataset, points, countries, strings(dataset.records, "place_id"))
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @property
+    def located(self) -> NDArray[np.bool_]:
+        """Which have coordinates, (n,)."""
+        return np.asarray(np.isfinite(self.points).all(axis=1))
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Images:
+        """Some of the images, by a mask or by their numbers."""
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+        dataset = self.dataset.with_records(self.dataset.records.take(pa.array(numbers)))
+        return Images(dataset, self.points[numbers], self.countries[numbers], self.places[numbers])
 
 
-def build_targets(recipe: Recipe, dataset: Dataset) -> Targets:
-    """Divide a data set as a recipe asks.
+def select(dataset: Dataset, settings: Data) -> Dataset:
+    """The images of any split that a recipe is about: of its countries, and with coordinates if it says so.
 
     Raises:
-        RecipeError: There is nothing to train on, to validate on or to tell apart, or a cell has a single
-            image.
+        RecipeError: None is left.
     """
+    records = dataset.records
+    if settings.countries is not None:
+        records = records.filter(pc.is_in(records["country"], pa.array(settings.countries, pa.string())))
+    if settings.located:
+        records = records.filter(pc.and_(pc.is_valid(records["latitude"]), pc.is_valid(records["longitude"])))
+    if not records.num_rows and len(dataset):
+        raise RecipeError(
+            f"none of the {len(dataset)} images of {dataset.folder} is what data.countries and data.located "
+            "ask for: change them, or use another data set"
+        )
+    return dataset.with_records(records)
+
+
+def training_images(settings: Data, dataset: Dataset) -> tuple[Images, Images]:
+    """The training and validation images that a recipe asks for.
+
+    Raises:
+        RecipeError: There is nothing to train on, or to validate on.
+    """
+    dataset = select(dataset, settings)
     train, val = dataset.split("train"), dataset.split("val")
     if not len(train) or not len(val):
         raise RecipeError(
-            f"{dataset.folder} has {len(train)} training and {len(val)} validation images: training needs "
-            "both; import more places, or change the shares with `lostfound prepare --resplit`"
+            f"{dataset.folder} has {len(train)} training and {len(val)} validation images of those that the "
+            "recipe asks for: training needs both; import more places, or change the shares with "
+            "`lostfound prepare --resplit`"
         )
-    partition = _build_partition(recipe.task, train)
-    cells = _cells(partition, train)
-    outside = strings(train.records, "country")[cells == OUTSIDE]
-    codes, numbers = np.unique(outside.astype(str), return_counts=True)
-    left_out = sorted(zip(codes.tolist(), numbers.tolist(), strict=True), key=lambda pair: -pair[1])
-    val_cells = _cells(partition, val)
-    if (val_cells == OUTSIDE).all():
-        raise RecipeError(
-            f"none of the {len(val)} validation images of {dataset.folder} lies in one of the "
-            f"{len(partition)} cells, so no epoch could be called the best: import more places, or lower "
-            "task.min_images"
-        )
-    kept = cells != OUTSIDE
-    return Targets(
-        partition, train.with_records(train.records.filter(kept)), cells[kept], val, val_cells, left_out
-    )
+    images = Images.of(train)
+    if settings.views_per_place is not None:
+        images = images.take(_some_views(images, settings.views_per_place))
+    if settings.limit is not None:
+        order = np.argsort(strings(images.dataset.records, "image_id").astype(str), kind="stable")
+        images = images.take(np.sort(order[: settings.limit]))  # ids are hashes: the same images everywhere
+    return images, Images.of(val)
 
 
-def _build_partition(task: Task, train: Dataset) -> Partition:
-    points, countries = coordinates(train.records), strings(train.records, "country")
-    partition = build_partition(
-        task.partition, points, countries, min_images=task.min_images, **task.settings
-    )
-    thin = [name for name, count in zip(partition.names, partition.counts, strict=True) if count < 2]
-    if thin:
-        more = f" and {len(thin) - 10} more" if len(thin) > 10 else ""
-        raise RecipeError(
-            f"{len(thin)} cell(s) have a single training image ({', '.join(thin[:10])}{more}): nothing can "
-            "be learnt from one; set task.min_images=2 or more to leave them out, or import more of them"
-        )
-    if len(partition) < 2:
-        raise RecipeError(
-            f"only one cell ({partition.names[0]}) has {task.min_images} training images or more: "
-            "there is nothing to tell apart; lower task.min_images or import more"
-        )
-    return partition
-
-
-def _cells(partition: Partition, dataset: Dataset) -> NDArray[np.int64]:
-    return partition.assign(coordinates(dataset.records), strings(dataset.records, "country"))
+def _some_views(images: Images, count: int) -> NDArray[np.bool_]:
+    """The first views of each place by their ids, which are hashes."""
+    ids = strings(images.dataset.records, "image_id").astype(str)
+    order = np.lexsort([ids, images.places.astype(str)])
+    ranked = images.places.astype(str)[order]
+    start = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    number = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
+    kept = np.zeros(len(images), dtype=bool)
+    kept[order[number < count]] = True
+    return kept

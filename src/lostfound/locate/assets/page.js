@@ -14,7 +14,7 @@
     if (text !== undefined) element.textContent = text;
     return element;
   };
-  const percent = (p) => (p > 0 && p < 0.005 ? "<1%" : p < 1 && p > 0.995 ? ">99%" : `${Math.round(p * 100)}%`);
+  const percent = (p) => p === null ? "" : (p > 0 && p < 0.005 ? "<1%" : p < 1 && p > 0.995 ? ">99%" : `${Math.round(p * 100)}%`);
   const distance = (km) => {
     if (km < 1) return `${Math.round(km * 1000)}\u00a0m`;
     return `${km < 10 ? km.toFixed(1) : Math.round(km).toLocaleString("en-GB")}\u00a0km`;
@@ -23,7 +23,7 @@
     `${Math.abs(latitude).toFixed(3)}° ${latitude < 0 ? "S" : "N"}, ` +
     `${Math.abs(longitude).toFixed(3)}° ${longitude < 0 ? "W" : "E"}`;
   const best = (entry) => entry.candidates[0];
-  const sureness = (entry) => (best(entry) ? best(entry).probability : 0);
+  const sureness = (entry) => (best(entry) ? best(entry).probability ?? 0 : 0);
 
   // The map. Countries are SVG so that the style sheet colours them; the dots may be thousands, hence a canvas.
   const map = L.map("map", {

@@ -1,0 +1,1 @@
+"""Studies: several trainings of a recipe that answer a question, and the search for its best settings."""

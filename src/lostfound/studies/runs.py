@@ -1,0 +1,229 @@
+"""The trainings of a study: what each is made of, and which are done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.records import write_atomic
+from lostfound.errors import DatasetError, UsageError
+from lostfound.models.folder import CONFIG
+from lostfound.studies.study import Study, in_order
+from lostfound.training.settings import Recipe
+
+HUB = "hub"
+State = Literal["done", "trained", "stopped", "new", "changed"]
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """One entry with one seed.
+
+    Attributes:
+        entry: Its name.
+        seed: Of the training.
+        folder: For the model, the report, and what they were made with.
+        recipe: What is trained.
+        data: What it is trained on.
+        weights: A weights file, or "hub", or None.
+        needs: The run whose model is the start, or is judged once more.
+        trains: False if it judges the model of `needs` in another way.
+        judged_on: The data it is judged on.
+        split: Of that data.
+        unit: Image or place; None: as it was trained.
+        settings: What the model depends on, as plain values.
+    """
+
+    entry: str
+    seed: int
+    folder: Path
+    recipe: Recipe
+    data: Dataset
+    weights: str | Path | None
+    needs: StudyRun | None
+    trains: bool
+    judged_on: Dataset
+    split: str
+    unit: Literal["image", "place"] | None
+    settings: dict[str, Any] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return f"{self.entry}, seed {self.seed}"
+
+    @property
+    def model(self) -> Path:
+        """The model folder."""
+        if self.needs is not None and not self.trains:
+            return self.needs.model
+        return self.folder / "model"
+
+    @property
+    def report(self) -> Path:
+        """The folder of its evaluation."""
+        return self.folder / "report"
+
+    @property
+    def start(self) -> str | Path | None:
+        """The weights to start from."""
+        if self.needs is not None and self.trains:
+            return self.needs.model
+        return self.weights
+
+    @property
+    def scored(self) -> str:
+        """What the evaluation scored, image or place."""
+        return str(json.loads((self.report / "metrics.json").read_bytes())["unit"])
+
+    @property
+    def _judged(self) -> dict[str, Any]:
+        judged_on = {"records_sha256": self.judged_on.info["records_sha256"]}
+        return {"model": self.settings, "data": judged_on, "split": self.split, "unit": self.unit}
+
+    def state(self) -> State:
+        """How far it is."""
+        if self.trains:
+            if not self._training.is_file() or not self.model.is_dir():
+                return "new"
+            if json.loads(self._training.read_bytes()) != self.settings:
+                return "changed"
+            if not (self.model / CONFIG).is_file():
+                return "stopped"
+        elif self.needs is None or self.needs.state() not in ("done", "trained"):
+            return "new"
+        evaluated = self._evaluation.is_file() and json.loads(self._evaluation.read_bytes()) == self._judged
+        return "done" if evaluated else "trained"
+
+    def prepare(self) -> None:
+        """Make the folder ready for training; what was trained with other settings is deleted."""
+        state = self.state()
+        if state in ("new", "changed"):
+            self._training.unlink(missing_ok=True)  # first: half-deleted models must not pass for this one's
+            self._evaluation.unlink(missing_ok=True)
+            for folder in (self.folder / "model", self.report):
+                if folder.exists():
+                    shutil.rmtree(folder)
+            _write_json(self._training, self.settings)
+
+    def finish(self) -> None:
+        """Note that its evaluation is written."""
+        _write_json(self._evaluation, self._judged)
+
+    @property
+    def _training(self) -> Path:
+        return self.folder / "trained-with.json"
+
+    @property
+    def _evaluation(self) -> Path:
+        return self.folder / "judged-with.json"
+
+
+def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | None = None) -> list[StudyRun]:
+    """The runs of a study, each after the one it needs; all entries with one seed before the next seed.
+
+    Args:
+        study: What to train.
+        to: Folder of the study's results.
+        data: The data set of entries and studies that name none.
+        weights: The weights of entries that don't say what they start from.
+
+    Raises:
+        UsageError: An entry has no data set, or a weights file is missing.
+        RecipeError: A recipe is wrong.
+        DatasetError: A data set is missing, or lacks the split to be judged on.
+    """
+    file = study.file
+
+    @cache
+    def opened(folder: Path) -> Dataset:
+        return Dataset.open(folder)
+
+    def dataset(name: str | None, entry: str) -> Dataset:
+        named = name or file.data
+        if named is not None:
+            return opened(study.folder / named)
+        if data is None:
+            raise UsageError(f"{file.name}: {entry} names no data set: give one with --data")
+        return opened(data)
+
+    runs: dict[tuple[str, int], StudyRun] = {}
+    for seed in file.seeds:
+        for name in in_order(file.variants):
+            entry = file.variants[name]
+            needs = runs[entry.needs, seed] if entry.needs else None
+            trains = entry.same_model_as is None
+            if needs is not None and not trains:
+                recipe, trained_on = needs.recipe, needs.data
+            else:
+                recipe, trained_on = study.recipe(name, seed), dataset(entry.data, name)
+            judged_on = trained_on
+            if entry.evaluate_on.data is not None:
+                judged_on = dataset(entry.evaluate_on.data, name)
+            split = entry.evaluate_on.split
+            if split != "all" and not len(judged_on.split(split)):
+                raise DatasetError(
+                    f"{file.name}: {name} is judged on the split {split!r}, of which {judged_on.folder} has "
+                    "no images: choose another with evaluate_on, or give it a share with "
+                    "`lostfound prepare --resplit`"
+                )
+            start: str | Path | None = None
+            if trains and needs is None:
+                start = _weights(entry.weights, study.folder, weights, "weights" in entry.model_fields_set)
+            same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
+            settings = {
+                "recipe": same,
+                "data": {"dataset": trained_on.name, "records_sha256": trained_on.info["records_sha256"]},
+                "weights": _identity(start),
+                "start_from": needs.settings if needs is not None else None,
+            }
+            runs[name, seed] = StudyRun(
+                name,
+                seed,
+                to / name / f"seed-{seed}",
+                recipe,
+                trained_on,
+                start,
+                needs,
+                trains,
+                judged_on,
+                split,
+                entry.evaluate_on.unit,
+                json.loads(json.dumps(settings)),
+            )
+    return list(runs.values())
+
+
+def _weights(named: str | None, folder: Path, default: str | None, says: bool) -> str | Path | None:
+    """The weights an entry starts from: its own, relative to the study's file, or the command's."""
+    chosen = named if says else default
+    if chosen is None or chosen == HUB:
+        return chosen
+    file = folder / chosen if says else Path(chosen)
+    if not file.exists():
+        raise UsageError(f"the weights file {file} does not exist")
+    return file
+
+
+def _identity(weights: str | Path | None) -> str | dict[str, str] | None:
+    """What says that weights are the same, wherever their file is."""
+    if not isinstance(weights, Path):
+        return weights
+    files = sorted(each for each in weights.rglob("*") if each.is_file()) if weights.is_dir() else [weights]
+    return {file.name: _sha256(file) for file in files}
+
+
+@cache
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    write_atomic(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())

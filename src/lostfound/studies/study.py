@@ -1,0 +1,184 @@
+"""A study: variants of a recipe, trained over several seeds and compared, as a YAML file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from lostfound.errors import UsageError
+from lostfound.studies.files import Section, explain, read_yaml
+from lostfound.studies.scores import METRICS
+from lostfound.training.recipe import load_recipe
+from lostfound.training.settings import Recipe
+
+
+def _name_of_a_folder(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ValueError("it names a folder: letters, digits, dots, hyphens and underscores")
+    return name
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"no such metric; known: {', '.join(METRICS)}")
+    return name
+
+
+def _different(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands there twice")
+    return seeds
+
+
+Name = Annotated[str, AfterValidator(_name_of_a_folder)]
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1), AfterValidator(_different)
+]
+
+
+class EvaluateOn(Section):
+    """What a model is judged on."""
+
+    data: str | None = Field(None, description="another data set than it was trained on")
+    split: Literal["train", "val", "test", "all"] = "test"
+    unit: Literal["image", "place"] | None = Field(
+        None, description="image: an answer each; place: one of all its views; null: as it was trained"
+    )
+
+
+class Entry(Section):
+    """A variant in a study, trained once for each seed."""
+
+    variant: str | None = Field(None, description="of the recipe")
+    set: dict[str, Any] = Field({}, description="settings changed after the variant's, by dotted keys")
+    weights: str | None = Field(None, description="FILE, hub, or null for none; left out: --weights")
+    start_from: str | None = Field(
+        None, alias="from", description="the entry whose model, of the same seed, is the start"
+    )
+    same_model_as: str | None = Field(
+        None, description="nothing is trained: the entry whose models are judged in another way"
+    )
+    data: str | None = Field(None, description="another data set than the study's")
+    evaluate_on: EvaluateOn = EvaluateOn()
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Entry:
+        if self.start_from and "weights" in self.model_fields_set:
+            raise ValueError("it starts from another entry's model or from weights, not both")
+        if self.same_model_as and self.model_fields_set & {"variant", "set", "weights", "start_from", "data"}:
+            raise ValueError("same_model_as goes with evaluate_on alone, since nothing is trained")
+        return self
+
+    @property
+    def needs(self) -> str | None:
+        """The entry that must be trained before."""
+        return self.start_from or self.same_model_as
+
+
+class StudyFile(Section):
+    """What a study file holds."""
+
+    name: Name
+    recipe: str
+    seeds: Seeds = Field([0, 1, 2])
+    data: str | None = Field(None, description="a data set's folder; left out: --data")
+    variants: dict[Name, Entry] = Field(min_length=1)
+    baseline: str
+    metrics: list[Annotated[str, AfterValidator(_known_metric)]] = Field(
+        ["country_accuracy", "median_distance_km"], min_length=1
+    )
+    claims: dict[str, str] = Field({}, description="what a source says of an entry, beside what was measured")
+
+    @model_validator(mode="after")
+    def _of_its_entries(self) -> StudyFile:
+        named = [("baseline", self.baseline)]
+        named += [(f"claims.{name}", name) for name in self.claims]
+        for name, entry in self.variants.items():
+            named += [(f"variants.{name}", other) for other in [entry.needs] if other]
+        for where, name in named:
+            if name not in self.variants:
+                raise ValueError(f"{where}: {name!r} is none of the variants ({', '.join(self.variants)})")
+        for name, entry in self.variants.items():
+            if entry.same_model_as and self.variants[entry.same_model_as].same_model_as:
+                raise ValueError(f"variants.{name}: {entry.same_model_as!r} has no models of its own")
+        list(in_order(self.variants))
+        return self
+
+
+class Study:
+    """A study that was read: its file, and the recipe of each of its entries.
+
+    Attributes:
+        file: What it says.
+        folder: Paths in it are relative to this folder.
+    """
+
+    def __init__(self, file: StudyFile, folder: Path) -> None:
+        self.file = file
+        self.folder = folder
+        self._recipe: str | Path = file.recipe
+        if Path(file.recipe).suffix in (".yaml", ".yml"):
+            self._recipe = folder / file.recipe
+
+    def recipe(self, entry: str, seed: int) -> Recipe:
+        """The recipe of an entry with a seed.
+
+        Raises:
+            RecipeError: A setting of it is wrong.
+        """
+        settings = self.file.variants[entry]
+        changes = {**settings.set, "seed": seed}
+        return load_recipe(self._recipe, changes, variant=settings.variant)
+
+
+def load_study(name: str | Path) -> Study:
+    """Read and check a study.
+
+    Args:
+        name: The path of a YAML file, or the name of a study in the package.
+
+    Raises:
+        UsageError: It is missing, is no YAML, has an unknown key (the nearest known one is named) or a wrong
+            value.
+        RecipeError: So has the recipe of one of its entries.
+    """
+    values = read_yaml(name, "studies")
+    try:
+        file = StudyFile.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(f"study {name}:\n{explain(error, StudyFile)}") from None
+    study = Study(file, Path(name).parent if Path(name).suffix else Path())
+    for entry, settings in file.variants.items():
+        if "seed" in settings.set:
+            raise UsageError(f"study {name}: variants.{entry}: the seeds are those of the study")
+        try:
+            study.recipe(entry, file.seeds[0])
+        except UsageError as error:
+            raise type(error)(f"study {name}, variants.{entry}: {error}") from None
+    return study
+
+
+def in_order(entries: dict[str, Entry]) -> Iterator[str]:
+    """The entries in their order, each after the one it needs.
+
+    Raises:
+        ValueError: They need each other in a circle.
+    """
+    done: list[str] = []
+
+    def visit(name: str, above: tuple[str, ...]) -> Iterator[str]:
+        if name in above:
+            raise ValueError(f"{' needs '.join((*above[above.index(name) :], name))}: a circle")
+        needed = entries[name].needs
+        if needed is not None:
+            yield from visit(needed, (*above, name))
+        if name not in done:
+            done.append(name)
+            yield name
+
+    for name in entries:
+        yield from visit(name, ())

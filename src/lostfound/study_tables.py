@@ -1,0 +1,52 @@
+"""What `lostfound compare` and `tune` print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lostfound.tables import _console, _table
+
+if TYPE_CHECKING:
+    from lostfound.studies.outcome import Outcome
+    from lostfound.studies.runs import StudyRun
+
+_SAYS = {
+    "done": "done",
+    "trained": "trained, to be judged",
+    "stopped": "stopped, goes on",
+    "new": "to be trained",
+    "changed": "has other settings now: is deleted and trained again",
+}
+
+
+def print_plan(runs: list[StudyRun]) -> None:
+    """Say which runs a study has, and what is done."""
+    table = _table("entry", "seed", "data", "state", numbers=["seed"])
+    states = [run.state() for run in runs]
+    for run, state in zip(runs, states, strict=True):
+        says = _SAYS[state] if run.trains or state == "done" else "to be judged"
+        table.add_row(run.entry, str(run.seed), run.data.name, says)
+    _console().print(table)
+    print(f"\n{states.count('done')} of {len(runs)} runs are done.")
+
+
+def print_outcome(outcome: Outcome, to: Path) -> None:
+    """Print a study's table, and what failed."""
+    from lostfound.studies.report import NOTE, cells
+
+    rows = [cells(row) for row in outcome.rows]
+    names = list(rows[0])
+    print(f"{outcome.study.file.name}, against {outcome.study.file.baseline}:\n")
+    table = _table(*names, numbers=names[2:])
+    last = rows[0]["metric"]
+    for row in rows:
+        if row["metric"] != last:
+            table.add_section()
+        last = row["metric"]
+        table.add_row(*row.values())
+    _console().print(table)
+    print(f"\n{NOTE}")
+    for (entry, seed), message in outcome.failed.items():
+        print(f"\nFailed: {entry}, seed {seed}: {message}")
+    print(f"\nThe table and a picture: {to}/results.md, .csv, .json, .png")

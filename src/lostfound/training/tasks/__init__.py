@@ -1,0 +1,31 @@
+"""The tasks: what a model can be trained to answer."""
+
+from __future__ import annotations
+
+from lostfound.training.settings import Classify, Coordinates, Distance, Hybrid, Recipe
+from lostfound.training.targets import Images
+from lostfound.training.tasks.classify import ClassifyObjective
+from lostfound.training.tasks.coordinates import CoordinatesObjective
+from lostfound.training.tasks.distance import DistanceObjective
+from lostfound.training.tasks.hybrid import HybridObjective
+from lostfound.training.tasks.objective import Objective
+
+__all__ = ["Objective", "build_objective"]
+
+
+def build_objective(recipe: Recipe, train: Images) -> Objective:
+    """What a recipe's task learns from these training images.
+
+    Raises:
+        RecipeError: The task does not fit the images.
+        UsageError: The partition can't be built from them.
+    """
+    task, model = recipe.task, recipe.model
+    if isinstance(task, Classify):
+        return ClassifyObjective(task, model, train)
+    if isinstance(task, Hybrid):
+        return HybridObjective(task, model, train)
+    if isinstance(task, Coordinates):
+        return CoordinatesObjective(task, model, train)
+    assert isinstance(task, Distance)
+    return DistanceObjective(task, model, train)

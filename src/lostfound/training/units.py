@@ -1,0 +1,140 @@
+"""Which images make a sample: one view, the views of a place, or a pair; and their order in each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from lostfound.errors import RecipeError
+from lostfound.training.tasks import Objective
+
+Rows = NDArray[np.int64]
+Key = tuple[int, int, Rows]
+"""Epoch, position in it, and the sample's row numbers (views,)."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Images by place, of the places that have views enough.
+
+    Attributes:
+        rows: Image numbers, those of a place together.
+        starts: Where each place's begin, (p,).
+        sizes: How many it has, (p,).
+        too_few: How many places were left out because they have fewer views.
+    """
+
+    rows: Rows
+    starts: Rows
+    sizes: Rows
+    too_few: int
+
+    @classmethod
+    def of(cls, places: NDArray[np.object_], views: int) -> Places:
+        """Group images by place.
+
+        Raises:
+            RecipeError: No place has so many views.
+        """
+        names, index = np.unique(places.astype(str), return_inverse=True)
+        order = np.argsort(index, kind="stable")
+        sizes = np.bincount(index, minlength=len(names))
+        starts = np.cumsum(sizes) - sizes
+        enough = sizes >= views
+        if not enough.any():
+            raise RecipeError(
+                f"model.views={views}, but no place has more than {sizes.max(initial=0)} views: lower it, or "
+                "use a data set with several views of each place"
+            )
+        return cls(order, starts[enough], sizes[enough], int((~enough).sum()))
+
+    def first(self, views: int) -> Rows:
+        """The first views of each place, (p, views), spread evenly over those it has."""
+        step = self.sizes[:, None] * np.arange(views) // views
+        return np.asarray(self.rows[self.starts[:, None] + step])
+
+    def draw(self, views: int, generator: np.random.Generator) -> Rows:
+        """Other views of each place, (p, views), none twice."""
+        keys = generator.random((len(self.starts), int(self.sizes.max())))
+        keys[np.arange(keys.shape[1]) >= self.sizes[:, None]] = np.inf
+        return np.asarray(self.rows[self.starts[:, None] + np.argsort(keys, axis=1)[:, :views]])
+
+
+Draw = Callable[[np.random.Generator], Rows]
+
+
+def training_draw(objective: Objective, views: int, sampling_power: float) -> tuple[Draw, int, int]:
+    """How the samples of an epoch are drawn.
+
+    Returns:
+        The draw, which gives rows (samples, views) in the epoch's order; how many samples; and how many
+        places were left out because they have too few views.
+
+    Raises:
+        RecipeError: No place has views enough.
+    """
+    images = objective.images
+    if objective.pairs(np.random.default_rng(0)) is not None:
+
+        def draw_pairs(generator: np.random.Generator) -> Rows:
+            pairs = objective.pairs(generator)
+            assert pairs is not None
+            return pairs
+
+        return draw_pairs, len(images), 0
+    places = Places.of(images.places, views) if views > 1 else None
+    fixed = np.arange(len(images))[:, None] if places is None else places.first(views)
+    chances = _chances(objective.classes[fixed[:, 0]], sampling_power) if sampling_power < 1 else None
+
+    def draw(generator: np.random.Generator) -> Rows:
+        samples = fixed if places is None else places.draw(views, generator)
+        if chances is None:
+            return samples[generator.permutation(len(samples))]
+        return samples[generator.choice(len(samples), size=len(samples), p=chances)]
+
+    return draw, len(fixed), places.too_few if places else 0
+
+
+def _chances(classes: NDArray[np.int64], power: float) -> NDArray[np.float64]:
+    """The chance of each sample, so that a class of n is drawn in proportion to n to a power."""
+    counts = np.bincount(classes).astype(np.float64)
+    weights = counts[classes] ** (power - 1)
+    return np.asarray(weights / weights.sum())
+
+
+class EpochSampler(Sampler[Key]):
+    """The samples of each epoch, drawn from (seed, epoch) alone."""
+
+    def __init__(self, draw: Draw, length: int, seed: int) -> None:
+        self.draw = draw
+        self.length = length
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Key]:
+        rows = self.draw(np.random.default_rng((self.seed, self.epoch)))
+        return ((self.epoch, position, own) for position, own in enumerate(rows))
+
+
+class InOrder(Sampler[Key]):
+    """The same samples in the same order at each pass."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Key]:
+        return ((0, position, own) for position, own in enumerate(self.rows))
