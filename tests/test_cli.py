@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "import", "prepare", "stats", "partition", "train", "compare", "evaluate", "locate")
+COMMANDS = (
+    "demo",
+    "import",
+    "prepare",
+    "stats",
+    "partition",
+    "train",
+    "compare",
+    "tune",
+    "evaluate",
+    "locate",
+)
 
 
 def on_a_terminal(*arguments: object, columns: int = 80, **variables: str) -> list[str]:

@@ -10,6 +10,8 @@ from lostfound.tables import _console, _table
 if TYPE_CHECKING:
     from lostfound.studies.outcome import Outcome
     from lostfound.studies.runs import StudyRun
+    from lostfound.studies.search import Search
+    from lostfound.studies.trials import Tried
 
 _SAYS = {
     "done": "done",
@@ -50,3 +52,21 @@ def print_outcome(outcome: Outcome, to: Path) -> None:
     for (entry, seed), message in outcome.failed.items():
         print(f"\nFailed: {entry}, seed {seed}: {message}")
     print(f"\nThe table and a picture: {to}/results.md, .csv, .json, .png")
+
+
+def print_search(search: Search, trials: list[Tried], command: str | None) -> None:
+    """Print a search's trials, best first, and the command that trains with the best."""
+    from lostfound.studies.trials import cells, columns
+
+    names = columns(search)
+    print(f"{search.recipe}, by {search.metric} on the validation split:\n")
+    table = _table(*names, numbers=names[:-1])
+    for each in trials:
+        table.add_row(*cells(search, each))
+    _console().print(table)
+    for each in trials:
+        if each.error:
+            print(f"\nTrial {each.slot + 1} failed: {each.error}")
+    if command is not None:
+        print(f"\nTrain with the best:\n  {command}")
+    print(f"\nThe table, the best settings and a picture: {search.to}/trials.md, .csv, best.yaml, tune.png")

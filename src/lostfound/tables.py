@@ -116,6 +116,8 @@ def print_stats(dataset: Dataset, *, as_json: bool = False) -> None:
 
 def print_fit(result: FitResult) -> None:
     """Say how a training went."""
+    from lostfound.evaluation.card import describe_score
+
     if result.weights:
         loaded, fresh, unused = (
             len(part) for part in (result.weights.loaded, result.weights.fresh, result.weights.unused)
@@ -131,9 +133,7 @@ def print_fit(result: FitResult) -> None:
         print(f"Left out, too few views: {_count(result.places_left_out, 'place')}")
     if result.locked:
         print(f"Locked: {_count(len(result.locked), 'layer')}, {result.locked[0]} to {result.locked[-1]}")
-    name = result.monitor.removeprefix("val_").replace("_", " ")
-    score = result.best_score
-    value = f"{100 * score:.1f} %" if "accuracy" in name else f"{score:.3g}"
+    name, value = describe_score(result.monitor, result.best_score)
     print(f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation {name} {value}")
 
 

@@ -13,6 +13,7 @@ from lostfound.geo.sphere import (
     pairwise_km,
     spherical_mean,
     unit_vectors,
+    ways_km,
     wrap_longitude,
 )
 
@@ -236,3 +237,38 @@ def test_destination_agrees_with_proj(start, bearing, distance):
     assume(abs(start[0]) < 89.999)
     longitude, latitude, _ = geod.fwd(start[1], start[0], bearing, distance * 1000)
     assert haversine_km(destination(start, bearing, distance), (latitude, longitude)) < 1e-9 * 6371
+
+
+def went(start, way):
+    """Where a way to the north and east leads."""
+    return destination(
+        start, np.degrees(np.arctan2(way[..., 1], way[..., 0])), np.hypot(way[..., 0], way[..., 1])
+    )
+
+
+@given(points, points)
+def test_a_way_leads_to_its_point(start, end):
+    assert haversine_km(went(start, ways_km(start, end)), end) < CLOSE
+
+
+@given(points, points)
+def test_a_way_is_as_long_as_the_distance(start, end):
+    assert np.hypot(*ways_km(start, end)) == pytest.approx(haversine_km(start, end), abs=CLOSE)
+
+
+@given(points, st.floats(0, 360), st.floats(0.001, 19000))
+def test_a_way_undoes_a_destination(start, bearing, km):
+    assume(abs(start[0]) < 89.999)  # at a pole any direction is north
+    north, east = ways_km(start, destination(start, bearing, km))
+    expected = km * np.cos(np.radians(bearing)), km * np.sin(np.radians(bearing))
+    assert (north, east) == pytest.approx(expected, abs=1e-4)
+
+
+def test_no_way_at_all():
+    assert ways_km((48.8, 2.3), (48.8, 2.3)).tolist() == [0.0, 0.0]
+
+
+def test_ways_over_the_date_line_are_short_and_lists_go_together():
+    found = ways_km([[0.0, 179.5], [0.0, 0.0]], [[0.0, -179.5], [1.0, 0.0]])
+    degree = EARTH_RADIUS_KM * np.pi / 180
+    assert found == pytest.approx(np.array([[0, degree], [degree, 0]]), abs=1e-6)

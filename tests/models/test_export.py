@@ -12,7 +12,9 @@ import torch
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
 from lostfound.models.export import export_onnx
-from lostfound.models.network import Network, build_backbone
+from lostfound.models.backbones import build_backbone
+from lostfound.models.heads import DistanceHead, linear_head
+from lostfound.models.network import Network
 
 FAMILIES = [
     ("resnet18", {}),
@@ -29,30 +31,52 @@ FAMILIES = [
 def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], tmp_path: Path) -> None:
     torch.manual_seed(0)
     preprocessing = Preprocessing(64, 64)
-    network = Network(build_backbone(name, options, pretrained=False), 5, preprocessing, dropout=0.1)
+    backbone = build_backbone(name, options, pretrained=False)
+    network = Network(backbone, preprocessing, lambda features: linear_head(features, 5, dropout=0.1))
     path = tmp_path / "model.onnx"
     export_onnx(network, preprocessing, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert [each.name for each in session.get_outputs()] == ["logits", "features"]
+    assert [each.name for each in session.get_outputs()] == ["outputs", "features"]
     assert session.get_inputs()[0].shape[1:] == [64, 64, 3]
     network.eval()
     for n in (1, 2, 7, 33):
         images = np.random.default_rng(n).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
-        logits, features = session.run(None, {"images": images})
+        outputs, features = session.run(None, {"images": images})
         with torch.no_grad():
             expected, expected_features = network(torch.from_numpy(images))
-        assert logits.shape == (n, 5)
-        assert np.abs(logits - expected.numpy()).max() <= 1e-4 * max(1, np.abs(expected.numpy()).max())
+        assert outputs.shape == (n, 5)
+        assert np.abs(outputs - expected.numpy()).max() <= 1e-4 * max(1, np.abs(expected.numpy()).max())
         assert features.shape == tuple(expected_features.shape)
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]  # no weights beside it
 
 
 def test_an_input_need_not_be_square(tmp_path: Path) -> None:
     preprocessing = Preprocessing(40, 72)
-    network = Network(build_backbone("test_resnet", {}, pretrained=False), 5, preprocessing, dropout=0.0)
+    backbone = build_backbone("test_resnet", {}, pretrained=False)
+    network = Network(backbone, preprocessing, lambda features: linear_head(features, 5))
     export_onnx(network, preprocessing, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape[1:] == [40, 72, 3]
+
+
+@pytest.mark.parametrize("method", ["euclidean", "discriminator"])
+def test_distances_to_anchors_are_exported_faithfully(method: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    preprocessing = Preprocessing(32, 32)
+    backbone = build_backbone("test_resnet", {}, pretrained=False)
+    network = Network(
+        backbone,
+        preprocessing,
+        lambda features: DistanceHead(features, 6, method=method, hidden=8, clip_degrees=10.0),  # type: ignore[arg-type]
+    ).eval()
+    network.head.anchors.normal_()
+    assert export_onnx(network, preprocessing, tmp_path / "model.onnx") < 1e-3
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    (outputs,) = session.run(["outputs"], {"images": images})
+    assert outputs.shape == (3, 6)
+    assert (outputs >= -10).all()
+    assert (outputs <= 0).all()
 
 
 class Unfaithful(torch.nn.Module):

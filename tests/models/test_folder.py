@@ -13,6 +13,7 @@ import torch
 
 from lostfound.errors import ModelError
 from lostfound.locate.locator import Locator
+from lostfound.models.answers import CellAnswers
 from lostfound.models.folder import ModelFolder
 
 PARTS = ["model.onnx", "model.safetensors", "partition.parquet", "calibration.json"]
@@ -41,7 +42,9 @@ def test_a_finished_model_is_read(folder: Path) -> None:
     assert model.partition.kind == "countries"
     assert model.config["labels"] == list(model.partition.cell_ids)
     assert (model.preprocessing.height, model.preprocessing.width) == (32, 32)
-    assert 0.05 <= model.temperature <= 20
+    assert isinstance(model.answers, CellAnswers)
+    assert 0.05 <= model.answers.temperature <= 20
+    assert model.views == 1
 
 
 def test_the_folder_says_what_is_in_it(folder: Path) -> None:

@@ -15,9 +15,12 @@ from lostfound.data.images import ImageSource
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.locate.locator import Locator
 from lostfound.models.folder import ModelFolder
-from lostfound.models.network import Network, build_backbone
+from lostfound.models.backbones import build_backbone
+from lostfound.models.heads import linear_head
+from lostfound.models.network import Network
 from lostfound.training.fit import fit
-from lostfound.training.recipe import Recipe, load_recipe
+from lostfound.training.recipe import load_recipe
+from lostfound.training.settings import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +35,27 @@ class Watching(Locator):
         super().__init__(model, threads=1)
         self.seen: list[np.ndarray] = []
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
+    def run(self, images: np.ndarray) -> np.ndarray:
         self.seen.extend(images)
-        return super().logits(images)
+        return super().run(images)
 
 
-def network_inputs(recipe: Recipe, dataset: Dataset, to: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def network_inputs(
+    recipe: Recipe, dataset: Dataset, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """What the network is given while it is trained, and while it is validated."""
     trained: list[np.ndarray] = []
     validated: list[np.ndarray] = []
 
-    def watch(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if isinstance(module, Network) and type(inputs[0]) is torch.Tensor:  # not the exporter's
-            (trained if module.training else validated).extend(inputs[0].numpy())
+    embed = Network.embed
 
-    hook = torch.nn.modules.module.register_module_forward_pre_hook(watch)
-    try:
-        fit(recipe, dataset, to)
-    finally:
-        hook.remove()
+    def watch(network: Network, images: torch.Tensor) -> torch.Tensor:
+        (trained if network.training else validated).extend(images.numpy())
+        return embed(network, images)
+
+    monkeypatch.setattr(Network, "embed", watch)
+    fit(recipe, dataset, to)
+    monkeypatch.undo()
     return trained, validated
 
 
@@ -64,11 +69,11 @@ def network_inputs(recipe: Recipe, dataset: Dataset, to: Path) -> tuple[list[np.
     ids=["as stored", "cropped", "enlarged"],
 )
 def test_the_same_image_is_the_same_tensor_everywhere(
-    dataset: Dataset, tmp_path: Path, overrides: list[str]
+    dataset: Dataset, tmp_path: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ["task.min_images=2", "trainer.epochs=1", "trainer.workers=0", "trainer.device=cpu"]
     recipe = load_recipe("demo", [*settings, "trainer.batch_size=10", *overrides])
-    trained, validated = network_inputs(recipe, dataset, tmp_path / "model")
+    trained, validated = network_inputs(recipe, dataset, tmp_path / "model", monkeypatch)
     model = ModelFolder.open(tmp_path / "model")
     train, val = dataset.split("train"), dataset.split("val")
 
@@ -98,7 +103,9 @@ def rebuilt(model: ModelFolder) -> Network:
     """The torch network of a model folder, from its settings and weights."""
     recipe = Recipe.model_validate(model.config["recipe"])
     backbone = build_backbone(recipe.model.backbone, recipe.model.options, pretrained=False)
-    network = Network(backbone, len(model.partition), model.preprocessing, recipe.model.dropout)
+    network = Network(
+        backbone, model.preprocessing, lambda features: linear_head(features, model.answers.width)
+    )
     network.load_state_dict(load_file(model.path / "model.safetensors"))
     return network.eval()
 
@@ -108,7 +115,7 @@ def assert_agreement(folder: Path, photos: Iterable[Path]) -> None:
     locator = Locator.load(folder, threads=1)
     network = rebuilt(locator.model)
     photos = list(photos)
-    found = np.stack([each for each in locator.scores(photos) if not isinstance(each, Exception)])
+    found = np.stack([each for each in locator.outputs(photos) if not isinstance(each, Exception)])
     assert len(found) == len(photos)
     tensors = np.stack([locator.model.preprocessing(photo) for photo in photos])
     with torch.no_grad():
@@ -116,7 +123,7 @@ def assert_agreement(folder: Path, photos: Iterable[Path]) -> None:
     assert np.ptp(expected, axis=0).max() > 0.01  # the photos are told apart
     assert np.abs(found - expected).max() <= 1e-4
     for photo, row in zip(photos[:3], expected, strict=False):
-        (alone,) = locator.scores([photo])
+        (alone,) = locator.outputs([photo])
         assert np.abs(alone - row).max() <= 1e-4
 
 

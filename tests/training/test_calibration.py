@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from scipy.special import softmax
 
-from lostfound.data.images import Preprocessing
-from lostfound.models.network import Network, build_backbone
-from lostfound.training.calibration import fit_temperature, network_logits
+from lostfound.training.calibration import fit_temperature
 
 
 def drawn(temperature: float, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -46,15 +43,3 @@ def test_it_stays_within_bounds(cells: list[int], limit: float) -> None:
 
 def test_huge_logits_do_no_harm() -> None:
     assert np.isfinite(fit_temperature(1e5 * np.eye(3), np.array([0, 1, 0])))
-
-
-def test_logits_are_the_evaluated_networks_in_order() -> None:
-    """No dropout, no batch statistics: what will answer is what is calibrated."""
-    torch.manual_seed(0)
-    network = Network(build_backbone("test_resnet", {}, pretrained=False), 4, Preprocessing(32, 32), 0.9)
-    images = torch.randint(0, 256, (5, 32, 32, 3), dtype=torch.uint8)
-    batches = [[images[:3], torch.zeros(3)], [images[3:], torch.zeros(2)]]
-    found = network_logits(network, batches, torch.device("cpu"))
-    with torch.no_grad():
-        expected = network.eval()(images)[0].numpy()
-    assert found == pytest.approx(expected, abs=1e-6)

@@ -1,124 +1,123 @@
-"""The optimiser, its schedule, and the numbers that are logged."""
+"""The Lightning module: what a step computes, and what validation measures."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
-from lostfound.models.network import Network, build_backbone
-from lostfound.training.module import TrainingModule, rate_factor
-from lostfound.training.settings import Recipe, Schedule, load_recipe
+from lostfound.models.backbones import build_backbone
+from lostfound.models.locking import Locking
+from lostfound.models.network import Network
+from lostfound.training.augmentation import mixup
+from lostfound.training.module import TrainingModule, in_order
+from lostfound.training.recipe import load_recipe
+from lostfound.training.targets import Images, training_images
+from lostfound.training.tasks import build_objective
+from lostfound.training.validation import Validation
 
 
-def module(*overrides: str, pretrained: bool = True) -> TrainingModule:
-    recipe: Recipe = load_recipe("demo", ["optimizer.learning_rate=0.01", *overrides])
+@pytest.fixture(scope="module")
+def images(dataset_folder: Path) -> tuple[Images, Images]:
+    return training_images(load_recipe("demo").data, Dataset.open(dataset_folder))
+
+
+def module(images: tuple[Images, Images], *overrides: str, share: float = 0.0) -> TrainingModule:
+    recipe = load_recipe("demo", ["task.min_images=2", "input.size=[32, 32]", *overrides])
+    train, val = images
     torch.manual_seed(0)
     backbone = build_backbone("test_resnet", {}, pretrained=False)
-    known = set(backbone.state_dict()) if pretrained else set()
-    return TrainingModule(Network(backbone, 3, Preprocessing(32, 32), 0.0), recipe, known)
+    objective = build_objective(recipe, train)
+    network = Network(backbone, Preprocessing(32, 32), objective.build_head)
+    validation = Validation.of(objective.answers, val, np.arange(len(val)), objective.monitor)
+    locking = Locking(backbone, height=32, width=32, share=share)
+    return TrainingModule(network, objective, validation, recipe, locking, set())
 
 
-def groups(training: TrainingModule) -> dict[str, tuple[float, float]]:
-    """The learning rate and the weight decay of each parameter, by name."""
-    training.trainer = SimpleNamespace(estimated_stepping_batches=8)  # type: ignore[assignment]
-    optimizer = training.configure_optimizers()["optimizer"]
-    names = {id(parameter): name for name, parameter in training.network.named_parameters()}
-    return {
-        names[id(parameter)]: (group["initial_lr"], group["weight_decay"])
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-    }
+def views(n: int, count: int, seed: int = 0) -> torch.Tensor:
+    generator = np.random.default_rng(seed)
+    return torch.from_numpy(generator.integers(0, 256, (n, count, 32, 32, 3), dtype=np.uint8))
 
 
-def test_pretrained_layers_learn_at_their_share_of_the_rate() -> None:
-    found = groups(module("optimizer.pretrained_factor=0.1"))
-    assert found["backbone.conv1.0.weight"][0] == pytest.approx(0.001)
-    assert found["backbone.bn1.bias"][0] == pytest.approx(0.001)
-    assert found["head.1.weight"][0] == pytest.approx(0.01)
-    assert found["head.1.bias"][0] == pytest.approx(0.01)
+def test_features_of_views_are_those_of_the_images_one_by_one(images: tuple[Images, Images]) -> None:
+    training = module(images).eval()
+    batch = views(3, 2)
+    with torch.no_grad():
+        found = training.embed(batch)
+        single = training.network.embed(batch[1, 1:])
+    assert found.shape[:2] == (3, 2)
+    assert torch.allclose(found[1, 1], single[0], atol=1e-5)
 
 
-def test_layers_without_weights_learn_at_the_full_rate() -> None:
-    assert {rate for rate, _ in groups(module(pretrained=False)).values()} == {0.01}
+def test_features_are_taken_as_they_are(images: tuple[Images, Images]) -> None:
+    features = torch.rand(3, 2, 7)
+    assert module(images).embed(features) is features
 
 
-def test_a_layer_missing_in_the_weights_learns_at_the_full_rate() -> None:
-    training = module("optimizer.pretrained_factor=0.1")
-    training.pretrained.discard("conv1.0.weight")
-    assert groups(training)["backbone.conv1.0.weight"][0] == pytest.approx(0.01)
+def test_locked_layers_stay_in_evaluation_mode_while_training(images: tuple[Images, Images]) -> None:
+    training = module(images, share=1.0)
+    training.eval()
+    training.train()
+    assert training.network.head.training
+    norms = [each for each in training.network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert norms
+    assert not any(each.training for each in norms)
 
 
-def test_only_matrices_decay() -> None:
-    found = groups(module("optimizer.weight_decay=0.3"))
-    assert found["backbone.conv1.0.weight"][1] == 0.3
-    assert found["head.1.weight"][1] == 0.3
-    assert found["head.1.bias"][1] == 0.0
-    assert found["backbone.bn1.weight"][1] == 0.0
-
-
-def test_every_parameter_is_trained() -> None:
-    training = module()
-    assert groups(training).keys() == {name for name, _ in training.network.named_parameters()}
-
-
-# --- the schedule
-
-
-@pytest.mark.parametrize(
-    ("schedule", "epochs", "steps", "expected"),
-    [
-        ({"name": "constant"}, 2, 2, [1, 1, 1, 1]),
-        ({"name": "constant", "warmup_epochs": 2}, 3, 2, [0.25, 0.5, 0.75, 1, 1, 1]),
-        ({"name": "constant", "warmup_epochs": 0.5}, 2, 1, [1, 1]),
-        ({"name": "constant", "warmup_epochs": 1.25}, 2, 2, [0.4, 0.8, 1, 1]),
-        ({"name": "cosine"}, 2, 2, [1, 0.853553, 0.5, 0.146447]),
-        ({"name": "cosine", "warmup_epochs": 1}, 3, 2, [0.5, 1, 1, 0.853553, 0.5, 0.146447]),
-        ({"name": "step", "step_epochs": 1, "step_factor": 0.1}, 3, 2, [1, 1, 0.1, 0.1, 0.01, 0.01]),
-        ({"name": "step", "step_epochs": 2, "step_factor": 0.5}, 5, 1, [1, 1, 0.5, 0.5, 0.25]),
-    ],
-)
-def test_the_rate_follows_the_schedule(
-    schedule: dict[str, object], epochs: int, steps: int, expected: list[float]
+@pytest.mark.parametrize(("monitor", "expected"), [("null", "val_accuracy"), ("mean_km", "val_mean_km")])
+def test_what_chooses_is_the_recipes_or_the_tasks(
+    images: tuple[Images, Images], monitor: str, expected: str
 ) -> None:
-    factor = rate_factor(Schedule.model_validate(schedule), epochs, steps)
-    assert [factor(step) for step in range(epochs * steps)] == pytest.approx(expected, abs=1e-6)
+    assert module(images, f"trainer.monitor={monitor}").monitor == expected
 
 
-@pytest.mark.parametrize("warmup", [0, 0.1, 0.5, 1, 1.3, 5])
-@pytest.mark.parametrize("name", ["cosine", "step", "constant"])
-def test_the_rate_never_exceeds_the_recipes(name: str, warmup: float) -> None:
-    for steps in (1, 3, 10):
-        factor = rate_factor(Schedule.model_validate({"name": name, "warmup_epochs": warmup}), 4, steps)
-        assert all(0 <= factor(step) <= 1 for step in range(4 * steps + 1))
-
-
-# --- through the trainer
-
-
-def trained(training: TrainingModule, batches: list[list[torch.Tensor]]) -> lightning.Trainer:
-    trainer = lightning.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0,
-    )  # fmt: skip
-    trainer.validate(training, DataLoader(batches, batch_size=None), verbose=False)  # type: ignore[arg-type]
-    return trainer
+def test_outputs_come_in_the_order_of_their_rows_each_once() -> None:
+    """Several processes bring the rows in turns, and some twice to fill up."""
+    rows = torch.tensor([3, 1, 0, 2, 1, 0])
+    assert in_order(rows[:, None].float(), rows)[:, 0].tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_validation_counts_images_without_a_cell_as_wrong() -> None:
-    """Accuracy is over all images, whatever the batches; the loss only over those that have a cell."""
-    training = module()
+def test_validation_is_of_all_places_together_whatever_the_batches(images: tuple[Images, Images]) -> None:
+    training = module(images)
+    val = images[1]
+    batch = views(len(val), 2)
+    rows = torch.arange(len(val))[:, None].expand(-1, 2)
+    found = []
+    for size in (5, len(val)):
+        batches = [[batch[at : at + size], rows[at : at + size]] for at in range(0, len(val), size)]
+        trainer = lightning.Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        )  # fmt: skip
+        trainer.validate(training, DataLoader(batches, batch_size=None), verbose=False)  # type: ignore[arg-type]
+        found.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
     with torch.no_grad():
-        training.network.head[1].weight.zero_()
-        training.network.head[1].bias.copy_(torch.tensor([0.0, 5.0, 0.0]))  # always says cell 1
-    image = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
-    cells = [torch.tensor([1, 1, -1]), torch.tensor([0]), torch.tensor([-1, -1])]
-    trainer = trained(training, [[image.expand(len(each), -1, -1, -1), each] for each in cells])
-    assert float(trainer.callback_metrics["val_accuracy"]) == pytest.approx(2 / 6)
-    right, wrong = (-torch.log_softmax(torch.tensor([0.0, 5.0, 0.0]), 0)[[1, 0]]).tolist()
-    assert float(trainer.callback_metrics["val_loss"]) == pytest.approx((2 * right + wrong) / 3, rel=1e-4)
+        outputs = training.eval().network(batch.flatten(0, 1))[0].reshape(len(val), 2, -1).mean(dim=1)
+    expected = training.validation.measure(outputs.numpy())
+    assert found[0] == pytest.approx({f"val_{name}": value for name, value in expected.items()}, rel=1e-4)
+    assert {"val_accuracy", "val_loss", "val_country_accuracy", "val_median_km"} <= found[0].keys()
+
+
+def test_mixed_images_have_the_mixed_loss(images: tuple[Images, Images]) -> None:
+    """The loss of a mixture is the mixture of its two places' losses."""
+    training = module(images, "augmentation.mixup=0.4").eval()
+    training.log = lambda *_args, **_options: None  # type: ignore[method-assign]
+    batch, rows, head = views(4, 1), torch.arange(4)[:, None], training.network.head
+    with torch.no_grad():
+        torch.manual_seed(5)
+        mixed, others, share = mixup(batch, 0.4)
+        features = training.embed(mixed)
+        first, second = (training.objective.loss(head, features, each) for each in (rows, rows[others]))
+        torch.manual_seed(5)
+        found = training.training_step([batch, rows], 0)
+    assert 0.01 < share < 0.99
+    assert not torch.equal(others, torch.arange(4))
+    assert float(found) == pytest.approx(float(share * first + (1 - share) * second))

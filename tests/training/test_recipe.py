@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lostfound.errors import RecipeError
-from lostfound.training.recipe import load_recipe, recipe_names
+from lostfound.training.recipe import load_recipe, recipe_names, variant_names
 
 SMALLEST = {
     "name": "mine",
@@ -28,6 +28,33 @@ def recipe_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_in_the_package_is_valid(name: str) -> None:
     assert load_recipe(name).name == name
+
+
+VARIANTS = [(name, variant) for name in recipe_names() for variant in variant_names(name)]
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_every_variant_in_the_package_is_valid_and_is_another_run(name: str, variant: str) -> None:
+    found = load_recipe(name, variant=variant)
+    assert found.name == name
+    assert (found == load_recipe(name)) == (variant == "source")
+    if (name, variant) != ("cities", "cnn8"):
+        assert [each for each in variant_names(name) if load_recipe(name, variant=each) == found] == [variant]
+
+
+@pytest.mark.parametrize("name", ["lost-and-found", "geotrainr", "london", "cities", "euguess"])
+def test_the_published_systems_have_a_faithful_and_a_small_variant(name: str) -> None:
+    assert {"source", "laptop"} <= set(variant_names(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [(name, variant) for name, variant in VARIANTS if variant != "laptop"]
+)
+def test_every_variant_can_be_made_small(name: str, variant: str) -> None:
+    if "laptop" in variant_names(name):
+        small = load_recipe(name, variant=f"{variant}+laptop")
+        assert small.model.backbone == "mobilenetv2_100"
+        assert small.task == load_recipe(name, variant=variant).task
 
 
 def test_the_first_recipe_is_there() -> None:
@@ -61,7 +88,14 @@ def test_a_recipe_survives_being_written_and_read(tmp_path: Path) -> None:
         ("learning_rate=1", "unknown key 'learning_rate'; did you mean 'optimizer.learning_rate'?"),
         ("trainer.weight_decay=0", "did you mean 'optimizer.weight_decay'?"),
         ("hue=0.1", "did you mean 'augmentation.color_jitter.hue'?"),
-        ("trainer.zzz=1", "known: batch_size, device, epochs, precision, workers"),
+        ("trainer.zzz=1", "known: accumulate, batch_size, channels_last,"),
+        ("label_smoothing=0.1", "did you mean 'task.label_smoothing'?"),
+        (
+            "task.label_smooting=0.1",
+            "unknown key 'task.label_smooting'; did you mean 'task.label_smoothing'?",
+        ),
+        ("task.haversine.tau=75", "did you mean 'task.haversine.tau_km'?"),
+        ("offset_weight=2", "did you mean 'task.offset_weight'?"),
         ("zzz.seed=1", "unknown key 'zzz'; known: augmentation,"),
     ],
 )
@@ -92,7 +126,7 @@ def test_all_mistakes_are_listed_at_once() -> None:
         ("optimizer.learning_rate=0", "optimizer.learning_rate"),
         ("optimizer.learning_rate=.inf", "optimizer.learning_rate"),
         ("optimizer.learning_rate=.nan", "optimizer.learning_rate"),
-        ("optimizer.name=sgd", "optimizer.name"),
+        ("optimizer.name=lion", "optimizer.name"),
         ("optimizer.gradient_clip=0", "optimizer.gradient_clip"),
         ("schedule=null", "schedule"),
         ("schedule.name=linear", "schedule.name"),
@@ -109,7 +143,22 @@ def test_all_mistakes_are_listed_at_once() -> None:
         ("augmentation.crop_ratio=[2, 1]", "augmentation.crop_ratio: the smaller number comes first"),
         ("augmentation.rotation=181", "augmentation.rotation"),
         ("augmentation.color_jitter.hue=0.6", "augmentation.color_jitter.hue"),
-        ("label_smoothing=1", "label_smoothing"),
+        ("task.label_smoothing=1", "task.label_smoothing"),
+        ("task.kind=riddle", "task: "),
+        ("task.haversine={tau_km: 0}", "task.haversine.tau_km"),
+        ("task.haversine={}", "task: haversine smoothing goes without label_smoothing"),
+        ("task.partition=hexagons", "task.partition"),
+        ("task.settings={max_images: 5}", "task.settings: "),
+        ("task.settings={min_images: 5}", "task.settings: min_images is task.min_images"),
+        ("task={kind: coordinates, scaling: bounds, loss: great_circle}", "task: the great_circle loss goes"),
+        ("task={kind: coordinates, scaling: origin, origin: [91, 0]}", "task.origin.0"),
+        ("task={kind: distance, clip_degrees: 0}", "task.clip_degrees"),
+        ("data.limit=0", "data.limit"),
+        ("data.sampling_power=1.5", "data.sampling_power"),
+        ("model.lock.share=1.1", "model.lock.share"),
+        ("model.views=0", "model.views"),
+        ("trainer.monitor=beauty", "trainer.monitor"),
+        ("trainer.loggers=[excel]", "trainer.loggers.0"),
         ("seed=-1", "seed"),
         ("name=", "name"),
     ],
@@ -211,3 +260,87 @@ def test_a_recipe_that_is_not_there_lists_those_that_are(name: str) -> None:
 def test_letters_beyond_ascii_are_read_whatever_the_locale(recipe_file: Path) -> None:
     recipe_file.write_bytes(yaml.safe_dump({**SMALLEST, "name": "Österreich"}, allow_unicode=True).encode())
     assert load_recipe(recipe_file).name == "Österreich"
+
+
+# --- variants
+
+
+VARIED = """
+name: mine
+task: {partition: countries, min_images: 3, label_smoothing: 0.1}
+model: {backbone: resnet18, dropout: 0.1, lock: {share: 0.5}}
+input: {size: [32, 32]}
+trainer: {epochs: 1}
+variants:
+  source: {}
+  dotted: {model.lock.share: 0.2, trainer.epochs: 3}
+  section: {model: {lock: {share: 0.7}}}
+  cells: {task.settings: {max_images: 9}, task.partition: s2}
+  where: {task: {kind: coordinates, scaling: bounds}}
+  dry: {model.dropout: 0.0}
+  wrong: {model.dropot: 0.0}
+"""
+
+
+@pytest.fixture
+def varied(tmp_path: Path) -> Path:
+    path = tmp_path / "varied.yaml"
+    path.write_text(VARIED)
+    return path
+
+
+def test_a_recipe_lists_its_variants(varied: Path, recipe_file: Path) -> None:
+    assert variant_names(varied) == ["source", "dotted", "section", "cells", "where", "dry", "wrong"]
+    assert variant_names(recipe_file) == []
+
+
+def test_a_variant_changes_what_it_names_alone(varied: Path) -> None:
+    found = load_recipe(varied, variant="dotted")
+    assert (found.model.lock.share, found.trainer.epochs, found.model.dropout) == (0.2, 3, 0.1)
+
+
+def test_a_section_in_a_variant_keeps_the_rest_of_the_section(varied: Path) -> None:
+    found = load_recipe(varied, variant="section").model
+    assert (found.lock.share, found.dropout, found.backbone) == (0.7, 0.1, "resnet18")
+
+
+def test_several_variants_add_up_and_the_last_wins(varied: Path) -> None:
+    found = load_recipe(varied, variant="dotted+dry+section").model
+    assert (found.lock.share, found.dropout) == (0.7, 0.0)
+
+
+def test_a_change_comes_after_the_variant(varied: Path) -> None:
+    assert load_recipe(varied, ["trainer.epochs=5"], variant="dotted").trainer.epochs == 5
+    assert load_recipe(varied, {"trainer.epochs": 6}, variant="dotted").trainer.epochs == 6
+    assert load_recipe(varied, {"trainer": {"epochs": 7}}, variant="dotted").trainer.epochs == 7
+
+
+def test_another_partition_or_task_starts_from_its_own_defaults(varied: Path) -> None:
+    """Whatever the order of the changes."""
+    cells = load_recipe(varied, variant="cells").task
+    assert cells.model_dump()["settings"] == {"max_images": 9}
+    assert cells.model_dump()["min_images"] == 3
+    assert load_recipe(varied, variant="where").task.kind == "coordinates"
+    back = load_recipe(varied, ["task.partition=countries"], variant="cells").task
+    assert back.model_dump()["settings"] == {}
+
+
+def test_an_unknown_variant_lists_the_known(varied: Path, recipe_file: Path) -> None:
+    with pytest.raises(RecipeError, match="has no variant 'sorce'; it has: source, dotted, section, cells"):
+        load_recipe(varied, variant="sorce")
+    with pytest.raises(RecipeError, match="has no variant 'source'; it has: none"):
+        load_recipe(recipe_file, variant="source")
+
+
+def test_a_wrong_variant_is_named(varied: Path) -> None:
+    with pytest.raises(
+        RecipeError, match=r"varied.yaml, variant wrong:\n  unknown key 'model.dropot'; did you"
+    ):
+        load_recipe(varied, variant="wrong")
+
+
+@pytest.mark.parametrize("variants", ["variants: [a]", "variants: {a: [b]}", "variants: {a: 3}"])
+def test_variants_that_are_no_settings_are_refused(recipe_file: Path, variants: str) -> None:
+    recipe_file.write_text(yaml.safe_dump(SMALLEST) + variants)
+    with pytest.raises(RecipeError):
+        load_recipe(recipe_file, variant="a")

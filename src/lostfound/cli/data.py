@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,13 @@ from lostfound.cli.common import (
     Val,
     example,
     must_be_a_file,
+    require_training,
     say,
 )
+from lostfound.errors import UsageError
+
+if TYPE_CHECKING:
+    from lostfound.training.settings import Recipe
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -115,6 +120,14 @@ def stats(
     to: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw a picture: map and histograms.")
     ] = None,
+    augmentation: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw what a recipe's augmentation does to the images."),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="RECIPE", help="The recipe of --augmentation.")
+    ] = None,
+    variant: Annotated[str | None, typer.Option(metavar="NAME", help="The recipe's variant.")] = None,
     json: AsJson = False,
 ) -> None:
     """Count what a data set holds, and draw it.
@@ -126,6 +139,7 @@ def stats(
 
     if to is not None:
         must_be_a_file(to)
+    loaded = None if augmentation is None else _recipe_to_draw(augmentation, recipe, variant)
     opened = Dataset.open(dataset)
     print_stats(opened, as_json=json)
     if to is not None:
@@ -134,3 +148,19 @@ def stats(
 
         write_atomic(to, draw_stats(opened))
         say(f"Picture: {to}")
+    if loaded is not None and augmentation is not None:
+        from lostfound.data.records import write_atomic
+        from lostfound.training.augmentation_picture import draw_augmentation
+
+        write_atomic(augmentation, draw_augmentation(opened, loaded))
+        say(f"Picture: {augmentation}")
+
+
+def _recipe_to_draw(to: Path, recipe: str | None, variant: str | None) -> Recipe:
+    must_be_a_file(to)
+    if recipe is None:
+        raise UsageError("--augmentation shows what a recipe does: name it with --recipe")
+    require_training("the augmentation is the training's")
+    from lostfound.training.recipe import load_recipe
+
+    return load_recipe(recipe, variant=variant)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lostfound.cli.common import example, require_training
+from lostfound.cli.common import example, require_training, say
+from lostfound.errors import UsageError
+
+if TYPE_CHECKING:
+    from lostfound.data.dataset import Dataset
+    from lostfound.training.settings import Recipe
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -16,9 +22,11 @@ COMMANDS = typer.Typer(rich_markup_mode=None)
     epilog=example("lostfound train countries --data data/streets --to model --set trainer.epochs=10")
 )
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", hidden=True)],
-    data: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the data set.")],
     to: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of the model to be.")],
+    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", hidden=True)] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Folder of the data set.", show_default=False)
+    ] = None,
     variant: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="A variant that the recipe names; several as A+B."),
@@ -34,25 +42,35 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be given again."),
     ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Repeat the run that made a model: its recipe, images and weights.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the folder.")] = False,
 ) -> None:
     """Train a model by a recipe, and measure it on the test split.
 
     RECIPE is the name of one in the package, such as countries, or a YAML file. Ctrl-C stops; the same
-    command with --resume goes on after the last finished epoch. Logs for TensorBoard and as CSV are in
-    MODEL/run.
+    command with --resume goes on after the last finished epoch. MODEL/run holds the logs for TensorBoard
+    and as CSV, and all that repeats the run: with --from, and without RECIPE, the same model comes out.
     """
     require_training("training a model")
-    from lostfound.data.dataset import Dataset
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate
     from lostfound.locate.locator import Locator
     from lostfound.tables import print_evaluation, print_fit
-    from lostfound.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe, set_ or (), variant=variant)
-    dataset = Dataset.open(data)
+    if from_ is None:
+        loaded, dataset = _asked_for(recipe, data, set_ or (), variant)
+    else:
+        if recipe or variant or weights:
+            raise UsageError("--from takes the run's own recipe and weights: leave RECIPE out")
+        loaded, dataset, weights = _as_before(from_, data, set_ or ())
     from lostfound.training.fit import fit, test_part  # torch takes seconds: a mistake above shows at once
 
     result = fit(loaded, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
@@ -61,3 +79,26 @@ def train(
     write_card(result.folder, measured)
     print_evaluation(measured)
     print(f"Model: {to}")
+
+
+def _asked_for(
+    recipe: str | None, data: Path | None, changes: Sequence[str], variant: str | None
+) -> tuple[Recipe, Dataset]:
+    from lostfound.data.dataset import Dataset
+    from lostfound.training.recipe import load_recipe
+
+    if recipe is None or data is None:
+        raise UsageError("give a RECIPE and its --data, or a model to repeat with --from")
+    return load_recipe(recipe, changes, variant=variant), Dataset.open(data)
+
+
+def _as_before(model: Path, data: Path | None, changes: Sequence[str]) -> tuple[Recipe, Dataset, str | None]:
+    """What a run was made from; says what is not as it was."""
+    from lostfound.training.recipe import load_recipe
+    from lostfound.training.record import Record
+
+    record = Record.open(model)
+    loaded, dataset = load_recipe(record.recipe, changes), record.dataset(data)
+    for difference in record.differences(dataset):
+        say(f"Not as it was: {difference}")
+    return loaded, dataset, record.weights

@@ -20,9 +20,19 @@ def describe(name: str, metric: Metric) -> tuple[str, str, str]:
     label = name.replace("_", " ").replace("top ", "top-")
     if any(part in name for part in _PERCENT):
         return label, f"{100 * metric.value:.1f} %", f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %"
-    unit = " km" if name.endswith("_km") else ""
-    label = label.removesuffix(" km")
+    unit = " km" if name.endswith("_km") else "°" if name.endswith("_degrees") else ""
+    label = label.removesuffix(" km").removesuffix(" degrees")
+    if abs(metric.value) < 10:  # degrees, and the kilometres of one city
+        return label, f"{metric.value:.2f}{unit}", f"{metric.low:.2f} to {metric.high:.2f}{unit}"
     return label, f"{metric.value:.0f}{unit}", f"{metric.low:.0f} to {metric.high:.0f}{unit}"
+
+
+def describe_score(monitor: str, score: float) -> tuple[str, str]:
+    """What chose the best epoch in words: its name, such as "accuracy", and its value."""
+    name = monitor.removeprefix("val_").replace("_", " ")
+    if name.endswith(" km"):
+        return f"{name.removesuffix(' km')} distance", f"{score:.4g} km" if score < 100 else f"{score:.0f} km"
+    return name, f"{100 * score:.1f} %" if "accuracy" in name else f"{score:.3f}"
 
 
 def write_card(model: ModelFolder, evaluation: Evaluation) -> None:
@@ -75,11 +85,9 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
             "Expected calibration error (15 bins of equal mass): "
             f"{evaluation.calibration_error:.3f}. {_outside(about)}\n\n"
         )
-    score = training["best_score"]
-    chosen = training["monitor"].removeprefix("val_").replace("_", " ")
-    best = f"{chosen} {100 * score:.1f} %" if "accuracy" in chosen else f"{chosen} {score:.3g}"
+    best = " ".join(describe_score(training["monitor"], training["best_score"]))
     views = (
-        f"\nThe outputs of {model.views} views of a place are averaged; one view is answered too, but worse.\n"
+        f"\nThe outputs of {model.views} views of a place are averaged; a single view is answered too.\n"
         if model.views > 1
         else ""
     )

@@ -23,6 +23,7 @@ from lostfound.evaluation.metrics import (
     Bootstrap,
     Metric,
     anchor_errors,
+    degrees_apart,
     expected_calibration_error,
 )
 from lostfound.evaluation.pictures import draw_confusion
@@ -163,6 +164,11 @@ def evaluate(
     found["geoguessr_score"] = bootstrap.mean(geoguessr_score(distance), located)
     for name, limit in DISTANCES_KM.items():
         found[f"within_{limit}_km_{name}"] = bootstrap.mean(distance <= limit, located)
+    if locator.model.config["task"].get("scaling") == "origin":  # as GeoTrainr has it
+        degrees = np.full(len(part), np.nan)
+        degrees[located] = degrees_apart(points[located], guess[located])
+        found["mean_error_degrees"] = bootstrap.mean(degrees, located)
+        found["within_5_degrees"] = bootstrap.mean(degrees <= 5, located)
     if locator.model.config["task"]["kind"] == "distance":
         assert partition is not None
         clip = float(locator.model.config["task"]["clip_degrees"])

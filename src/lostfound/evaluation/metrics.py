@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lostfound.geo.sphere import KM_PER_DEGREE, pairwise_km
+from lostfound.geo.sphere import KM_PER_DEGREE, pairwise_km, wrap_longitude
 
 RESAMPLES = 1000
 DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "continent": 2500}
@@ -117,6 +117,15 @@ class Bootstrap:
     def _metric(self, value: float, resampled: NDArray[np.float64], place: NDArray[np.int64]) -> Metric:
         low, high = np.percentile(resampled, [2.5, 97.5])
         return Metric(value, float(low), float(high), len(place), int(place.max()) + 1)
+
+
+def degrees_apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The Euclidean error in degrees of latitude and longitude of points (n, 2), (n,), as GeoTrainr has it.
+
+    A degree of longitude counts as much at the poles as at the equator: only for comparison with that system.
+    """
+    off = a - b
+    return np.asarray(np.hypot(off[:, 0], wrap_longitude(off[:, 1])))
 
 
 def anchor_errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -51,6 +52,24 @@ def read_yaml(name: str | Path, kind: str) -> dict[str, Any]:
         raise UsageError(f"{name} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(f"{name} must be a mapping")
+    return values
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Dotted keys and their values from texts such as "trainer.epochs=3", whose values are YAML.
+
+    Raises:
+        UsageError: A text has no key or no value.
+    """
+    values = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {text!r}: write it as key=value, such as trainer.epochs=3")
+        try:
+            values[key] = yaml.load(value, _Loader)  # noqa: S506 (a SafeLoader)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UsageError(f"--set {text!r}: the value is not valid YAML: {error}") from None
     return values
 
 

@@ -16,6 +16,7 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.models.folder import CONFIG
 from lostfound.studies.study import Study, in_order
 from lostfound.training.settings import Recipe
+from lostfound.training.targets import select
 
 HUB = "hub"
 State = Literal["done", "trained", "stopped", "new", "changed"]
@@ -166,6 +167,7 @@ def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | Non
             judged_on = trained_on
             if entry.evaluate_on.data is not None:
                 judged_on = dataset(entry.evaluate_on.data, name)
+            judged_on = select(judged_on, recipe.data)
             split = entry.evaluate_on.split
             if split != "all" and not len(judged_on.split(split)):
                 raise DatasetError(
@@ -180,7 +182,7 @@ def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | Non
             settings = {
                 "recipe": same,
                 "data": {"dataset": trained_on.name, "records_sha256": trained_on.info["records_sha256"]},
-                "weights": _identity(start),
+                "weights": identity(start),
                 "start_from": needs.settings if needs is not None else None,
             }
             runs[name, seed] = StudyRun(
@@ -205,16 +207,19 @@ def _weights(named: str | None, folder: Path, default: str | None, says: bool) -
     chosen = named if says else default
     if chosen is None or chosen == HUB:
         return chosen
-    file = folder / chosen if says else Path(chosen)
-    if not file.exists():
-        raise UsageError(f"the weights file {file} does not exist")
-    return file
+    return folder / chosen if says else Path(chosen)
 
 
-def _identity(weights: str | Path | None) -> str | dict[str, str] | None:
-    """What says that weights are the same, wherever their file is."""
+def identity(weights: str | Path | None) -> str | dict[str, str] | None:
+    """What tells weights apart, wherever their file is: hashes, or "hub", or None.
+
+    Raises:
+        UsageError: The file is missing.
+    """
     if not isinstance(weights, Path):
         return weights
+    if not weights.exists():
+        raise UsageError(f"the weights {weights} do not exist")
     files = sorted(each for each in weights.rglob("*") if each.is_file()) if weights.is_dir() else [weights]
     return {file.name: _sha256(file) for file in files}
 

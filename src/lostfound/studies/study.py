@@ -84,6 +84,8 @@ class StudyFile(Section):
 
     name: Name
     recipe: str
+    variant: str | None = Field(None, description="of the recipe, which those of the entries come on top of")
+    set: dict[str, Any] = Field({}, description="settings changed in all entries, after their variants'")
     seeds: Seeds = Field([0, 1, 2])
     data: str | None = Field(None, description="a data set's folder; left out: --data")
     variants: dict[Name, Entry] = Field(min_length=1)
@@ -115,14 +117,17 @@ class Study:
     Attributes:
         file: What it says.
         folder: Paths in it are relative to this folder.
+        variant: A variant of the recipe for all entries, instead of the file's.
+        changes: Settings changed in all entries, after their own.
     """
 
-    def __init__(self, file: StudyFile, folder: Path) -> None:
+    def __init__(self, file: StudyFile, folder: Path, variant: str | None, changes: dict[str, Any]) -> None:
         self.file = file
         self.folder = folder
-        self._recipe: str | Path = file.recipe
-        if Path(file.recipe).suffix in (".yaml", ".yml"):
-            self._recipe = folder / file.recipe
+        self.variant = variant or file.variant
+        self.changes = changes
+        is_file = Path(file.recipe).suffix in (".yaml", ".yml")
+        self._recipe: str | Path = folder / file.recipe if is_file else file.recipe
 
     def recipe(self, entry: str, seed: int) -> Recipe:
         """The recipe of an entry with a seed.
@@ -131,15 +136,20 @@ class Study:
             RecipeError: A setting of it is wrong.
         """
         settings = self.file.variants[entry]
-        changes = {**settings.set, "seed": seed}
-        return load_recipe(self._recipe, changes, variant=settings.variant)
+        variants = [name for name in (self.variant, settings.variant) if name is not None]
+        changes = {**self.file.set, **settings.set, **self.changes, "seed": seed}
+        return load_recipe(self._recipe, changes, variant="+".join(variants) or None)
 
 
-def load_study(name: str | Path) -> Study:
+def load_study(
+    name: str | Path, *, variant: str | None = None, changes: dict[str, Any] | None = None
+) -> Study:
     """Read and check a study.
 
     Args:
         name: The path of a YAML file, or the name of a study in the package.
+        variant: A variant of the recipe for all entries, instead of the file's; theirs come on top.
+        changes: Settings to change in all entries, after their own, by dotted keys.
 
     Raises:
         UsageError: It is missing, is no YAML, has an unknown key (the nearest known one is named) or a wrong
@@ -151,14 +161,16 @@ def load_study(name: str | Path) -> Study:
         file = StudyFile.model_validate(values)
     except ValidationError as error:
         raise UsageError(f"study {name}:\n{explain(error, StudyFile)}") from None
-    study = Study(file, Path(name).parent if Path(name).suffix else Path())
+    folder = Path(name).parent if Path(name).suffix else Path()
+    study = Study(file, folder, variant, changes or {})
     for entry, settings in file.variants.items():
-        if "seed" in settings.set:
-            raise UsageError(f"study {name}: variants.{entry}: the seeds are those of the study")
-        try:
-            study.recipe(entry, file.seeds[0])
-        except UsageError as error:
-            raise type(error)(f"study {name}, variants.{entry}: {error}") from None
+        if "seed" in {**file.set, **settings.set, **study.changes}:
+            raise UsageError(f"study {name}: the seeds are those of the study: set its seeds, not seed")
+        if settings.same_model_as is None:
+            try:
+                study.recipe(entry, file.seeds[0])
+            except UsageError as error:
+                raise type(error)(f"study {name}, variants.{entry}: {error}") from None
     return study
 
 

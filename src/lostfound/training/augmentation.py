@@ -75,7 +75,7 @@ def _input(settings: Augmentation, preprocessing: Preprocessing) -> list[Callabl
     if settings.grayscale:
         steps.append(v2.RandomGrayscale(settings.grayscale))
     if settings.blur:  # as SimCLR (Chen et al. 2020): up to 2 pixels at 224
-        sigma = max(0.2, min(preprocessing.height, preprocessing.width) / 112)
+        sigma = max(0.8, min(preprocessing.height, preprocessing.width) / 112)
         blur = v2.GaussianBlur(2 * math.ceil(2 * sigma) + 1, (0.1, sigma))
         steps.append(v2.RandomApply([blur], settings.blur))
     if settings.erasing:  # the mean colour, which is 0 to the network

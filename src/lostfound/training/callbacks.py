@@ -11,7 +11,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from lostfound.errors import LostFoundError
@@ -126,6 +126,12 @@ class Average(Callback):
             self.average.update_parameters(pl_module.network)
             self.step = trainer.global_step
 
+    def on_validation_start(self, trainer: lightning.Trainer, *_: object) -> None:
+        """The same average in all processes."""
+        if trainer.world_size > 1:
+            assert self.average is not None
+            agree(self.average.module)
+
     def on_validation_epoch_start(self, _trainer: lightning.Trainer, pl_module: Any) -> None:
         """Validate the average."""
         self._swap(pl_module)
@@ -170,6 +176,25 @@ class Average(Callback):
         assert self.average is not None
         self.step = state_dict["step"]
         self.average.n_averaged.fill_(state_dict["averaged"])
+
+
+class Agreement(Callback):
+    """Gives all processes the same statistics of the batch normalisation, before they are used or kept.
+
+    torch would send every buffer to every process in every step, the objective's targets too.
+    """
+
+    def on_validation_start(self, _trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Average them."""
+        agree(pl_module.network)
+
+
+def agree(module: nn.Module) -> None:
+    """Average a module's floating buffers over the processes that train."""
+    for buffer in module.buffers():
+        if buffer.is_floating_point():
+            torch.distributed.all_reduce(buffer)
+            buffer /= torch.distributed.get_world_size()
 
 
 class Layout(Callback):

@@ -30,7 +30,8 @@ def explain(error: Exception, folder: Path) -> Exception:
     if _is_of_memory(error, name, message):
         return LostFoundError(
             f"the training in {folder} ran out of memory: lower trainer.batch_size (with "
-            "trainer.accumulate=2 a step still sees as many images) or input.size, and start again with --overwrite"
+            "trainer.accumulate=2 a step still sees as many images) or input.size, and start again with "
+            "--overwrite"
         )
     if isinstance(error, ProcessExitedException) or "DataLoader worker" in message:
         return LostFoundError(

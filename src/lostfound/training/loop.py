@@ -25,6 +25,7 @@ from lostfound.data.records import write_atomic
 from lostfound.errors import RecipeError
 from lostfound.training.callbacks import (
     LOG_EVERY,
+    Agreement,
     Average,
     Bar,
     Checkpoints,
@@ -67,18 +68,16 @@ def build_trainer(recipe: Recipe, run: Run, monitor: Monitor) -> tuple[lightning
     if on_terminal:
         callbacks.append(Bar(leave=False, console_kwargs={"stderr": True}))
     processes = settings.devices * settings.nodes
-    if settings.batch_size % processes or settings.batch_size // processes < 2:
-        raise RecipeError(
-            f"a batch of {settings.batch_size} images can't be divided among {processes} processes with two "
-            f"or more each: set trainer.batch_size to a multiple of {processes}"
-        )
+    if processes > 1:
+        _check_processes(recipe, processes)
+        callbacks.insert(0, Agreement())
     check_trackers(recipe)
     try:
-        trainer = lightning.Trainer(
+        trainer = _Trainer(
             accelerator=settings.device,
             devices=settings.devices,
             num_nodes=settings.nodes,
-            strategy=_Processes(start_method="spawn") if processes > 1 else "auto",
+            strategy=_Processes() if processes > 1 else "auto",
             precision=settings.precision,
             max_epochs=settings.epochs,
             accumulate_grad_batches=settings.accumulate,
@@ -103,6 +102,22 @@ def build_trainer(recipe: Recipe, run: Run, monitor: Monitor) -> tuple[lightning
     return trainer, checkpoints
 
 
+def _check_processes(recipe: Recipe, processes: int) -> None:
+    """Can the recipe's batches and layers be shared by so many processes?
+
+    Raises:
+        RecipeError: They can't.
+    """
+    size = recipe.trainer.batch_size
+    if size % processes or size // processes < 2:
+        raise RecipeError(
+            f"a batch of {size} images can't be divided among {processes} processes with two or more each: "
+            f"set trainer.batch_size to a multiple of {processes}"
+        )
+    if recipe.model.lock.unlock:  # torch's processes agree on what they share before the first step
+        raise RecipeError("model.lock.unlock needs a single device: leave it out, or set trainer.devices=1")
+
+
 def _check_precision(wanted: str, trainer: lightning.Trainer) -> None:
     """Refuse what Lightning or torch would quietly do in another way.
 
@@ -116,13 +131,36 @@ def _check_precision(wanted: str, trainer: lightning.Trainer) -> None:
         raise ValueError("this GPU has no bf16: take 16-mixed, or 32-true")
 
 
+class _Trainer(lightning.Trainer):
+    """Of several machines, the first one goes on after the training."""
+
+    def fit(self, *arguments: Any, **named: Any) -> None:
+        super().fit(*arguments, **named)
+        if getattr(self.strategy, "node_rank", 0):
+            raise SystemExit(0)
+
+
+class _Launcher(_MultiProcessingLauncher):
+    """Starts processes that are as quiet as this one."""
+
+    def _wrapping_function(self, *arguments: Any, **named: Any) -> None:
+        hush()
+        super()._wrapping_function(*arguments, **named)
+
+
 class _Processes(DDPStrategy):
     """A process for each device. They end with the process that started them."""
+
+    def __init__(self) -> None:
+        super().__init__(start_method="spawn", broadcast_buffers=False)  # Agreement sees to the buffers
+
+    def _configure_launcher(self) -> None:
+        self._launcher = _Launcher(self, start_method="spawn")
 
     def on_exception(self, exception: BaseException) -> None:
         """Lightning leaves them running where Ctrl-C reached only the first."""
         super().on_exception(exception)
-        if isinstance(self.launcher, _MultiProcessingLauncher):
+        if isinstance(self.launcher, _Launcher):
             self.launcher.kill(signal.SIGTERM)
             for process in self.launcher.procs:
                 process.join()
@@ -143,7 +181,7 @@ class _AtomicFiles(TorchCheckpointIO):
 
 @contextmanager
 def training(folder: Path) -> Iterator[None]:
-    """What goes wrong in Lightning's loop, as this package says it; without its hints, the recipe decides.
+    """What goes wrong in Lightning's loop, as this package says it.
 
     Args:
         folder: Of the run, for the messages.
@@ -152,13 +190,20 @@ def training(folder: Path) -> Iterator[None]:
         KeyboardInterrupt: Ctrl-C; Lightning would end the process.
         LostFoundError: The data can't be read, the loss is no number, or the disk is full.
     """
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            hush()
             yield
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        raise KeyboardInterrupt from None
+    except SystemExit as ended:
+        if not ended.code:  # a machine that is done
+            raise
+        raise KeyboardInterrupt from None  # Lightning's answer to Ctrl-C
     except Exception as error:
         raise explain(error, folder) from None
+
+
+def hush() -> None:
+    """Without Lightning's hints and warnings: the recipe decides."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")

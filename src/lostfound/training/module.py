@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lostfound.errors import LostFoundError
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
 from lostfound.training.augmentation import mixup
@@ -74,12 +73,6 @@ class TrainingModule(lightning.LightningModule):
             loss = loss + (1 - share) * objective.loss(head, features, rows[order])
         else:
             loss = objective.loss(head, self.embed(images), rows)
-        if not torch.isfinite(loss):
-            raise LostFoundError(
-                f"the loss became {loss.item()} at step {self.global_step} (epoch {self.current_epoch + 1}): "
-                "lower optimizer.learning_rate or set optimizer.gradient_clip, and start again with "
-                "--overwrite; the last and the best epoch are kept in the run's checkpoints"
-            )
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 

@@ -105,6 +105,8 @@ def _read(name: str | Path) -> dict[str, Any]:
         raise RecipeError(f"{name} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{name} is not a recipe: it must be a mapping of settings")
+    if not isinstance(values.get("variants") or {}, dict):
+        raise RecipeError(f"{name}: variants must be a mapping of names to settings")
     return values
 
 
@@ -167,7 +169,8 @@ def _hint(location: list[str], kind: str | None) -> str:
     """The known key nearest to an unknown one: in its own section, or else in any."""
     *parents, last = location
     prefix = "".join(f"{part}." for part in parents)
-    known = [*_keys(Recipe), *(f"task.{key}" for key in _keys(_TASKS.get(kind or "", BaseModel)))]
+    tasks = [_TASKS[kind]] if kind in _TASKS else _TASKS.values()
+    known = [*_keys(Recipe), *(f"task.{key}" for task in tasks for key in _keys(task))]
     siblings = {each.removeprefix(prefix) for each in known if each.startswith(prefix)}
     siblings = {each for each in siblings if "." not in each}
     near = difflib.get_close_matches(last, sorted(siblings), n=1, cutoff=0.5)

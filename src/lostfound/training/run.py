@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Run:
         self.state = self.folder / "run.json"
         self.recipe = recipe
         self.dataset = dataset
+        self.writes = os.environ.get("NODE_RANK", "0") == "0"  # of several machines, the first one
         weights_path = weights if weights in (None, HUB) else str(Path(str(weights)).resolve())
         # Neither the device nor the number of processes changes what is computed.
         same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
@@ -70,6 +72,8 @@ class Run:
             raise UsageError("go on with the run (--resume) or start again (--overwrite), not both")
         if self.model.exists() and not self.model.is_dir():
             raise UsageError(f"{self.model} is a file: choose another folder")
+        if not self.writes:
+            return resume and self.state.is_file()
         finished, stopped = (self.model / CONFIG).is_file(), self.state.is_file()
         if not finished and not stopped:
             if self.model.exists() and any(self.model.iterdir()):
@@ -97,7 +101,7 @@ class Run:
         Returns:
             The checkpoint to go on from; None if no epoch was finished.
         """
-        if not go_on:
+        if not go_on and self.writes:
             if self.folder.exists():
                 shutil.rmtree(self.folder)
             text = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -15,7 +15,7 @@ def build_cells(settings: Cells, train: Images) -> Partition:
     """The partition that a recipe asks for.
 
     Raises:
-        RecipeError: There is nothing to tell apart, or a cell has a single image.
+        RecipeError: There is nothing to tell apart, a city has too few images, or a cell has a single one.
     """
     partition = build_partition(
         settings.partition,
@@ -24,6 +24,13 @@ def build_cells(settings: Cells, train: Images) -> Partition:
         min_images=settings.min_images,
         **settings.settings,
     )
+    named = [city["name"] for city in partition.settings.get("cities", ())]
+    empty = [name for name in named if name not in partition.names]
+    if empty:
+        raise RecipeError(
+            f"{len(empty)} of the {len(named)} cities have fewer than {settings.min_images} training images "
+            f"({', '.join(empty)}): leave them out of task.settings.cities, or import images of them"
+        )
     thin = [name for name, count in zip(partition.names, partition.counts, strict=True) if count < 2]
     if thin:
         more = f" and {len(thin) - 10} more" if len(thin) > 10 else ""

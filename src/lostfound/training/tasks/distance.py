@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from lostfound.errors import RecipeError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_name
 from lostfound.geo.partitions import Partition
-from lostfound.geo.sphere import EARTH_RADIUS_KM, KM_PER_DEGREE, pairwise_km
+from lostfound.geo.sphere import EARTH_RADIUS_KM, KM_PER_DEGREE, haversine_km, pairwise_km
 from lostfound.models.answers import Answers, CellAnswers
 from lostfound.models.heads import DistanceHead
 from lostfound.models.network import Network
@@ -19,6 +20,8 @@ from lostfound.training.settings import Distance, Model, Monitor
 from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import need_coordinates
 from lostfound.training.tasks.objective import Objective, ReadImages, float_tensor
+
+_DRAWN = 8
 
 
 class DistanceObjective(Objective):
@@ -70,20 +73,25 @@ class DistanceObjective(Objective):
         count = len(self.images)
         first = generator.permutation(count)
         if self.task.anchors_only:
-            near = self.degrees[first] < self.task.clip_degrees
-            want_near = np.arange(count) % 2 == 0
-            allowed = np.where(want_near[:, None], near, ~near)
-            allowed |= ~allowed.any(axis=1, keepdims=True)
-            chosen = np.argmax(np.where(allowed, generator.random(allowed.shape), -1.0), axis=1)
-            return np.column_stack([first, self.anchors[chosen]])
-        second = generator.permutation(count)
-        # A near partner is another image of the same anchor's area
-        order = np.argsort(self.classes[first], kind="stable")
-        for start in np.flatnonzero(np.diff(self.classes[first][order], prepend=-1)):
-            own = order[start:][self.classes[first][order[start:]] == self.classes[first][order[start]]]
-            near_ones = own[own % 2 == 0]
-            second[near_ones] = generator.permutation(first[own])[: len(near_ones)]
-        return np.column_stack([first, second])
+            partners, degrees = np.broadcast_to(self.anchors, self.degrees.shape), self.degrees[first]
+        else:
+            partners = self._some_partners(first, generator)
+            points = self.images.points
+            degrees = haversine_km(points[first][:, None], points[partners]) / KM_PER_DEGREE
+        near, other = degrees < self.task.clip_degrees, partners != first[:, None]
+        allowed = np.where(np.arange(count)[:, None] % 2 == 0, near & other, ~near)
+        allowed |= ~allowed.any(axis=1, keepdims=True) & other
+        chosen = np.argmax(np.where(allowed, generator.random(allowed.shape), -1.0), axis=1)
+        return np.column_stack([first, partners[np.arange(count), chosen]])
+
+    def _some_partners(self, first: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
+        """For each image some of its own anchor's area, and as many of anywhere: all pairs are too many."""
+        order = np.argsort(self.classes, kind="stable")
+        sizes = np.bincount(self.classes)
+        starts, own = np.cumsum(sizes) - sizes, self.classes[first]
+        places = generator.random((len(first), _DRAWN)) * sizes[own][:, None]
+        area = order[starts[own][:, None] + places.astype(np.int64)]
+        return np.concatenate([area, generator.integers(len(first), size=area.shape)], axis=1)
 
     def set_up(self, read: ReadImages) -> None:
         """Read the anchors' images."""
@@ -104,6 +112,9 @@ def anchor_rows(train: Images, min_images: int) -> tuple[NDArray[np.int64], list
 
     Returns:
         Row numbers (k,), and the countries' codes.
+
+    Raises:
+        RecipeError: There are fewer than two.
     """
     boundaries = Boundaries.packed()
     codes, counts = np.unique(train.countries.astype(str), return_counts=True)
@@ -115,6 +126,11 @@ def anchor_rows(train: Images, min_images: int) -> tuple[NDArray[np.int64], list
         km = pairwise_km(train.points[own], np.array([boundaries.centroid(code)]))[:, 0]
         rows.append(int(own[np.argmin(km)]))
         kept.append(code)
+    if len(kept) < 2:
+        raise RecipeError(
+            f"{len(kept)} countries have {min_images} training images or more, and two are needed to have "
+            "anchors to measure from: lower task.min_images or import more"
+        )
     return np.array(rows, dtype=np.int64), kept
 
 

@@ -1,0 +1,264 @@
+"""The search for a recipe's best settings, by its score on the validation split alone."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from lostfound.data.dataset import Dataset
+from lostfound.errors import LostFoundError, RecipeError, UsageError
+from lostfound.studies import queue
+from lostfound.studies.runs import HUB, identity
+from lostfound.studies.space import Space
+from lostfound.training.recipe import load_recipe
+from lostfound.training.settings import Monitor, Recipe
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.samplers import BaseSampler
+
+LOWER_IS_BETTER = ("mean_km", "median_km", "loss")
+# What each task is judged by where its recipe does not say.
+_MONITORS = {
+    "classify": "accuracy",
+    "hybrid": "median_km",
+    "coordinates": "median_km",
+    "distance": "accuracy",
+}
+VALUE, EPOCH, SECONDS = "value", "best_epoch", "seconds"
+_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched.
+
+    Attributes:
+        recipe: Name of a recipe, or a YAML file.
+        variant: One of its variants, if any.
+        changes: Settings that all trials share, by dotted keys.
+        space: Those that are tried.
+        data: The training and the validation split are used, the test never.
+        weights: What each training starts from.
+        to: Folder for logs, table and pictures.
+        metric: The score on the validation split, such as "accuracy".
+        trials: How many trainings; None for the grid's own number.
+        sampler: grid tries every combination, tpe (tree-structured Parzen estimator) what looks promising.
+        prune: End trials early that are worse than the median of the others at the same epoch.
+    """
+
+    recipe: str
+    variant: str | None
+    changes: Mapping[str, Any]
+    space: Space
+    data: Dataset
+    weights: str | None
+    to: Path
+    metric: str
+    trials: int | None
+    sampler: Literal["grid", "tpe"]
+    prune: bool
+
+    @property
+    def maximise(self) -> bool:
+        """Is more of the metric better?"""
+        return self.metric not in LOWER_IS_BETTER
+
+    def load(self, settings: Mapping[str, Any]) -> Recipe:
+        """The recipe with some settings of the space.
+
+        Raises:
+            RecipeError: They are wrong.
+        """
+        changes = {**self.changes, **settings, "trainer.monitor": self.metric}
+        return load_recipe(self.recipe, changes, variant=self.variant)
+
+    def slots(self) -> list[dict[str, Any]]:
+        """What is fixed of each trial's settings.
+
+        Raises:
+            UsageError: A grid's number of trials was given, or a range stands in a grid.
+        """
+        if self.sampler == "tpe":
+            return [{} for _ in range(self.trials or 30)]
+        grid = self.space.grid()
+        if self.trials is not None and self.trials != len(grid):
+            raise UsageError(
+                f"this grid has {len(grid)} trials, --trials can't change that: leave it out, or search with "
+                "--sampler tpe"
+            )
+        return grid
+
+    def same(self) -> dict[str, Any]:
+        """What must be the same for a search to go on, as plain values."""
+        recipe = self.load(self.space.corners()[0])
+        # The numbers of workers and processes don't change what is computed
+        fixed = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
+        for key in self.space.as_dict():
+            *parents, last = key.split(".")
+            section = fixed
+            for parent in parents:
+                section = section.get(parent) or {}
+            section.pop(last, None)
+        settings = {
+            "recipe": fixed,
+            "space": self.space.as_dict(),
+            "data": self.data.info["records_sha256"],
+            "weights": identity(self.weights if self.weights in (None, HUB) else Path(str(self.weights))),
+            "metric": self.metric,
+            "sampler": self.sampler,
+        }
+        same: dict[str, Any] = json.loads(json.dumps(settings))
+        return same
+
+
+def default_metric(recipe: Recipe) -> str:
+    """The metric that a recipe's best epoch is chosen by."""
+    return recipe.trainer.monitor or _MONITORS[recipe.task.kind]
+
+
+def check_metric(name: str) -> None:
+    """Refuse a metric that no validation gives.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if name not in get_args(Monitor):
+        raise UsageError(f"no metric {name!r}: choose one of {', '.join(get_args(Monitor))}")
+
+
+def run_search(
+    search: Search,
+    storage: str,
+    name: str,
+    *,
+    retry_failed: bool = False,
+    after_each: Callable[[Study], object] = lambda _: None,
+) -> Study:
+    """Run the trials that nobody has run, until all are done.
+
+    Several processes, on several machines, may work on one search at the same time: each takes the next trial
+    of the queue in the database. What a process leaves unfinished is run again, from its last epoch where its
+    folder is there.
+
+    Args:
+        search: What is searched.
+        storage: The database's URL.
+        name: Of the search in it.
+        retry_failed: Run trials again that failed.
+        after_each: Called when a trial of this process has ended.
+
+    Raises:
+        UsageError: A setting of the space is wrong, the database can't be used, or it has a search of this
+            name with other settings.
+    """
+    import optuna
+
+    slots = search.slots()
+    optuna.logging.set_verbosity(optuna.logging.ERROR + 1)  # a failed trial is told in our own words
+    for settings in search.space.corners():
+        search.load(settings)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if search.prune else optuna.pruners.NopPruner()
+    study, ours = queue.open_study(
+        queue.open_storage(storage),
+        name,
+        maximise=search.maximise,
+        settings=search.same(),
+        pruner=pruner,
+    )
+    # Processes with the same seed would draw the same settings: only the first is repeatable.
+    study.sampler = _sampler(search.load(search.space.corners()[0]).seed if ours else None)
+    queue.fill(study, slots, retry_failed=retry_failed)
+    told = False
+    while True:
+        if queue.waiting(study):
+            study.optimize(lambda trial: _run(search, trial, len(slots)), n_trials=1, catch=(Exception,))
+            gc.collect()  # a network and its trainer are a circle of references
+            after_each(study)
+        elif queue.running(study):
+            if not told:
+                _say("Waiting for trials that other processes run; Ctrl-C leaves them at it")
+                told = True
+            time.sleep(_PATIENCE_S)
+        else:
+            break
+        queue.fill(study, slots)
+    return study
+
+
+class _SurplusError(Exception):
+    """Another trial has the same slot."""
+
+
+def _sampler(seed: int | None) -> BaseSampler:
+    import warnings
+
+    from optuna.samplers import TPESampler
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TPESampler(seed=seed, constant_liar=True)
+
+
+def _run(search: Search, trial: Trial, count: int) -> float:
+    """One trial: a training and its best validation score."""
+    from optuna import TrialPruned
+
+    slot = queue.take(trial)
+    if slot is None:
+        raise _SurplusError
+    try:
+        settings = search.space.suggest(trial)
+        said = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in settings.items())
+        _say(f"[{slot + 1}/{count}] {said}")
+        value, pruned = _train(search, trial, settings, search.to / "trials" / f"{slot:04d}")
+    except Exception as error:
+        known = isinstance(error, LostFoundError)
+        message = str(error) if known else f"{type(error).__name__}: {error}"
+        trial.set_user_attr(queue.ERROR, message)
+        _say(f"It failed: {message}")
+        raise
+    if pruned:
+        raise TrialPruned
+    return value
+
+
+def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Path) -> tuple[float, bool]:
+    """Train, report each epoch, and leave the logs; says the score, and whether it was given up."""
+    from lostfound.training.fit import fit  # torch takes seconds
+
+    pruned = False
+
+    def on_epoch(epoch: int, metrics: dict[str, float]) -> bool:
+        nonlocal pruned
+        trial.report(metrics[f"val_{search.metric}"], epoch)
+        pruned = trial.should_prune()
+        return pruned
+
+    recipe = search.load(settings)
+    try:
+        result = fit(recipe, search.data, folder, weights=search.weights, resume=True, on_epoch=on_epoch)
+    except RecipeError:
+        raise
+    except UsageError:  # killed before its first epoch, or left by another search: from the beginning
+        shutil.rmtree(folder)
+        result = fit(recipe, search.data, folder, weights=search.weights, on_epoch=on_epoch)
+    trial.set_user_attr(VALUE, result.best_score)
+    trial.set_user_attr(EPOCH, result.best_epoch)
+    trial.set_user_attr(SECONDS, round(result.seconds, 1))
+    for file in folder.iterdir():  # the logs stay; a model can be trained from the best settings
+        if file.is_file():
+            file.unlink()
+    return result.best_score, pruned
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

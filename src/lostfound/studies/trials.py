@@ -1,0 +1,172 @@
+"""What a search found: its trials as a table, the best settings, and how to train with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lostfound.data.records import write_atomic
+from lostfound.studies import queue
+from lostfound.studies.search import EPOCH, SECONDS, VALUE, Search
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+STATES = {
+    "COMPLETE": "done",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+SIGNIFICANT = 4
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial.
+
+    Attributes:
+        slot: Its number in the search, from 0.
+        settings: What was tried, by dotted keys.
+        state: done, pruned, failed, running or waiting.
+        value: The best validation score, in percent or km as the metric has it; None without one.
+        best_epoch: Its epoch.
+        seconds: How long it trained.
+        by_epoch: The scores of its epochs.
+        error: What went wrong.
+    """
+
+    slot: int
+    settings: Mapping[str, Any]
+    state: str
+    value: float | None
+    best_epoch: int | None
+    seconds: float | None
+    by_epoch: Mapping[int, float]
+    error: str | None
+
+
+def read_trials(search: Search, study: Study) -> list[Tried]:
+    """The trials, best first; then those that were pruned, and those without a score."""
+    latest: dict[int, Tried] = {}
+    for trial in study.get_trials(deepcopy=False):
+        slot = trial.user_attrs.get(queue.SLOT)
+        if slot is None or trial.user_attrs.get(queue.SURPLUS):
+            continue
+        attributes = trial.user_attrs
+        latest[slot] = Tried(
+            slot,
+            search.space.settings(trial.params),
+            STATES[trial.state.name],
+            attributes.get(VALUE),
+            attributes.get(EPOCH),
+            attributes.get(SECONDS),
+            dict(trial.intermediate_values),
+            attributes.get(queue.ERROR),
+        )
+    sign = -1 if search.maximise else 1
+
+    def rank(each: Tried) -> tuple[int, float, int]:
+        place = {"done": 0, "pruned": 1}.get(each.state, 2)
+        return place, sign * each.value if each.value is not None else 0.0, each.slot
+
+    return sorted(latest.values(), key=rank)
+
+
+def best(trials: list[Tried]) -> Tried | None:
+    """The best trial that was trained to its end."""
+    return trials[0] if trials and trials[0].state == "done" else None
+
+
+def train_command(search: Search, settings: Mapping[str, Any]) -> str:
+    """The command that trains with some settings."""
+    words = ["lostfound", "train", search.recipe]
+    if search.variant is not None:
+        words += ["--variant", search.variant]
+    words += ["--data", str(search.data.folder), "--to", "MODEL"]
+    if search.weights is not None:
+        words += ["--weights", search.weights]
+    for key, value in {**search.changes, **settings, "trainer.monitor": search.metric}.items():
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def write_search(search: Search, trials: list[Tried], command: str | None) -> None:
+    """Write `trials.csv`, `trials.md`, `best.yaml` and `tune.png`."""
+    from lostfound.studies.search_picture import draw_search
+
+    write_atomic(search.to / "trials.csv", _csv(search, trials).encode())
+    write_atomic(search.to / "trials.md", markdown(search, trials, command).encode())
+    found = best(trials)
+    if found is not None:
+        head = (
+            f"# The best of {len(trials)} trials by {search.metric} on the validation split "
+            f"({found.value:.{SIGNIFICANT}g}).\n# As one of a recipe's variants, or on the command line:\n"
+            f"#   {command}\n"
+        )
+        text = head + yaml.safe_dump(dict(found.settings), sort_keys=False, allow_unicode=True)
+        write_atomic(search.to / "best.yaml", text.encode())
+    if any(each.value is not None for each in trials):
+        write_atomic(search.to / "tune.png", draw_search(search, trials))
+
+
+def cells(search: Search, each: Tried) -> list[str]:
+    """A trial in words: its number, its settings, and how it went."""
+    settings = [_said(each.settings.get(parameter.key)) for parameter in search.space.parameters]
+    value = "" if each.value is None else f"{each.value:.{SIGNIFICANT}g}"
+    epoch = "" if each.best_epoch is None else str(each.best_epoch)
+    seconds = "" if each.seconds is None else f"{each.seconds:.0f}"
+    return [str(each.slot + 1), *settings, value, epoch, seconds, each.state]
+
+
+def columns(search: Search) -> list[str]:
+    """The names of those cells."""
+    return ["trial", *(each.key for each in search.space.parameters), search.metric, "epoch", "s", "state"]
+
+
+def markdown(search: Search, trials: list[Tried], command: str | None) -> str:
+    """The table, with what it is and what to do next."""
+    names = columns(search)
+    lines = [
+        f"# {search.recipe}{f', variant {search.variant}' if search.variant else ''}",
+        "",
+        f"Each trial's best epoch by {search.metric} on the validation split of `{search.data.name}`; the "
+        "test split was not looked at. The best of many trials is a lucky one too: expect less on the test.",
+        "",
+        f"| {' | '.join(names)} |",
+        f"|{'|'.join('---' for _ in names)}|",
+        *(f"| {' | '.join(cells(search, each))} |" for each in trials),
+        "",
+    ]
+    failed = [f"- {each.slot + 1}: {' '.join(each.error.split())}" for each in trials if each.error]
+    if failed:
+        lines += ["Failed:", "", *failed, ""]
+    if command is not None:
+        lines += ["Train with the best:", "", "```sh", command, "```", ""]
+    return "\n".join(lines)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.{SIGNIFICANT}g}"
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _csv(search: Search, trials: list[Tried]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    keys = [each.key for each in search.space.parameters]
+    writer.writerow(["trial", *keys, search.metric, "best_epoch", "seconds", "state", "error"])
+    for each in trials:
+        settings = [each.settings.get(key, "") for key in keys]
+        rest = [each.value, each.best_epoch, each.seconds, each.state, each.error]
+        writer.writerow([each.slot + 1, *settings, *("" if value is None else value for value in rest)])
+    return text.getvalue()

@@ -1,0 +1,43 @@
+"""`lostfound tune`: a search, and its report after each trial."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lostfound.studies.search import Search, run_search
+from lostfound.studies.trials import Tried, best, read_trials, train_command, write_search
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+def tune(
+    search: Search, storage: str | None = None, name: str = "search", *, retry_failed: bool = False
+) -> tuple[list[Tried], str | None]:
+    """Run a search to its end, or what is left of it.
+
+    Args:
+        search: What is searched.
+        storage: URL of a database that several machines share; by default `tune.db` in the search's folder.
+        name: Of the search in the database.
+        retry_failed: Run trials again that failed.
+
+    Returns:
+        The trials, best first, and the command that trains with the best; None if none reached its end.
+
+    Raises:
+        UsageError: A setting of the space is wrong, the database can't be used, or it has a search of this
+            name with other settings.
+    """
+
+    def report(study: Study) -> tuple[list[Tried], str | None]:
+        trials = read_trials(search, study)
+        found = best(trials)
+        command = None if found is None else train_command(search, found.settings)
+        write_search(search, trials, command)
+        return trials, command
+
+    search.to.mkdir(parents=True, exist_ok=True)
+    url = storage or f"sqlite:///{search.to / 'tune.db'}"
+    study = run_search(search, url, name, retry_failed=retry_failed, after_each=report)
+    return report(study)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+from PIL import Image
+
+from lostfound.evaluation.paired import Difference, Estimate
+from lostfound.studies.outcome import Outcome, Row
+from lostfound.studies.report import markdown, write_report
+from lostfound.studies.study import load_study
+
+PLAIN = Estimate(0.5, 0.4, 0.6, [0.45, 0.55], 0.0707, 30, 15)
+FASTER = Estimate(0.625, 0.5, 0.7, [0.6, 0.65], 0.0354, 30, 15)
+
+
+def outcome(write_study, **changes) -> Outcome:
+    study = load_study(
+        write_study(
+            metrics=["country_accuracy", "median_distance_km"],
+            claims={"faster": "Faster is better."},
+            **changes,
+        )
+    )
+    rows = [
+        Row("country_accuracy", "plain", [0, 1], PLAIN, None, None, "image"),
+        Row(
+            "country_accuracy",
+            "faster",
+            [0, 1],
+            FASTER,
+            Difference(0.125, 0.05, 0.2, 0.0004, 15),
+            0.0123,
+            "place",
+        ),
+        Row("median_distance_km", "plain", [0, 1], None, None, None, "image"),
+        Row("median_distance_km", "faster", [], None, None, None, None),
+    ]
+    return Outcome(study, rows, {("faster", 2): "the loss\nbecame nan"}, [("plain", 2)])
+
+
+def test_the_table(write_study):
+    lines = markdown(outcome(write_study)).splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    assert table[0] == [
+        "metric", "entry", "value", "95 % interval", "spread", "difference", "its 95 % interval", "p",
+        "p (Holm)", "seeds", "scored",
+    ]  # fmt: skip
+    assert table[1][:6] == ["country accuracy (%)", "plain", "50.0", "40.0 to 60.0", "7.1", "-"]
+    assert table[1][-2:] == ["2", "30 images of 15 places"]
+    assert table[2][2:9] == [
+        "62.5", "50.0 to 70.0", "3.5", "+12.5", "+5.0 to +20.0", "< 0.001", "0.012",
+    ]  # fmt: skip
+    assert table[2][-1] == "15 places"
+    assert set(table[3][2:9]) == {"-"}
+
+
+def test_claims_stand_beside_what_was_measured(write_study):
+    text = markdown(outcome(write_study))
+    assert (
+        "- **faster**: Faster is better.\n"
+        "  - country accuracy (%): 62.5, +12.5 to plain [+5.0 to +20.0], p (Holm) 0.012\n" in text
+    )
+
+
+def test_what_failed_and_what_is_missing(write_study):
+    text = markdown(outcome(write_study))
+    assert "- faster, seed 2: the loss became nan\n" in text
+    assert "Yet to be run: plain seed 2." in text
+
+
+def test_the_files_agree(write_study, tmp_path):
+    write_report(outcome(write_study), tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert written["results"][1]["difference"]["p"] == 0.0004
+    assert written["failed"] == [{"entry": "faster", "seed": 2, "message": "the loss\nbecame nan"}]
+    assert written["study"]["baseline"] == "plain"
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["metric"], row["entry"]) for row in rows] == [
+        (each["metric"], each["entry"]) for each in written["results"]
+    ]
+    assert rows[1]["difference"] == "0.125"
+    assert rows[1]["p_holm"] == "0.0123"
+    assert rows[3]["value"] == ""
+    assert (tmp_path / "out" / "results.md").read_text() == markdown(outcome(write_study))
+
+
+def test_the_picture_shows_each_entry(write_study, tmp_path):
+    write_report(outcome(write_study), tmp_path / "out")
+    with Image.open(tmp_path / "out" / "results.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    blue = (pixels[..., 2] - pixels[..., 0] > 100).sum()
+    assert blue > 50  # the entry's point and bar; the baseline is grey
+
+
+def test_no_picture_of_nothing(write_study, tmp_path):
+    found = outcome(write_study)
+    empty = Outcome(found.study, found.rows[2:], found.failed, found.missing)
+    write_report(empty, tmp_path / "out")
+    assert not (tmp_path / "out" / "results.png").exists()
