@@ -131,3 +131,16 @@ def model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
         write_card(result.folder, evaluate(Locator(result.folder), dataset))
 
     return made_once("model", build)
+
+
+@pytest.fixture(scope="session")
+def point_model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
+    """A model that answers with bare coordinates, from pairs of views, trained for one epoch."""
+    from lostfound.data.dataset import Dataset
+    from lostfound.training.fit import fit
+    from lostfound.training.recipe import parse_recipe
+
+    values = tiny_recipe.model_dump(mode="json")
+    values |= {"task": {"kind": "coordinates"}, "model": {**values["model"], "views": 2}}
+    recipe = parse_recipe(values, "tiny")
+    return made_once("point-model", lambda folder: fit(recipe, Dataset.open(dataset_folder), folder))

@@ -344,13 +344,13 @@ CASES = {
         two(Bad.copies, lambda bad: write_zipped_pickle(bad.folder / "weights.pth")),
         (*TRAIN, "--weights", "weights.pth"),
         1,
-        ["weights.pth is a pickle", "refused", "safetensors"],
+        ["weights.pth can't be opened", "refused", "safetensors"],
     ),
     "weights are a pickle in disguise": (
         two(Bad.copies, make_file("weights.safetensors", pickle.dumps(Intruder()))),
         (*TRAIN, "--weights", "weights.safetensors"),
         1,
-        ["weights.safetensors is a pickle", "refused"],
+        ["weights.safetensors can't be opened", "refused"],
     ),
     "weights are missing": (
         Bad.copies,

@@ -107,3 +107,15 @@ def test_a_name_in_any_letters_survives(model: ModelFolder, measured: Evaluation
     write_card(named, measured)
     header = front((tmp_path / "README.md").read_text(encoding="utf-8"))
     assert header["model-index"][0]["name"] == "Île: 'été' #1"
+
+
+def test_a_model_without_cells_says_so(point_model_folder: Path, dataset_folder: Path) -> None:
+    model = ModelFolder.open(point_model_folder)
+    text = card(model, evaluate(Locator(model), Dataset.open(dataset_folder)))
+    words = " ".join(text.split())
+    assert "it answers with a latitude and a longitude" in words
+    assert "The outputs of 2 views of a place are averaged" in words
+    assert "calibration" not in words
+    assert "Training images in each cell" not in words
+    assert "chosen on the validation split (median" in words
+    front(text)

@@ -115,6 +115,57 @@ def test_a_split_is_what_is_measured(locator: Locator, dataset: Dataset, split: 
     assert found.about["split"] == split
 
 
+# --- places
+
+
+def test_a_place_is_scored_once_by_the_mean_of_its_views(locator: Locator, dataset: Dataset) -> None:
+    found = evaluate(locator, dataset, unit="place")
+    test = dataset.split("test")
+    places = test.records["place_id"].to_pylist()
+    rows = found.predictions.to_pylist()
+    assert sorted(row["place_id"] for row in rows) == sorted(set(places))
+    assert found.metrics["top_1_accuracy"].n == found.about["places"] == len(rows)
+    assert found.about["images"] == len(test)
+    assert found.scored == f"{len(rows)} places, by the mean of their {len(test)} images"
+    for row in rows[:3]:
+        views = [test.read(index) for index, place in enumerate(places) if place == row["place_id"]]
+        assert len(views) == 2
+        guess = locator.locate_place(views)
+        assert row["guess_country"] == guess.country
+        assert row["probabilities"] == pytest.approx(
+            [each.probability for each in guess.candidates], rel=1e-3
+        )
+    hits = [row["country"] == row["guess_country"] for row in rows]
+    assert value(found, "top_1_accuracy") == pytest.approx(np.mean(hits))
+
+
+# --- bare coordinates
+
+
+def test_a_model_without_cells_has_no_ranks_and_no_calibration(
+    point_model_folder: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    found = evaluate(Locator.load(point_model_folder, threads=1), dataset)
+    assert found.about["unit"] == "place"  # as it was trained
+    assert found.about["cells"] is None
+    assert found.calibration_error is None
+    assert not [name for name in found.metrics if "top_" in name or "balanced" in name]
+    rows = found.predictions.to_pylist()
+    assert value(found, "country_accuracy") == np.mean(
+        [row["country"] == row["guess_country"] for row in rows]
+    )
+    km = [
+        float(
+            haversine_km((row["latitude"], row["longitude"]), (row["guess_latitude"], row["guess_longitude"]))
+        )
+        for row in rows
+    ]
+    assert value(found, "mean_distance_km") == pytest.approx(np.mean(km))
+    assert "candidates" not in found.predictions.column_names
+    found.save(tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["expected_calibration_error"] is None
+
+
 # --- what is not in the model's world
 
 

@@ -14,6 +14,8 @@ from lostfound.evaluation.metrics import (
     RESAMPLES,
     Bootstrap,
     Metric,
+    anchor_errors,
+    degrees_apart,
     expected_calibration_error,
 )
 from lostfound.geo.score import geoguessr_score
@@ -259,3 +261,22 @@ def test_bins_hold_equally_many_images() -> None:
     found = expected_calibration_error(probability, correct)
     assert found == pytest.approx(slow_calibration_error(list(probability), list(correct), 15))
     assert found > 0.4
+
+
+# --- degrees, as GeoTrainr has them
+
+
+def test_degrees_are_euclidean_and_go_the_short_way_round() -> None:
+    a = np.array([[50.0, 10.0], [0.0, 179.0], [10.0, -179.5]])
+    b = np.array([[53.0, 14.0], [0.0, -179.0], [10.0, 179.5]])
+    assert degrees_apart(a, b) == pytest.approx([5.0, 2.0, 1.0])
+
+
+def test_anchor_errors_are_means_over_the_anchors_of_clipped_degrees() -> None:
+    points = np.array([[0.0, 0.0], [0.0, 3.0], [np.nan, np.nan]])
+    anchors = np.array([[0.0, 1.0], [0.0, 90.0]])
+    outputs = -np.array([[1.0, 10.0], [0.0, 4.0], [1.0, 1.0]])
+    degree = 6371.0088 * math.pi / 180 / 111  # of 111 km
+    found = anchor_errors(outputs, points, anchors, 10.0)
+    assert found[:2] == pytest.approx([(degree - 1) / 2, (2 * degree + 6) / 2])
+    assert np.isnan(found[2])

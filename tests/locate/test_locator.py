@@ -13,7 +13,8 @@ from PIL import Image
 from scipy.special import softmax
 
 import lostfound
-from lostfound.errors import ImageError, ModelError
+from lostfound.errors import ImageError, ModelError, UsageError
+from lostfound.geo.sphere import from_unit_vectors, unit_vectors
 from lostfound.locate.guess import Guess
 from lostfound.locate.locator import BATCH_SIZE, Locator
 
@@ -204,6 +205,41 @@ def test_equally_probable_cells_keep_the_partitions_order(locator: Locator) -> N
 def test_huge_logits_give_probabilities(locator: Locator) -> None:
     guess = locator.guess(np.array([3e4, -3e4, 0, 1], dtype=np.float32), top=4)
     assert [each.probability for each in guess.candidates] == pytest.approx([1, 0, 0, 0])
+
+
+# --- one place, several photos
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_photos_of_one_place_are_answered_by_their_mean(locator: Locator, photos: list[Path], n: int) -> None:
+    mean = np.mean(list(locator.outputs(photos[:n])), axis=0)
+    assert same(locator.locate_place(photos[:n]), locator.guess(mean))
+
+
+def test_a_place_needs_a_photo_and_readable_ones(locator: Locator, photos: list[Path]) -> None:
+    with pytest.raises(UsageError, match="give one or more"):
+        locator.locate_place([])
+    with pytest.raises(ImageError):
+        locator.locate_place([photos[0], b"no image"])
+
+
+# --- models that know no cells
+
+
+def test_a_bare_point_comes_with_the_country_that_holds_it(
+    point_model_folder: Path, photos: list[Path]
+) -> None:
+    locator = Locator.load(point_model_folder, threads=1)
+    guess = locator.locate(photos[0], top=5)
+    assert len(guess.candidates) == 1
+    assert (guess.best.cell_id, guess.probability) == (None, None)
+    (outputs,) = locator.outputs([photos[0]])
+    expected = from_unit_vectors(np.asarray(outputs, dtype=np.float64))
+    assert (guess.latitude, guess.longitude) == pytest.approx(tuple(expected), abs=1e-4)
+    paris = locator.guess(unit_vectors((48.86, 2.35)))
+    assert (paris.country, paris.best.name) == ("FR", "France")
+    sea = locator.guess(unit_vectors((-48.9, -123.4)))
+    assert (sea.country, sea.best.name) == (None, "open sea")
 
 
 # --- threads, and models that can't be used

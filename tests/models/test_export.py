@@ -11,8 +11,8 @@ import torch
 
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
-from lostfound.models.export import export_onnx
 from lostfound.models.backbones import build_backbone
+from lostfound.models.export import export_onnx
 from lostfound.models.heads import DistanceHead, linear_head
 from lostfound.models.network import Network
 

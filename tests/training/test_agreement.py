@@ -14,8 +14,8 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.locate.locator import Locator
-from lostfound.models.folder import ModelFolder
 from lostfound.models.backbones import build_backbone
+from lostfound.models.folder import ModelFolder
 from lostfound.models.heads import linear_head
 from lostfound.models.network import Network
 from lostfound.training.fit import fit

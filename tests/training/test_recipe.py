@@ -157,6 +157,7 @@ def test_all_mistakes_are_listed_at_once() -> None:
         ("data.sampling_power=1.5", "data.sampling_power"),
         ("model.lock.share=1.1", "model.lock.share"),
         ("model.views=0", "model.views"),
+        ("data.located=truely", "data.located"),
         ("trainer.monitor=beauty", "trainer.monitor"),
         ("trainer.loggers=[excel]", "trainer.loggers.0"),
         ("seed=-1", "seed"),
@@ -192,6 +193,8 @@ def test_a_missing_key_is_named(recipe_file: Path) -> None:
         ("model.options.drop_path_rate=0.1", "model.options", {"pad_type": "same", "drop_path_rate": 0.1}),
         ("model.options={ls_init_value: 1e-6}", "model.options", {"ls_init_value": 1e-6}),
         ("name=a=b", "name", "a=b"),
+        ("data.countries=[NO, SE]", "data.countries", ["NO", "SE"]),
+        ("data.located=true", "data.located", True),
     ],
 )
 def test_a_setting_can_be_changed(override: str, key: str, value: object) -> None:

@@ -40,10 +40,8 @@ def validation(
 
 def test_cells_by_hand() -> None:
     """Images in no cell count as wrong; the loss is of those that have a cell."""
-    truth = validation(
-        CellAnswers(PARTITION), [[48.8, 2.3], [43.3, 5.4], [35.6, 139.7], [64.1, -21.9]], ["FR", "FR", "JP", "IS"],
-        "accuracy",
-    )  # fmt: skip
+    points = [[48.8, 2.3], [43.3, 5.4], [35.6, 139.7], [64.1, -21.9]]
+    truth = validation(CellAnswers(PARTITION), points, ["FR", "FR", "JP", "IS"], "accuracy")
     assert truth.cells.tolist() == [FR, FR, JP, OUTSIDE]
     outputs = np.array([[2.0, 0.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]])
     found = truth.measure(outputs)
@@ -77,9 +75,9 @@ def test_the_temperature_changes_no_loss() -> None:
 @pytest.mark.parametrize(
     ("answers", "points", "countries", "monitor", "says"),
     [
-        (CellAnswers(PARTITION), [[NAN, NAN]], ["FR"], "median_km", "none of them has coordinates: use a data"),
+        (CellAnswers(PARTITION), [[NAN, NAN]], ["FR"], "median_km", "none of them has coordinates: use"),
         (PointAnswers(), [[NAN, NAN]], ["FR"], "mean_km", "none of them has coordinates"),
-        (PointAnswers(), [[1.0, 2.0]], ["FR"], "accuracy", "answers with coordinates, not cells: choose median_km"),
+        (PointAnswers(), [[1.0, 2.0]], ["FR"], "accuracy", "coordinates, not cells: choose median_km"),
         (CellAnswers(PARTITION), [[1.0, 2.0]], ["IS"], "accuracy", "none of them lies in one of the 2 cells"),
         (CellAnswers(PARTITION), [[1.0, 2.0]], ["IS"], "loss", "none of them lies in one of the 2 cells"),
     ],

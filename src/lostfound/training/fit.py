@@ -217,17 +217,20 @@ class _Batches:
         workers = recipe.trainer.workers
         if workers is None:
             workers = min(8, max(1, (os.cpu_count() or 1) // 2))
-        size, seed = recipe.trainer.batch_size, recipe.seed
+        processes = recipe.trainer.devices * recipe.trainer.nodes
+        size, seed = max(1, recipe.trainer.batch_size // processes), recipe.seed
         draw, length, self.places_left_out = training_draw(
             objective, recipe.model.views, recipe.data.sampling_power
         )
         self.plain = Samples(objective.images.dataset, preprocessing)
         augmented = Samples(objective.images.dataset, preprocessing, recipe.augmentation, seed)
-        sampler, order = EpochSampler(draw, length, seed), InOrder(val_rows)
+        sampler, order = EpochSampler(draw, length, seed, processes), InOrder(val_rows, processes)
         val_samples = Samples(val.dataset, preprocessing)
         self.train: Loader = loader(augmented, sampler, size, workers, training=True)
         self.val: Loader = loader(val_samples, order, size, min(workers, 2))
-        self.val_once: Loader = loader(val_samples, order, size, min(workers, 2), keep_workers=False)
+        self.val_once: Loader = loader(
+            val_samples, InOrder(val_rows), size, min(workers, 2), keep_workers=False
+        )
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Training images as the network's input, without changes."""

@@ -19,11 +19,18 @@ _TASKS = {kind.model_fields["kind"].annotation.__args__[0]: kind for kind in get
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only. Takes 1e-3 for a number, as YAML 1.2 does; PyYAML speaks 1.1, where it is a text."""
+    """Plain data only, as in YAML 1.2: 1e-3 is a number, and NO is Norway. PyYAML speaks 1.1."""
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,8 +124,18 @@ def loader(
         persistent_workers=workers > 0 and keep_workers,
         collate_fn=collate,
         multiprocessing_context=_workers_context() if workers else None,
-        generator=torch.Generator(),  # its own: dropout's draws don't depend on the number of workers
+        generator=_Generator(),  # its own: dropout's draws don't depend on the number of workers
     )
+
+
+class _Generator(torch.Generator):
+    """Of seeds for workers, whose draws nothing depends on. Goes to another process without its state.
+
+    torch's own sends its state by a file descriptor that is closed too early.
+    """
+
+    def __reduce__(self) -> Any:
+        return _Generator, ()
 
 
 def _workers_context() -> multiprocessing.context.BaseContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -81,6 +82,7 @@ def _logger(name: str, run: Run, known: str | None) -> Logger:
         return TensorBoardLogger(run.folder, name="tensorboard", version="")
     if name == "mlflow":
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # not that it made its tables
         store, artifacts = os.environ.get("MLFLOW_TRACKING_URI"), None
         if not store:
             folder = run.folder.resolve() / "mlflow"

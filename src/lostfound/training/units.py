@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
@@ -79,24 +81,27 @@ def training_draw(objective: Objective, views: int, sampling_power: float) -> tu
     """
     images = objective.images
     if objective.pairs(np.random.default_rng(0)) is not None:
-
-        def draw_pairs(generator: np.random.Generator) -> Rows:
-            pairs = objective.pairs(generator)
-            assert pairs is not None
-            return pairs
-
-        return draw_pairs, len(images), 0
+        return partial(_draw_pairs, objective), len(images), 0
     places = Places.of(images.places, views) if views > 1 else None
     fixed = np.arange(len(images))[:, None] if places is None else places.first(views)
     chances = _chances(objective.classes[fixed[:, 0]], sampling_power) if sampling_power < 1 else None
+    return partial(_draw_views, places, fixed, chances), len(fixed), places.too_few if places else 0
 
-    def draw(generator: np.random.Generator) -> Rows:
-        samples = fixed if places is None else places.draw(views, generator)
-        if chances is None:
-            return samples[generator.permutation(len(samples))]
-        return samples[generator.choice(len(samples), size=len(samples), p=chances)]
 
-    return draw, len(fixed), places.too_few if places else 0
+# Not closures: what draws goes to other processes, where several train together.
+def _draw_pairs(objective: Objective, generator: np.random.Generator) -> Rows:
+    pairs = objective.pairs(generator)
+    assert pairs is not None
+    return pairs
+
+
+def _draw_views(
+    places: Places | None, fixed: Rows, chances: NDArray[np.float64] | None, generator: np.random.Generator
+) -> Rows:
+    samples = fixed if places is None else places.draw(fixed.shape[1], generator)
+    if chances is None:
+        return samples[generator.permutation(len(samples))]
+    return samples[generator.choice(len(samples), size=len(samples), p=chances)]
 
 
 def _chances(classes: NDArray[np.int64], power: float) -> NDArray[np.float64]:
@@ -107,16 +112,27 @@ def _chances(classes: NDArray[np.int64], power: float) -> NDArray[np.float64]:
 
 
 class EpochSampler(Sampler[Key]):
-    """The samples of each epoch, drawn from (seed, epoch) alone."""
+    """The samples of each epoch, drawn from (seed, epoch) alone.
 
-    def __init__(self, draw: Draw, length: int, seed: int) -> None:
+    Several processes take turns, so that their batches together are the one that a single process would have;
+    each has as many, and what is over is left out.
+
+    Args:
+        draw: The samples of an epoch, in order.
+        length: How many it draws.
+        seed: Of the order.
+        processes: How many train together.
+    """
+
+    def __init__(self, draw: Draw, length: int, seed: int, processes: int = 1) -> None:
         self.draw = draw
         self.length = length
         self.seed = seed
+        self.processes = processes
         self.epoch = 0
 
     def __len__(self) -> int:
-        return self.length
+        return self.length // self.processes
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -124,17 +140,28 @@ class EpochSampler(Sampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         rows = self.draw(np.random.default_rng((self.seed, self.epoch)))
-        return ((self.epoch, position, own) for position, own in enumerate(rows))
+        positions = range(_rank(), len(self) * self.processes, self.processes)
+        return ((self.epoch, position, rows[position]) for position in positions)
 
 
 class InOrder(Sampler[Key]):
-    """The same samples in the same order at each pass."""
+    """The same samples in the same order at each pass.
 
-    def __init__(self, rows: Rows) -> None:
+    Several processes take turns; each has as many, for which the first samples may come twice.
+    """
+
+    def __init__(self, rows: Rows, processes: int = 1) -> None:
         self.rows = rows
+        self.processes = processes
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return -(-len(self.rows) // self.processes)
 
     def __iter__(self) -> Iterator[Key]:
-        return ((0, position, own) for position, own in enumerate(self.rows))
+        positions = range(_rank(), len(self) * self.processes, self.processes)
+        return ((0, position, self.rows[position % len(self.rows)]) for position in positions)
+
+
+def _rank() -> int:
+    """This process's number among those that train together."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0

@@ -25,7 +25,7 @@ def test_a_cell_with_one_image_is_named_with_the_remedy(images_at) -> None:
 
 
 def test_many_cells_with_one_image_are_not_all_named(images_at) -> None:
-    codes = "AT BE CH CZ DE DK ES FI FR GB GR HU".split()
+    codes = ["AT", "BE", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "GR", "HU"]
     with pytest.raises(RecipeError, match=r"12 cell\(s\) have .* and 2 more\)"):
         build_cells(Cells(), images_at([[50.0, float(each)] for each in range(12)], codes))
 
