@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from lostfound.data.images import Interpolation
-from lostfound.errors import RecipeError, UsageError
+from lostfound.errors import UsageError
 from lostfound.geo.partitions import PartitionKind
 from lostfound.geo.partitions.settings import check_settings
+from lostfound.settings_file import Section, load_settings, packaged_names, parse_settings
 
 
 def _ascending(span: tuple[float, float]) -> tuple[float, float]:
@@ -38,11 +29,7 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Task(_Section):
+class Task(Section):
     """What the model answers."""
 
     kind: Literal["classify"] = "classify"
@@ -65,7 +52,7 @@ class Task(_Section):
         return settings
 
 
-class Model(_Section):
+class Model(Section):
     """The network."""
 
     backbone: str = Field(description="any timm model, by name")
@@ -73,7 +60,7 @@ class Model(_Section):
     dropout: float = Field(0.0, ge=0, lt=1, description="before the head")
 
 
-class Input(_Section):
+class Input(Section):
     """How an image becomes the network's input."""
 
     size: tuple[Pixels, Pixels] = Field(description="height and width in pixels")
@@ -83,7 +70,7 @@ class Input(_Section):
     std: tuple[Share, Share, Share] | None = Field(None, description="0..1; null: the backbone's own")
 
 
-class Optimizer(_Section):
+class Optimizer(Section):
     """How the weights move."""
 
     name: Literal["adamw"] = "adamw"
@@ -95,7 +82,7 @@ class Optimizer(_Section):
     gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """How the learning rate changes."""
 
     name: Literal["cosine", "step", "constant"] = "cosine"
@@ -104,7 +91,7 @@ class Schedule(_Section):
     step_factor: float = Field(0.1, gt=0, description="for step: the factor of each change")
 
 
-class ColorJitter(_Section):
+class ColorJitter(Section):
     """Largest relative changes; hue in turns."""
 
     brightness: float = Field(0.0, ge=0)
@@ -113,7 +100,7 @@ class ColorJitter(_Section):
     hue: float = Field(0.0, ge=0, le=0.5)
 
 
-class Augmentation(_Section):
+class Augmentation(Section):
     """Random changes to training images; what is null is off.
 
     A mirror image is not offered: it would swap the driving side and the writing.
@@ -129,7 +116,7 @@ class Augmentation(_Section):
     color_jitter: ColorJitter | None = None
 
 
-class Trainer(_Section):
+class Trainer(Section):
     """How long and on what."""
 
     epochs: int = Field(ge=1)
@@ -141,7 +128,7 @@ class Trainer(_Section):
     device: str = Field("auto", description="auto, cpu, gpu or another accelerator that Lightning knows")
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """A training run."""
 
     name: str = Field(min_length=1)
@@ -156,15 +143,6 @@ class Recipe(_Section):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data only. Takes 1e-3 for a number, as YAML 1.2 does; PyYAML speaks 1.1, where it is a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read and validate a recipe.
 
@@ -176,25 +154,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: It is missing, is no YAML, or has an unknown key (the nearest known one is named)
             or a wrong value.
     """
-    path = Path(name)
-    packaged = files("lostfound") / "recipes" / f"{name}.yaml"
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"{path} does not exist; recipes in the package: {', '.join(recipe_names())}")
-        data = path.read_bytes()
-    elif packaged.is_file():
-        data = packaged.read_bytes()
-    else:
-        raise RecipeError(f"no recipe {str(name)!r}: give a YAML file, or one of {', '.join(recipe_names())}")
-    try:
-        values = yaml.load(data, _Loader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RecipeError(f"{name} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise RecipeError(f"{name} is not a recipe: it must be a mapping of settings")
-    for override in overrides:
-        _override(values, override)
-    return parse_recipe(values, str(name))
+    return load_settings(Recipe, name, _packaged(), overrides)
 
 
 def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
@@ -203,66 +163,13 @@ def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
     Raises:
         RecipeError: A key is unknown or a value is wrong.
     """
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        problems = "\n".join(f"  {_explain(dict(each))}" for each in error.errors())
-        raise RecipeError(f"recipe {where}:\n{problems}") from None
+    return parse_settings(Recipe, values, where)
 
 
 def recipe_names() -> list[str]:
     """The recipes in the package."""
-    folder = files("lostfound") / "recipes"
-    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return packaged_names(_packaged())
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"--set {override!r}: write it as key=value, such as trainer.epochs=3")
-    try:
-        value = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from None
-    *parents, last = key.split(".")
-    for parent in parents:
-        if not isinstance(values.get(parent), dict):
-            values[parent] = {}
-        values = values[parent]
-    values[last] = value
-
-
-def _explain(error: dict[str, Any]) -> str:
-    location = [str(part) for part in error["loc"]]
-    key = ".".join(location)
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {_hint(location)}"
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return message if not key else f"{key}: {message} (is {error['input']!r})"
-
-
-def _hint(location: list[str]) -> str:
-    """The known key nearest to an unknown one: in its own section, or else in any."""
-    *parents, last = location
-    prefix = "".join(f"{part}." for part in parents)
-    known = list(_keys(Recipe))
-    siblings = {each.removeprefix(prefix) for each in known if each.startswith(prefix)}
-    siblings = {each for each in siblings if "." not in each}
-    near = difflib.get_close_matches(last, sorted(siblings), n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {prefix + near[0]!r}?"
-    elsewhere = {each.rpartition(".")[2]: each for each in known}
-    near = difflib.get_close_matches(last, list(elsewhere), n=1, cutoff=0.8)
-    if near:
-        return f"did you mean {elsewhere[near[0]]!r}?"
-    return f"known: {', '.join(sorted(siblings))}"
-
-
-def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """All keys of a section and of those in it, dotted."""
-    for name, field in section.model_fields.items():
-        yield prefix + name
-        for option in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(option, type) and issubclass(option, BaseModel):
-                yield from _keys(option, f"{prefix}{name}.")
+def _packaged() -> Traversable:
+    return files("lostfound") / "recipes"
