@@ -14,8 +14,7 @@ PICTURES = 200
 def write_photos(folder: Path, number: int, width: int, height: int, quality: int = 90) -> None:
     """Write photos named by their coordinates, each another photo to the importer.
 
-    A JPEG comment of its own makes every file distinct; the pictures are blurred noise with some grain,
-    which compresses about as street photos do.
+    A JPEG comment of its own makes every file distinct; the pictures are blurred noise with some grain.
     """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)

@@ -2,9 +2,8 @@
 
     python benchmarks/pixel_cache.py [--images 40000] [--size 64]
 
-Makes a data set of that many images (256 pixels, noise textures; a few hundred distinct pictures, each image
-with bytes of its own), decodes it into the cache, and starts again in fresh processes: Python, imports, opening
-the data set, mapping the pixels, and one pass over all of them.
+Makes a data set of that many generated photos (256 pixels), decodes it into the cache, and starts again in
+fresh processes: Python, imports, opening the data set, mapping the pixels, and one pass over all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 pixels = cached_pixels(Dataset.open(sys.argv[1]), Preprocessing(int(sys.argv[2]), int(sys.argv[2])))
 ready = time.perf_counter()
-total = int(pixels[:: max(1, len(pixels) // 1000)].sum())
 everything = sum(int(pixels[row : row + 4096].sum()) for row in range(0, len(pixels), 4096))
 print(ready - start, time.perf_counter() - ready)
 """

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "import", "prepare", "stats", "list", "publish", "partition", "train", "evaluate", "locate")
+COMMANDS = (
+    *("demo", "import", "prepare", "stats", "list", "publish"),
+    *("partition", "train", "evaluate", "locate"),
+)
 
 
 def on_a_terminal(*arguments: object, columns: int = 80, **variables: str) -> list[str]:

@@ -136,3 +136,24 @@ def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(lostfoun
     assert lostfound(*command[3:], cwd=folder).returncode == 0
     lostfound("prepare", "data", "--to", "undisturbed", "--jobs", 1, cwd=folder)
     assert contents(folder / "new") == contents(folder / "undisturbed")
+
+
+@pytest.mark.data
+def test_street_panoramas_leak_by_image_and_not_by_place(lostfound, real_data: Path, tmp_path: Path) -> None:
+    commands = (
+        ("import", real_data / "street-panoramas", "--to", "streets", "--size", 64),
+        ("prepare", "streets", "--to", "leaky", "--set", "split.by=image"),
+        ("prepare", "leaky", "--to", "clean", "--recipe", "clean"),
+    )
+    for command in commands:
+        assert lostfound(*command, cwd=tmp_path).returncode == 0
+
+    before, after = (
+        json.loads(lostfound("stats", name, "--leaks", "--json", cwd=tmp_path).stdout)["leaks"][0]
+        for name in ("leaky", "clean")
+    )
+
+    assert before["same_panorama"] > 0.9 * before["located"]
+    assert (after["same_panorama"], after["within"], after["near_duplicates"]) == (0, 0, 0)
+    steps = json.loads((tmp_path / "clean" / "dataset.json").read_text())["prepared"]["steps"]
+    assert sum(step["dropped"] for step in steps) > 0  # dark views and placeholders

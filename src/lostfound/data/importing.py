@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -24,7 +25,7 @@ from lostfound.data.encoding import JPEG_QUALITY, encode_source_image
 from lostfound.data.importers import SourceImage, list_source
 from lostfound.data.importers.source import image_files
 from lostfound.data.processes import Engine, Processes
-from lostfound.data.records import SCHEMA, coordinates, digest, set_column, strings, write_atomic
+from lostfound.data.records import SCHEMA, coordinates, set_column, strings, write_atomic
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, UsageError
@@ -214,14 +215,14 @@ def _existing(folder: Path, settings: dict[str, Any]) -> Dataset | None:
 def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str | None) -> str:
     """A hash of what is imported and how."""
     how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
-    lines = [json.dumps(how)]
+    key = hashlib.sha256(json.dumps(how).encode())
     for name, image in items:
         fields = [getattr(image, field) for field in image.__slots__ if field != "path"]
         with suppress(OSError):  # a file that can't be read is skipped later
             stat = image.path.stat()
             fields += [stat.st_size, stat.st_mtime_ns]
-        lines.append(repr((name, *fields)))
-    return digest("\n".join(lines).encode())
+        key.update(f"\n{(name, *fields)!r}".encode())
+    return key.hexdigest()
 
 
 def _refuse_swapped(images: Sequence[SourceImage], source: str) -> None:

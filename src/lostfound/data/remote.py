@@ -50,7 +50,8 @@ class Remote:
             self._files, root = fsspec.core.url_to_fs(url)
         except ImportError as error:
             raise MissingExtraError(
-                f"{url} can't be read: {error}. Install what it needs: pip install 'lostfound[remote]'"
+                f"{url} can't be read: {error}. For http: pip install 'lostfound[remote]', for S3: "
+                "pip install 'lostfound[s3]'"
             ) from None
         except ValueError as error:
             raise UsageError(f"{url} is no address of a remote: {error}") from None
