@@ -11,16 +11,8 @@ from pathlib import Path
 import pytest
 
 COMMANDS = (
-    "demo",
-    "import",
-    "prepare",
-    "stats",
-    "partition",
-    "train",
-    "compare",
-    "tune",
-    "evaluate",
-    "locate",
+    *("demo", "import", "prepare", "stats", "list", "publish", "partition"),
+    *("train", "compare", "tune", "evaluate", "locate"),
 )
 
 

@@ -31,3 +31,7 @@ class ModelError(LostFoundError):
 
 class MissingExtraError(LostFoundError):
     """A part of the package whose extra is not installed; the message holds the install command."""
+
+
+class DiskFullError(LostFoundError):
+    """The disk has no room for what is to be written."""

@@ -60,3 +60,8 @@ def _lines(description: str, total: int, done: int) -> Iterator[Advance]:
 
     yield advance
     print(f"{description}: {done}/{total} in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+
+
+def note(text: str) -> None:
+    """Say something of long work on standard error."""
+    print(text, file=sys.stderr, flush=True)

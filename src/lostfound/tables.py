@@ -17,6 +17,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
     from lostfound.data.importing import ImportSummary
+    from lostfound.data.leaks import Leak
+    from lostfound.data.prepare import Preparation
     from lostfound.evaluation.evaluate import Evaluation
     from lostfound.locate.outputs import Located
     from lostfound.training.fit import FitResult
@@ -79,15 +81,106 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
         print(f"Skipped files, one by one: {to / 'skipped.csv'}")
 
 
-def print_stats(dataset: Dataset, *, as_json: bool = False) -> None:
-    """Say what a data set holds."""
+def print_preparation(made: Preparation, *, as_json: bool = False) -> None:
+    """Say what each step of a preparation did, and what the new data sets hold."""
+    from lostfound.data.prepare import DROPPED
+    from lostfound.data.stats import dataset_stats
+
+    if as_json:
+        datasets = [str(each.folder) for each in made.datasets]
+        stats = asdict(dataset_stats(made.datasets[0]))
+        print_json({**stats, "datasets": datasets, "prepared": made.report})
+        return
+    steps = _table("step", "reason", "dropped", "left", numbers=["dropped", "left"])
+    steps.add_row("", "images to prepare", "", str(made.report["images"]))
+    for each in made.report["steps"]:
+        other = each.get("with_another_country", 0)
+        note = f" ({other} with another country)" if other else ""
+        steps.add_row(each["step"], each["reason"] + note, str(each["dropped"]), str(each["left"]))
+    filled = {name: count for name, count in made.report.get("enriched", {}).items() if count}
+    if filled:
+        print("Enriched: " + ", ".join(f"{name} {count}" for name, count in filled.items()) + "\n")
+    console = _console()
+    console.print(steps)
+    if "balance" in made.report:
+        console.print()
+        _show_balance(console, made.report["balance"])
+    print()
+    print_stats(made.datasets[0])
+    for other in made.datasets[1:]:
+        print(f"\n{other.folder}: the same images, {other.info['settings']['size']} pixels")
+    if made.report["steps"]:
+        print(f"\nWhat was left out, one by one: {made.datasets[0].folder / DROPPED}")
+
+
+def _show_balance(console: Console, balance: dict[str, Any]) -> None:
+    countries = balance["countries"]
+    kept = sum(each["kept"] for each in countries.values())
+    table = _table(
+        "country", "images", "target", "kept", "share", numbers=["images", "target", "kept", "share"]
+    )
+    staying = {code: each for code, each in countries.items() if each["kept"]}
+    for code, each in list(staying.items())[:_SHOWN]:
+        target = "" if each["target"] is None else f"{100 * each['target']:.2f} %"
+        share = f"{100 * each['kept'] / kept:.2f} %"
+        table.add_row(code, str(each["images"]), target, str(each["kept"]), share)
+    rest = list(staying.values())[_SHOWN:]
+    if rest:
+        counted = (str(sum(each[key] for each in rest)) for key in ("images", "kept"))
+        table.add_row(f"{len(rest)} more", next(counted), "", next(counted), style="dim")
+    console.print(table)
+    gone = len(countries) - len(staying)
+    lost = sum(each["images"] for each in countries.values()) - kept
+    said = f"Balanced: {_count(lost, 'image')} and {_count(gone, 'country')} dropped, "
+    said += f"{_count(kept, 'image')} of {_count(len(staying), 'country')} kept"
+    if balance["limited_by"]:
+        said += f"; a larger total is not possible for want of images of {balance['limited_by']}"
+    console.print(said)
+
+
+def _show_leaks(console: Console, leaks: Sequence[Leak]) -> None:
+    from lostfound.data.leaks import QUANTILES
+
+    counted = ("located", "too near", "same panorama", "same bytes", "near-duplicates")
+    columns = ("split", "against", "images", *counted)
+    table = _table(*columns, numbers=columns[2:])
+    for each in leaks:
+        numbers = (
+            each.images,
+            each.located,
+            each.within,
+            each.same_panorama,
+            each.same_bytes,
+            each.near_duplicates,
+        )
+        style = None if each.clean else "red"
+        table.add_row(each.split, each.other, *map(str, numbers), style=style)
+    console.print(table)
+    distances = _table("km to the nearest image", *QUANTILES, numbers=QUANTILES)
+    for each in leaks:
+        if each.distance_km:
+            values = (f"{each.distance_km[name]:.3f}" for name in QUANTILES)
+            distances.add_row(f"{each.split} against {each.other}", *values)
+    if distances.row_count:
+        console.print()
+        console.print(distances)
+    clean = all(each.clean for each in leaks)
+    said = "No leaks: the splits share no place, no copy and no neighbourhood."
+    console.print(
+        "\n" + (said if clean else "Leaks: what is tested on is not new. Divide anew with --resplit.")
+    )
+
+
+def print_stats(dataset: Dataset, *, leaks: Sequence[Leak] | None = None, as_json: bool = False) -> None:
+    """Say what a data set holds, and what its splits share if that was asked for."""
     from lostfound.data.records import SPLITS
     from lostfound.data.stats import dataset_stats
     from lostfound.geo.countries import country_name
 
     stats = dataset_stats(dataset)
     if as_json:
-        print_json(asdict(stats))
+        shared = {} if leaks is None else {"leaks": [asdict(each) for each in leaks]}
+        print_json({**asdict(stats), **shared})
         return
     print(
         f"{dataset.folder}: {_count(stats.images, 'image')} of {_count(stats.places, 'place')}, "
@@ -112,6 +205,9 @@ def print_stats(dataset: Dataset, *, as_json: bool = False) -> None:
     for table in (splits, sources, views, countries):
         console.print()
         console.print(table)
+    if leaks is not None:
+        console.print()
+        _show_leaks(console, leaks)
 
 
 def print_fit(result: FitResult) -> None:

@@ -62,7 +62,7 @@ def test_the_places_can_be_divided_anew(dataset, tmp_path):
     prepared = prepare_dataset(dataset, tmp_path / "new", splits=settings, jobs=1)
 
     assert prepared.records["split"].to_pylist() != dataset.records["split"].to_pylist()
-    assert prepared.info["splits"] == {"seed": 5, "val": 0.4, "test": 0.1, "distance_km": 1.0}
+    assert prepared.info["splits"] == {"seed": 5, "val": 0.4, "test": 0.1, "distance_km": 1.0, "by": "place"}
     by_place = {(row["place_id"], row["split"]) for row in prepared.records.to_pylist()}
     assert len(by_place) == 48
 

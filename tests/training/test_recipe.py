@@ -193,7 +193,7 @@ def test_a_missing_key_is_named(recipe_file: Path) -> None:
         ("model.options.drop_path_rate=0.1", "model.options", {"pad_type": "same", "drop_path_rate": 0.1}),
         ("model.options={ls_init_value: 1e-6}", "model.options", {"ls_init_value": 1e-6}),
         ("name=a=b", "name", "a=b"),
-        ("data.countries=[NO, SE]", "data.countries", ["NO", "SE"]),
+        ("data.countries=[NO, SE]", "data.countries", ("NO", "SE")),
         ("data.located=true", "data.located", True),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, data, study, train
+from lostfound.cli import answer, data, share, study, train
 from lostfound.cli.common import example, fail, require_training
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
@@ -21,6 +21,7 @@ _AFTER_CTRL_C = {
     "demo": _SAME_COMMAND,
     "import": _SAME_COMMAND,
     "prepare": _SAME_COMMAND,
+    "publish": _SAME_COMMAND,
     "train": "the same command with --resume goes on after the last finished epoch",
     "tune": _SAME_COMMAND,
 }
@@ -49,6 +50,7 @@ app = typer.Typer(
     epilog=example("lostfound demo"),
 )
 app.add_typer(data.COMMANDS)
+app.add_typer(share.COMMANDS)
 app.add_typer(partition, name="partition")
 app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from lostfound.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from lostfound.data.cluster import RayEngine
 
 
 def example(command: str) -> str:
@@ -20,6 +24,20 @@ def example(command: str) -> str:
 # Arguments are hidden from the list of options: the usage line shows them, the text explains them.
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", hidden=True)]
 Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes; all cores by default.", min=1)]
+EngineName = Annotated[
+    str, typer.Option(metavar="ENGINE", help="Where images are worked on: local, or ray for a cluster.")
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="The Ray cluster's; one of this machine by default.")
+]
+Remote = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where the data set is kept, to fetch missing images of the list: a folder, https, s3, ...",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Val = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for validation.")]
 Test = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for the test.")]
@@ -31,6 +49,19 @@ def must_be_a_file(path: Path) -> None:
     """Refuse a folder where a file is to be written."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder: give the name of a file to write")
+
+
+def engine_of(name: str, address: str | None) -> AbstractContextManager[RayEngine | None]:
+    """The engine of that name; None stands for the processes of this machine."""
+    if name == "ray":
+        from lostfound.data.cluster import RayEngine
+
+        return RayEngine(address)
+    if name != "local":
+        raise UsageError(f"no engine {name!r}: choose local or ray")
+    if address is not None:
+        raise UsageError("--address is a Ray cluster's: give --engine ray with it")
+    return nullcontext()
 
 
 def require_training(what: str) -> None:

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lostfound.cli.common import (
+    Address,
     AsJson,
     DatasetFolder,
+    EngineName,
     Jobs,
+    Remote,
     SplitDistance,
     SplitSeed,
     Test,
     Val,
+    engine_of,
     example,
     must_be_a_file,
     require_training,
@@ -51,6 +55,10 @@ def import_(
         str | None, typer.Option(metavar="LAYOUT", help="How the sources keep places; see below.")
     ] = None,
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Shorter side of the stored images.")] = 256,
+    license_name: Annotated[
+        str | None,
+        typer.Option("--license", metavar="NAME", help="Licence of these images, such as CC-BY-4.0."),
+    ] = None,
     val: Val = 0.1,
     test: Test = 0.1,
     split_distance: SplitDistance = 1.0,
@@ -64,6 +72,8 @@ def import_(
         ),
     ] = None,
     jobs: Jobs = None,
+    engine: EngineName = "local",
+    address: Address = None,
     json: AsJson = False,
 ) -> None:
     """Import images with places into a data set.
@@ -76,18 +86,44 @@ def import_(
     from lostfound.tables import print_import
 
     splits = SplitSettings(seed, val, test, split_distance)
-    summary = import_sources(
-        sources, to, layout=layout, size=size, splits=splits, boundaries=boundaries, jobs=jobs
-    )
+    with engine_of(engine, address) as where:
+        summary = import_sources(
+            sources,
+            to,
+            layout=layout,
+            size=size,
+            license=license_name,
+            splits=splits,
+            boundaries=boundaries,
+            jobs=jobs,
+            engine=where,
+        )
     print_import(summary, to, as_json=json)
 
 
-@COMMANDS.command(epilog=example("lostfound prepare data/streets --to data/streets-128 --size 128"))
+@COMMANDS.command(
+    epilog=example("lostfound prepare data/streets --to data/streets-128 --recipe clean --size 128")
+)
 def prepare(
     dataset: DatasetFolder,
     to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the new one.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="RECIPE", help="What to do: clean, lost-and-found, ..., or a YAML file."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given again."
+        ),
+    ] = None,
     size: Annotated[
-        int | None, typer.Option(metavar="PIXELS", help="Shorter side of the images; as it is by default.")
+        list[int] | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Shorter side of the images; as it is by default. Given again, each size makes a data set: "
+            "DATASET-128, DATASET-64.",
+        ),
     ] = None,
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Divide the places anew, by the four options below.")
@@ -96,71 +132,127 @@ def prepare(
     test: Test = 0.1,
     split_distance: SplitDistance = 1.0,
     seed: SplitSeed = 0,
+    list_: Annotated[
+        Path | None,
+        typer.Option("--list", metavar="FILE", help="Take exactly the images of this data list."),
+    ] = None,
+    remote: Remote = None,
     jobs: Jobs = None,
+    engine: EngineName = "local",
+    address: Address = None,
     json: AsJson = False,
 ) -> None:
-    """Make a data set anew: smaller images, or other splits.
+    """Make a data set anew: filtered, balanced, divided, resized.
 
-    DATASET is a folder that `lostfound import` made; it stays as it is. A run that was stopped goes on with
+    DATASET is a folder that `lostfound import` made; it stays as it is. Without a recipe all images stay.
+    What was left out, and why, is listed in dropped.csv of the new one. A run that was stopped goes on with
     the same command.
     """
     from lostfound.data.dataset import Dataset
-    from lostfound.data.prepare import prepare_dataset
-    from lostfound.data.splits import SplitSettings
-    from lostfound.tables import print_stats
+    from lostfound.data.lists import DataList
+    from lostfound.data.prepare import prepare as prepare_anew
+    from lostfound.data.prepare_recipe import choose_prepare_recipe
+    from lostfound.data.remote import fetch_list
+    from lostfound.tables import print_preparation
 
-    splits = SplitSettings(seed, val, test, split_distance) if resplit else None
-    prepared = prepare_dataset(Dataset.open(dataset), to, size=size, splits=splits, jobs=jobs)
-    print_stats(prepared, as_json=json)
+    changes = [*(set_ or ()), *([f"sizes={size}"] if size else ())]
+    if resplit:
+        changes.append(
+            f"split={{seed: {seed}, val: {val}, test: {test}, distance_km: {split_distance}, by: place}}"
+        )
+    chosen = choose_prepare_recipe(recipe, changes)
+    opened = fetch_list(dataset, DataList.read(list_), remote, jobs=jobs) if list_ else Dataset.open(dataset)
+    with engine_of(engine, address) as where:
+        preparation = prepare_anew(opened, to, chosen, jobs=jobs, engine=where)
+    print_preparation(preparation, as_json=json)
 
 
-@COMMANDS.command(epilog=example("lostfound stats data/streets --to streets.png"))
+@COMMANDS.command(epilog=example("lostfound stats data/streets --to streets.png --leaks"))
 def stats(
     dataset: DatasetFolder,
     to: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw a picture: map and histograms.")
     ] = None,
+    quality: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG",
+            help="Draw how dark and how blurred the images are, with those next to the thresholds.",
+        ),
+    ] = None,
     augmentation: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Draw what a recipe's augmentation does to the images."),
+        typer.Option(metavar="PNG", help="Draw what a training's random changes do to the images."),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(metavar="RECIPE", help="The recipe of --augmentation.")
+        str | None,
+        typer.Option(
+            metavar="RECIPE",
+            help="Of `prepare` for --quality, 'clean' by default; of `train` for --augmentation.",
+        ),
     ] = None,
-    variant: Annotated[str | None, typer.Option(metavar="NAME", help="The recipe's variant.")] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For --augmentation: the recipe's variant.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given again."
+        ),
+    ] = None,
+    leaks: Annotated[
+        bool, typer.Option("--leaks", help="Show what the splits share: places, copies, distances.")
+    ] = False,
+    jobs: Jobs = None,
     json: AsJson = False,
 ) -> None:
-    """Count what a data set holds, and draw it.
+    """Count what a data set holds, draw it, check its splits.
 
     DATASET is a folder that `lostfound import` or `prepare` made.
     """
     from lostfound.data.dataset import Dataset
+    from lostfound.data.prepare_recipe import choose_prepare_recipe
     from lostfound.tables import print_stats
 
-    if to is not None:
-        must_be_a_file(to)
-    loaded = None if augmentation is None else _recipe_to_draw(augmentation, recipe, variant)
+    for path in filter(None, (to, quality, augmentation)):
+        must_be_a_file(path)
+    if quality is not None and augmentation is not None:
+        raise UsageError("--quality and --augmentation take different recipes: draw them one by one")
+    changes = None if augmentation is None else _training_recipe(recipe, variant, set_)
+    thresholds = None if quality is None else choose_prepare_recipe(recipe or "clean", set_ or ()).quality
     opened = Dataset.open(dataset)
-    print_stats(opened, as_json=json)
+    found = None
+    if leaks:
+        from lostfound.data.leaks import find_leaks
+
+        found = find_leaks(opened.records, distance_km=opened.info["splits"]["distance_km"])
+    print_stats(opened, leaks=found, as_json=json)
     if to is not None:
         from lostfound.data.records import write_atomic
         from lostfound.data.stats import draw_stats
 
         write_atomic(to, draw_stats(opened))
         say(f"Picture: {to}")
-    if loaded is not None and augmentation is not None:
+    if quality is not None and thresholds is not None:
+        from lostfound.data.measure import measure_quality
+        from lostfound.data.quality_picture import draw_quality
+        from lostfound.data.records import write_atomic
+
+        measured = measure_quality(opened, size=thresholds.size, jobs=jobs)
+        write_atomic(quality, draw_quality(opened, measured, thresholds.thresholds()))
+        say(f"Picture: {quality}")
+    if augmentation is not None and changes is not None:
         from lostfound.data.records import write_atomic
         from lostfound.training.augmentation_picture import draw_augmentation
 
-        write_atomic(augmentation, draw_augmentation(opened, loaded))
+        write_atomic(augmentation, draw_augmentation(opened, changes))
         say(f"Picture: {augmentation}")
 
 
-def _recipe_to_draw(to: Path, recipe: str | None, variant: str | None) -> Recipe:
-    must_be_a_file(to)
+def _training_recipe(recipe: str | None, variant: str | None, changes: list[str] | None) -> Recipe:
     if recipe is None:
         raise UsageError("--augmentation shows what a recipe does: name it with --recipe")
-    require_training("the augmentation is the training's")
+    require_training("the random changes are the training's")
     from lostfound.training.recipe import load_recipe
 
-    return load_recipe(recipe, variant=variant)
+    return load_recipe(recipe, changes or (), variant=variant)

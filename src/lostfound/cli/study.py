@@ -122,7 +122,7 @@ def tune(
         bool, typer.Option("--retry-failed", help="Run trials again that failed.")
     ] = False,
 ) -> None:
-    """Search for a recipe's best settings by its score on the validation split.
+    """Search for a recipe's best settings by validation.
 
     RECIPE is the name of one in the package, or a YAML file. Ctrl-C stops; the same command goes on. Started
     again while it runs, here or on machines that share the database, it takes on trials that wait. Writes the

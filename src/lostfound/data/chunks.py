@@ -7,8 +7,8 @@ chunks that are missing, and ends with the same bytes as an undisturbed one.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lostfound.data.processes import spread
+from lostfound.data.processes import Engine, Processes
 from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
 from lostfound.data.shards import shard_writer
 from lostfound.progress import progress
@@ -47,7 +47,14 @@ class _Chunk(Generic[Item]):
 
 
 def run_chunks(
-    items: Sequence[Item], encode: Encode[Item], *, folder: Path, key: str, jobs: int | None, title: str
+    items: Sequence[Item],
+    encode: Encode[Item],
+    *,
+    folder: Path,
+    key: str,
+    title: str,
+    jobs: int | None = None,
+    engine: Engine | None = None,
 ) -> tuple[pa.Table, list[Skipped]]:
     """Encode items into shards on all cores, skipping the chunks that an earlier run finished.
 
@@ -56,8 +63,9 @@ def run_chunks(
         encode: A module-level function (or a partial of one) from an item to images and skips.
         folder: The data set's folder.
         key: A hash of everything that determines the result; parts of another key are not used.
-        jobs: Processes; all cores if None.
         title: What the progress says.
+        jobs: Processes; all cores if None.
+        engine: Where the work is done; in so many processes of this machine if None.
 
     Returns:
         The records of all items in order, with the container's columns, and what was skipped.
@@ -79,9 +87,9 @@ def run_chunks(
     ]
     todo = [chunk for chunk in chunks if not (chunk.part.is_file() and chunk.shard.is_file())]
     done = sum(len(chunk.items) for chunk in chunks) - sum(len(chunk.items) for chunk in todo)
-    processes = min(jobs or os.cpu_count() or 1, max(1, len(todo)))
-    with progress(title, len(items), done=done) as advance:
-        for count in spread(_encode_chunk, todo, jobs=processes):
+    local: Any = nullcontext(engine) if engine else Processes(jobs)
+    with local as where, progress(title, len(items), done=done) as advance:
+        for count in where.spread(_encode_chunk, todo):
             advance(count)
     tables, skipped = [SCHEMA.empty_table()], []
     for chunk in chunks:

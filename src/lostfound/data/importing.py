@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from lostfound.data.chunks import Encoded, Skipped, run_chunks
+from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks
 from lostfound.data.dataset import Dataset, read_info, write_dataset
-from lostfound.data.duplicates import perceptual_hash
-from lostfound.data.images import cut_strip, encode_jpeg, open_image, read_exif, shrink
-from lostfound.data.importers import SourceImage, exif, list_source
-from lostfound.data.records import SCHEMA, coordinates, digest, set_column, strings, write_atomic
+from lostfound.data.encoding import JPEG_QUALITY, encode_source_image
+from lostfound.data.importers import SourceImage, list_source
+from lostfound.data.importers.source import image_files
+from lostfound.data.processes import Engine, Processes
+from lostfound.data.records import SCHEMA, coordinates, set_column, strings, write_atomic
 from lostfound.data.splits import SplitSettings, assign_splits
-from lostfound.errors import DatasetError, ImageError, UsageError
+from lostfound.data.writing import writing
+from lostfound.errors import DatasetError, UsageError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.points import check_points
-from lostfound.geo.sphere import wrap_longitude
 
-JPEG_QUALITY = 92
 MIN_TO_TELL_SWAPPED = 10
 """A few photos may well have been taken at sea; of so many places, most are on land."""
 
@@ -66,9 +68,11 @@ def import_sources(
     *,
     layout: str | None = None,
     size: int = 256,
+    license: str | None = None,  # noqa: A002
     splits: SplitSettings | None = None,
     boundaries: str | Path | None = None,
     jobs: int | None = None,
+    engine: Engine | None = None,
 ) -> ImportSummary:
     """Import images with places into a data set, new or existing, on all cores.
 
@@ -80,57 +84,110 @@ def import_sources(
         to: The data set's folder; images are added if it exists.
         layout: The layout of the sources; recognised for each if None.
         size: The shorter side of the stored images, in pixels; smaller images stay as they are.
+        license: The licence of these images, such as "CC-BY-SA-4.0"; unknown if None.
         splits: How to divide the places into train, val and test.
         boundaries: A GeoJSON or GeoParquet file of countries that says which country a coordinate is in;
             the packed ones (Natural Earth 1:50m) if None.
         jobs: Processes; all cores if None.
+        engine: Where images are encoded, such as `lostfound.data.cluster.RayEngine`; in processes of this
+            machine if None.
 
     Raises:
         UsageError: A source is missing or empty, or the data set was made with another size.
         CountryNameError: Country names that can't be told.
-        DatasetError: The existing data set is damaged, a source's latitudes and longitudes are swapped, or no
-            image could be imported.
+        DatasetError: The existing data set is damaged, or being written by another process; a source's
+            latitudes and longitudes are swapped; or no image could be imported.
+        DiskFullError: The disk became full; the same import goes on.
     """
     to, splits = Path(to), splits or SplitSettings()
     if size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
-    existing = _existing(to, {"size": size, "quality": JPEG_QUALITY})
-    countries = Boundaries.packed() if boundaries is None else Boundaries.read(Path(boundaries))
-    items, skipped, layouts, described = [], [], {}, []
+    settings = {"size": size, "quality": JPEG_QUALITY}
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{to} is a file: give the folder of a data set, new or existing")
+    early = (encode_source_image.__module__,) if engine is None and _many(sources) else ()
+    with Processes(jobs, start=early) as processes:
+        countries = Boundaries.packed() if boundaries is None else Boundaries.read(Path(boundaries))
+        listed = _list_sources(sources, layout)
+        encode = partial(encode_source_image, size=size, license=license)
+        key = _key(listed.items, size, license)
+        with writing(to):
+            existing = _existing(to, settings)
+            for done in existing.info["imports"] if existing else []:
+                if existing and done["key"] == key:
+                    _tidy(to, existing.records)
+                    return ImportSummary(0, done["images"], 0, listed.skipped, listed.layouts, existing)
+            where = engine or processes
+            added, problems = run_chunks(
+                listed.items, encode, folder=to, key=key, title="Importing", engine=where
+            )
+            listed.skipped.extend(problems)
+            return _add(to, existing, _with_country(added, countries), listed, key, settings, splits)
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """The files of all sources."""
+
+    items: list[tuple[str, SourceImage]] = field(default_factory=list)  # the source's name, and the file
+    skipped: list[Skipped] = field(default_factory=list)
+    layouts: dict[str, str] = field(default_factory=dict)
+    described: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _many(sources: Sequence[str | Path]) -> bool:
+    """Are there more files than one process does at a time? A table may well name many."""
+    files = (path for source in sources for path in image_files(Path(source)))
+    return (
+        any(Path(source).is_file() for source in sources)
+        or len(list(islice(files, 2 * MIN_CHUNK))) > MIN_CHUNK
+    )
+
+
+def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
+    listed = _Listed()
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
-        layouts[str(source)], listing = list_source(source, layout)
+        listed.layouts[str(source)], listing = list_source(source, layout)
         _refuse_swapped(listing.images, str(source))
-        items += [(name, image) for image in listing.images]
-        skipped += [(f"{name}/{path}", reason) for path, reason in listing.skipped]
-        described.append({"name": name, "layout": layouts[str(source)], "files": len(listing.images)})
-    key = _key(items, size)
-    for done in existing.info["imports"] if existing else []:
-        if existing and done["key"] == key:
-            _tidy(to, existing.records)
-            return ImportSummary(0, done["images"], 0, skipped, layouts, existing)
-    encode = partial(encode_source_image, size=size)
-    added, problems = run_chunks(items, encode, folder=to, key=key, jobs=jobs, title="Importing")
-    skipped += problems
-    added = _with_country(added, countries)
+        listed.items.extend((name, image) for image in listing.images)
+        listed.skipped.extend((f"{name}/{path}", reason) for path, reason in listing.skipped)
+        listed.described.append(
+            {"name": name, "layout": listed.layouts[str(source)], "files": len(listing.images)}
+        )
+    return listed
+
+
+def _add(
+    to: Path,
+    existing: Dataset | None,
+    added: pa.Table,
+    listed: _Listed,
+    key: str,
+    settings: dict[str, Any],
+    splits: SplitSettings,
+) -> ImportSummary:
+    """Write the data set with the records added."""
     kept, duplicates, other_label = _without_repeats(existing.records if existing else None, added)
     if kept.num_rows == 0:
         _tidy(to, kept)
-        summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(skipped).most_common())
-        first = ": ".join(skipped[0])
+        summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(listed.skipped).most_common())
+        first = ": ".join(listed.skipped[0])
         raise DatasetError(f"no image could be imported into {to}: {summary} (the first: {first})")
     records = assign_splits(kept, splits)
-    this = {"key": key, "sources": described, "images": added.num_rows}
+    this = {"key": key, "sources": listed.described, "images": added.num_rows}
     info: dict[str, Any] = {
         "made_by": "lostfound import",
-        "settings": {"size": size, "quality": JPEG_QUALITY},
+        "settings": settings,
         "splits": vars(splits),
         "imports": [*(existing.info["imports"] if existing else []), this],
     }
-    _write_skipped(to / "skipped.csv", skipped)
+    _write_skipped(to / "skipped.csv", listed.skipped)
     dataset = write_dataset(to, records, info)
     _tidy(to, records)
     before = len(existing) if existing else 0
-    return ImportSummary(len(dataset) - before, duplicates, other_label, skipped, layouts, dataset)
+    return ImportSummary(
+        len(dataset) - before, duplicates, other_label, listed.skipped, listed.layouts, dataset
+    )
 
 
 def source_names(sources: Sequence[str | Path]) -> list[str]:
@@ -143,61 +200,8 @@ def source_names(sources: Sequence[str | Path]) -> list[str]:
     return ["/".join(own[-length:]) for own in parts]
 
 
-def encode_source_image(item: tuple[str, SourceImage], *, size: int) -> tuple[list[Encoded], list[Skipped]]:
-    """Read one file and make the images to store, with their records.
-
-    Args:
-        item: The source's name and the file.
-        size: The shorter side of the stored images, in pixels.
-
-    Returns:
-        The images (several for a strip), or why the file is skipped.
-    """
-    source, image = item
-    label = f"{source}/{image.original}"
-    try:
-        data = image.path.read_bytes()
-        latitude, longitude, heading, captured_at = image.latitude, image.longitude, image.heading, None
-        if image.exif:
-            fields = read_exif(data)
-            place = exif.location(fields)
-            if isinstance(place, str):
-                open_image(data, at_least=64)  # a damaged file is damaged, with or without a place
-                return [], [(label, place)]
-            latitude, longitude = place
-            heading, captured_at = exif.heading(fields), exif.captured_at(fields)
-        picture = open_image(data, at_least=None if image.strip else 2 * size)
-        views = [shrink(view, size) for view in (cut_strip(picture) if image.strip else [picture])]
-        stored = [encode_jpeg(view, JPEG_QUALITY) for view in views]
-    except ImageError as error:
-        return [], [(label, f"unreadable ({error})")]
-    except OSError as error:
-        return [], [(label, f"unreadable ({error.strerror})")]
-    source_id = digest(data)
-    encoded = []
-    for number, (view, content) in enumerate(zip(views, stored, strict=True)):
-        record = dict.fromkeys(SCHEMA.names) | {
-            "image_id": source_id[:32] if len(views) == 1 else digest(f"{source_id}:{number}".encode())[:32],
-            "place_id": f"{source}/{image.place or image.original}",
-            "heading": 360.0 * number / len(views) if len(views) > 1 else heading,
-            "latitude": latitude,
-            "longitude": None if longitude is None else float(wrap_longitude(longitude)),
-            "country": image.country,
-            "captured_at": captured_at,
-            "source": source,
-            "original": image.original,
-            "width": view.width,
-            "height": view.height,
-            "phash": perceptual_hash(view),
-        }
-        encoded.append(Encoded(record, content))
-    return encoded, []
-
-
 def _existing(folder: Path, settings: dict[str, Any]) -> Dataset | None:
     if not (folder / "dataset.json").is_file():
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder} is a file: give the folder of a data set, new or existing")
         return None
     info = read_info(folder)
     if info["settings"] != settings:
@@ -208,16 +212,17 @@ def _existing(folder: Path, settings: dict[str, Any]) -> Dataset | None:
     return Dataset.open(folder)
 
 
-def _key(items: Sequence[tuple[str, SourceImage]], size: int) -> str:
+def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str | None) -> str:
     """A hash of what is imported and how."""
-    lines = [json.dumps({"size": size, "quality": JPEG_QUALITY, "schema": SCHEMA.names})]
+    how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
+    key = hashlib.sha256(json.dumps(how).encode())
     for name, image in items:
         fields = [getattr(image, field) for field in image.__slots__ if field != "path"]
         with suppress(OSError):  # a file that can't be read is skipped later
             stat = image.path.stat()
             fields += [stat.st_size, stat.st_mtime_ns]
-        lines.append(repr((name, *fields)))
-    return digest("\n".join(lines).encode())
+        key.update(f"\n{(name, *fields)!r}".encode())
+    return key.hexdigest()
 
 
 def _refuse_swapped(images: Sequence[SourceImage], source: str) -> None:

@@ -1,48 +1,94 @@
-"""Preparing: a data set made anew from another one, at another size or with other splits."""
+"""Preparing: a data set made anew from another one, by the steps of a recipe."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
-from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
-from lostfound.data.dataset import Dataset, write_dataset
-from lostfound.data.images import encode_jpeg, open_image, shrink
-from lostfound.data.importing import JPEG_QUALITY
-from lostfound.data.records import digest, set_column
-from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.chunks import run_chunks
+from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.encoding import JPEG_QUALITY
+from lostfound.data.prepare_recipe import PrepareRecipe, Split
+from lostfound.data.prepare_steps import Drop, Plan, files_of, plan
+from lostfound.data.processes import Engine
+from lostfound.data.records import digest, write_atomic
+from lostfound.data.resize import resize_row
+from lostfound.data.rows import Rows
+from lostfound.data.splits import SplitSettings
+from lostfound.data.writing import writing
 from lostfound.errors import UsageError
 
+DROPPED = "dropped.csv"
 
-class _Rows(Sequence[tuple[Dataset, int]]):
-    """The images of a data set; a slice carries its own records only, so that it is cheap to send."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+@dataclass(frozen=True)
+class Preparation:
+    """What a preparation made.
 
-    def __len__(self) -> int:
-        return len(self.dataset)
+    Attributes:
+        datasets: The new data sets, one for each size, of the same images.
+        report: What each step did, as `dataset.json` holds it under "prepared".
+    """
 
-    @overload
-    def __getitem__(self, index: int) -> tuple[Dataset, int]: ...
+    datasets: list[Dataset]
+    report: dict[str, Any]
 
-    @overload
-    def __getitem__(self, index: slice) -> _Rows: ...
 
-    def __getitem__(self, index: int | slice) -> tuple[Dataset, int] | _Rows:
-        if isinstance(index, slice):
-            own = self.dataset.records.take(np.arange(len(self))[index])
-            return _Rows(Dataset(self.dataset.folder, own, {}))
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self.dataset, index
+def prepare(
+    dataset: Dataset,
+    to: str | Path,
+    recipe: PrepareRecipe | None = None,
+    *,
+    jobs: int | None = None,
+    engine: Engine | None = None,
+) -> Preparation:
+    """Make a data set anew: corrected, filtered, rebalanced, divided and resized; a stopped run goes on.
+
+    What was left out, and why, is listed in `dropped.csv` and counted in `dataset.json`.
+
+    Args:
+        dataset: What to prepare; it stays as it is.
+        to: The new folder. With several sizes each has a folder beside it: `to`-128, `to`-64.
+        recipe: What to do; None keeps everything.
+        jobs: Processes; all cores if None.
+        engine: Where images are encoded, such as `lostfound.data.cluster.RayEngine`; in processes of this
+            machine if None.
+
+    Raises:
+        UsageError: The new folder is a file or holds another data set, or a file that the recipe names is
+            missing or wrong.
+        RecipeError: A step would drop everything, or asks for countries that the data lacks.
+        DatasetError: The data set is damaged, or another process writes to the new folder.
+        DiskFullError: The disk became full; the same command goes on.
+    """
+    recipe = recipe or PrepareRecipe()
+    key = _key(dataset, recipe)
+    sizes = recipe.sizes or (int(dataset.info["settings"]["size"]),)
+    folders = _folders(Path(to), sizes)
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(writing(folder))
+        todo = [
+            (folder, size) for folder, size in zip(folders, sizes, strict=True) if not _holds(folder, key)
+        ]
+        if todo:
+            parts = todo[0][0] / f".import-measured-{_measure_key(dataset, recipe)}"
+            planned = plan(dataset, recipe, parts=parts, jobs=jobs)
+            for folder, size in todo:
+                _write(dataset, planned, folder, key, size, recipe, jobs, engine)
+        datasets = [Dataset.open(folder) for folder in folders]
+        for each in datasets:
+            _tidy(each)
+    return Preparation(datasets, datasets[0].info["prepared"])
 
 
 def prepare_dataset(
@@ -53,7 +99,7 @@ def prepare_dataset(
     splits: SplitSettings | None = None,
     jobs: int | None = None,
 ) -> Dataset:
-    """Make a new data set of the same images; a run that was stopped goes on.
+    """Make a new data set of the same images, at another size or with other splits: `prepare` in short.
 
     Args:
         dataset: What to prepare; it stays as it is.
@@ -63,41 +109,102 @@ def prepare_dataset(
         jobs: Processes; all cores if None.
 
     Raises:
-        UsageError: The new folder is a file or holds a data set already, or the size is too small.
+        UsageError: The new folder is a file or holds another data set, or the size is too small.
         DatasetError: The data set is damaged.
     """
-    to = Path(to)
     if size is not None and size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
-    if to.exists() and not to.is_dir():
-        raise UsageError(f"{to} is a file: give a new folder")
-    if (to / "dataset.json").exists():
-        raise UsageError(f"{to} holds a data set: choose another folder")
-    size = size or int(dataset.info["settings"]["size"])
-    key = digest(json.dumps([dataset.info["records_sha256"], size, JPEG_QUALITY]).encode())
-    encode = partial(_encode_row, size=size)
-    records, _ = run_chunks(_Rows(dataset), encode, folder=to, key=key, jobs=jobs, title="Preparing")
-    if splits is not None:
-        empty = pa.nulls(records.num_rows, pa.string())
-        records = assign_splits(set_column(records, "split", empty), splits)
+    recipe = PrepareRecipe(
+        sizes=None if size is None else (size,), split=None if splits is None else Split(**vars(splits))
+    )
+    return prepare(dataset, to, recipe, jobs=jobs).datasets[0]
+
+
+def _key(dataset: Dataset, recipe: PrepareRecipe) -> str:
+    """A hash of everything that determines the result."""
+    parts = [dataset.info["records_sha256"], recipe.model_dump(mode="json"), files_of(recipe), JPEG_QUALITY]
+    return digest(json.dumps(parts).encode())
+
+
+def _measure_key(dataset: Dataset, recipe: PrepareRecipe) -> str:
+    """The measurements stay good when a threshold changes."""
+    return digest(json.dumps([dataset.info["records_sha256"], recipe.quality.size]).encode())[:16]
+
+
+def _folders(to: Path, sizes: tuple[int, ...]) -> list[Path]:
+    folders = [to] if len(sizes) == 1 else [to.with_name(f"{to.resolve().name}-{size}") for size in sizes]
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file: give a new folder")
+    return folders
+
+
+def _holds(folder: Path, key: str) -> bool:
+    """Is this very preparation finished there?"""
+    if not (folder / "dataset.json").exists():
+        return False
+    if read_info(folder).get("prepared", {}).get("key") != key:
+        raise UsageError(f"{folder} holds a data set: choose another folder")
+    return True
+
+
+def _write(
+    dataset: Dataset,
+    planned: Plan,
+    folder: Path,
+    key: str,
+    size: int,
+    recipe: PrepareRecipe,
+    jobs: int | None,
+    engine: Engine | None,
+) -> None:
+    """Encode the images of a plan and write the data set."""
+    kept = "".join(planned.records["image_id"].to_pylist())
+    work_key = digest(f"{key}:{size}:{kept}".encode())
+    items = Rows(dataset.with_records(planned.records))
+    encode = partial(resize_row, size=size)
+    records, unreadable = run_chunks(
+        items, encode, folder=folder, key=work_key, title="Preparing", jobs=jobs, engine=engine
+    )
+    drops, steps = [*planned.drops], [*planned.steps]
+    for label, why in unreadable:
+        image_id, _, original = label.partition("/")
+        drops.append(Drop(image_id, original, "resize", why))
+    if unreadable:
+        gone = {"dropped": len(unreadable), "left": len(records)}
+        steps.append({"step": "resize", "reason": "unreadable", **gone})
+    splits = recipe.split.settings() if recipe.split else None
     info: dict[str, Any] = {
         **dataset.info,
         "made_by": "lostfound prepare",
         "settings": {"size": size, "quality": JPEG_QUALITY},
         "splits": vars(splits) if splits else dataset.info["splits"],
         "prepared_from": dataset.info["records_sha256"],
+        "prepared": {
+            "key": key,
+            "recipe": recipe.model_dump(mode="json"),
+            "images": len(dataset),
+            "steps": steps,
+            **planned.about,
+        },
     }
-    prepared = write_dataset(to, records, info)
-    shutil.rmtree(work_folder(to, key), ignore_errors=True)
-    return prepared
+    _write_dropped(folder / DROPPED, drops)
+    write_dataset(folder, records, info)
 
 
-def _encode_row(row: tuple[Dataset, int], *, size: int) -> tuple[list[Encoded], list[Skipped]]:
-    dataset, index = row
-    data = dataset.read(index)
-    record = dataset.records.slice(index, 1).to_pylist()[0]
-    if min(record["width"], record["height"]) > size:
-        small = shrink(open_image(data, at_least=2 * size), size)
-        record["width"], record["height"] = small.size
-        data = encode_jpeg(small, JPEG_QUALITY)
-    return [Encoded(record, data)], []
+def _write_dropped(path: Path, drops: list[Drop]) -> None:
+    text = io.StringIO()
+    rows = ((each.image_id, each.original, each.step, each.reason) for each in drops)
+    csv.writer(text).writerows([("image_id", "original", "step", "reason"), *rows])
+    write_atomic(path, text.getvalue().encode())
+
+
+def _tidy(dataset: Dataset) -> None:
+    """Remove what no record needs: parts of preparations, finished or given up, and their shards."""
+    for work in dataset.folder.glob(".import-*"):
+        shutil.rmtree(work, ignore_errors=True)
+    needed = set(np.unique(dataset.records["shard"].to_numpy()))
+    images = dataset.folder / "images"
+    for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
+        if shard.name not in needed:
+            shard.unlink()

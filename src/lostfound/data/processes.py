@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from multiprocessing import get_context, parent_process
-from typing import TypeVar
+from types import FrameType, TracebackType
+from typing import Protocol, TypeVar
 
 from lostfound.errors import LostFoundError
 
@@ -18,25 +20,54 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def spread(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int | None) -> Iterator[Result]:
-    """Do the work of every item, in other processes if more than one job is asked for.
+class Engine(Protocol):
+    """Where work is done: in processes of this machine, or on a cluster."""
+
+    def spread(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Do the work of every item; the results come in the order in which they are done."""
+        ...
+
+
+class Processes(AbstractContextManager["Processes"]):
+    """Processes of this machine, in which work can be done.
 
     Args:
-        work: A module-level function, or a partial of one.
-        items: What to do; at most two items a process wait at a time, so that memory stays flat.
-        jobs: Processes; all cores if None. With one, the work is done in this process.
-
-    Yields:
-        The results, in the order in which they are done.
-
-    Raises:
-        LostFoundError: A process was killed.
+        jobs: How many; all cores if None. With one, the work is done in this process.
+        start: Start them at once and let them load these modules, while this process still finds out what
+            there is to do; they start with the first work if empty.
     """
-    jobs = jobs or os.cpu_count() or 1
-    if jobs <= 1:
-        yield from map(work, items)
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_watch_parent) as pool:
+
+    def __init__(self, jobs: int | None = None, *, start: Sequence[str] = ()) -> None:
+        self.jobs = jobs or os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+        if self.jobs > 1 and start:
+            self._pool = self._new_pool(self.jobs)
+            try:
+                with _without_interrupts():
+                    for _ in range(self.jobs):
+                        self._pool.submit(_load, tuple(start))
+            except BaseException:
+                self.__exit__(None, None, None)
+                raise
+
+    def spread(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Do the work of every item.
+
+        Args:
+            work: A module-level function, or a partial of one.
+            items: What to do; at most two items a process wait at a time, so that memory stays flat.
+
+        Yields:
+            The results, in the order in which they are done.
+
+        Raises:
+            LostFoundError: A process was killed.
+        """
+        jobs = min(self.jobs, len(items))
+        if jobs <= 1:
+            yield from map(work, items)
+            return
+        self._pool = self._pool or self._new_pool(jobs)
         waiting: set[Future[Result]] = set()
         try:
             for item in items:
@@ -44,7 +75,7 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int |
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from [future.result() for future in done]
                 with _without_interrupts():
-                    waiting.add(pool.submit(work, item))
+                    waiting.add(self._pool.submit(work, item))
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from [future.result() for future in done]
@@ -53,19 +84,58 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int |
                 "a process that was working on images ended abruptly, perhaps for want of memory: "
                 "run the same command again with fewer --jobs; what was finished is kept"
             ) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+
+    @staticmethod
+    def _new_pool(jobs: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_watch_parent)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def spread(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int | None) -> Iterator[Result]:
+    """Do the work of every item, in other processes if more than one job is asked for.
+
+    Args:
+        work: A module-level function, or a partial of one.
+        items: What to do.
+        jobs: Processes; all cores if None. With one, the work is done in this process.
+
+    Yields:
+        The results, in the order in which they are done.
+
+    Raises:
+        LostFoundError: A process was killed.
+    """
+    with Processes(jobs) as processes:
+        yield from processes.spread(work, list(items))
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Processes started meanwhile never see a Ctrl-C: it is the parent's to handle."""
+    """Processes started meanwhile never see a Ctrl-C: it is the parent's to handle, afterwards."""
+    came: list[tuple[int, FrameType | None]] = []
+    main = threading.current_thread() is threading.main_thread()
+    # The mask is the children's; a library's thread may still take the signal, and Python act on it here.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handler = signal.signal(signal.SIGINT, lambda *signal_: came.append(signal_)) if main else None
     try:
         yield
     finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if came and callable(handler):
+            handler(*came[0])
+
+
+def _load(modules: Sequence[str]) -> None:
+    for name in modules:
+        import_module(name)
 
 
 def _watch_parent() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lostfound.data.duplicates import near_duplicates
 from lostfound.data.graph import Rows, components, star_pairs
 from lostfound.data.nearby import connect_within
 from lostfound.data.records import SPLITS, coordinates, set_column, strings
 from lostfound.errors import UsageError
+
+SplitBy = Literal["place", "image"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,15 @@ class SplitSettings:
         val: Share of the places for validation, in [0, 1).
         test: Share of the places for the test, in [0, 1).
         distance_km: Places closer than this are never in two splits.
+        by: "image" divides images one by one, whatever they share, to measure what that is worth (EUGuess's
+            test held other views of training places).
     """
 
     seed: int = 0
     val: float = 0.1
     test: float = 0.1
     distance_km: float = 1.0
+    by: SplitBy = "place"
 
     def __post_init__(self) -> None:
         if not (0 <= self.val < 1 and 0 <= self.test < 1 and self.val + self.test < 1):
@@ -50,8 +57,17 @@ def assign_splits(records: pa.Table, settings: SplitSettings) -> pa.Table:
     it, and their group follows them; where new rows join groups of two splits, training wins over
     validation over test, so that nothing already trained on is ever tested on.
     """
-    groups = _groups(records, settings.distance_km)
+    if settings.by == "image":
+        names, groups = np.unique(strings(records, "image_id").astype(str), return_inverse=True)
+        return _divide(records, settings, names, groups, groups)
     places, place = np.unique(strings(records, "place_id").astype(str), return_inverse=True)
+    return _divide(records, settings, places, place, _groups(records, settings.distance_km))
+
+
+def _divide(
+    records: pa.Table, settings: SplitSettings, places: NDArray[np.str_], place: Rows, groups: Rows
+) -> pa.Table:
+    """Give each group (n,) the split of its place (n,), a number of `places`, whose hash is smallest."""
     position = np.array([_position(settings.seed, name) for name in places])
     lowest = np.full(groups.max(initial=-1) + 1, 1.0)
     np.minimum.at(lowest, groups, position[place])

@@ -25,7 +25,7 @@ def guessed_countries(ranked: Ranked, partition: Partition | None) -> NDArray[np
 
 
 def nearest_place_countries(points: NDArray[np.float64]) -> NDArray[np.object_]:
-    """The countries (n,) of the populated places nearest to points (n, 2): how some systems tell a country."""
+    """The countries (n,) of the populated places nearest to points (n, 2), as some systems tell countries."""
     places = Regions.nearest_place()
     countries = np.array([*places.countries, None], dtype=object)
     return np.asarray(countries[places.index_at(points)], dtype=object)

@@ -1,7 +1,7 @@
 """Three small convolutional networks for few or small images, trained from scratch.
 
 The student systems (`cities`, `euguess`) compared such networks. They give the number of convolutions, what
-lies between them (batch normalisation, ReLU, max pooling) and that one has skips; kernels and widths are ours.
+lies between them (batch normalisation, ReLU, max pooling) and that one has skips; the rest is ours.
 """
 
 from __future__ import annotations

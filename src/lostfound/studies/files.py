@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lostfound.errors import UsageError
-from lostfound.training.recipe import _Loader
+from lostfound.settings_file import _Loader
 
 
 class Section(BaseModel):

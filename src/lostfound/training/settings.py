@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -18,6 +16,7 @@ from lostfound.data.images import Interpolation
 from lostfound.errors import UsageError
 from lostfound.geo.partitions import PartitionKind
 from lostfound.geo.partitions.settings import check_settings
+from lostfound.settings_file import Section
 
 
 def _ascending(span: tuple[float, float]) -> tuple[float, float]:
@@ -32,12 +31,6 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Monitor = Literal["accuracy", "country_accuracy", "balanced_accuracy", "mean_km", "median_km", "loss"]
 Degrees = Annotated[float, Field(ge=-180, le=180)]
-
-
-class Section(BaseModel):
-    """A mapping of known settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Cells(Section):
@@ -138,7 +131,7 @@ Task = Annotated[Classify | Hybrid | Coordinates | Distance, Field(discriminator
 class Data(Section):
     """Which of the data set's images are used, and how often."""
 
-    countries: list[str] | None = Field(None, description="only these, by ISO 3166-1 alpha-2 code")
+    countries: tuple[str, ...] | None = Field(None, description="only these, by ISO 3166-1 alpha-2 code")
     located: bool = Field(False, description="only images with coordinates")
     limit: int | None = Field(None, ge=1, description="so many training images, the same ones everywhere")
     views_per_place: int | None = Field(None, ge=1, description="only so many views of each training place")
@@ -154,7 +147,7 @@ class Lock(Section):
     """Pretrained layers that stay as they are. Their batch normalisation stays in evaluation mode."""
 
     share: Unit = Field(0.0, description="of the backbone's leaf layers, in the order of the forward pass")
-    names: list[str] = Field([], description="layers by name, such as conv1 or layer1.*")
+    names: tuple[str, ...] = Field((), description="layers by name, such as conv1 or layer1.*")
     unlock: dict[int, Unit] = Field({}, description="from an epoch (counted from 1) on, this share instead")
 
 
@@ -263,7 +256,7 @@ class Trainer(Section):
     device: str = Field("auto", description="auto, cpu, gpu or another accelerator that Lightning knows")
     devices: int = Field(1, ge=1, description="processes of a node that train together")
     nodes: int = Field(1, ge=1)
-    loggers: list[Literal["csv", "tensorboard", "mlflow", "wandb"]] = ["csv", "tensorboard"]
+    loggers: tuple[Literal["csv", "tensorboard", "mlflow", "wandb"], ...] = ("csv", "tensorboard")
 
 
 class Recipe(Section):

@@ -1,0 +1,93 @@
+"""The quality of images, by two numbers: how much their colours vary, and how sharp they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lostfound.errors import RecipeError
+
+Measure = Literal["color_variance", "sharpness"]
+MEASURES: tuple[Measure, ...] = ("color_variance", "sharpness")
+_LEVELS = np.arange(256.0)
+_SHOWN = (0.0, 0.01, 0.1, 0.5, 0.9)
+
+
+def color_variance(image: Image.Image) -> float:
+    """The largest of the three channels' pixel variances, on the 8-bit scale: 0 to 16 256.25.
+
+    Black and dark images have little of it (Lost & Found's filter).
+    """
+    counts = np.reshape(image.convert("RGB").histogram(), (3, 256))
+    pixels = image.width * image.height
+    mean = counts @ _LEVELS / pixels
+    return float((counts * (_LEVELS - mean[:, None]) ** 2).sum(axis=1).max() / pixels)
+
+
+def sharpness(image: Image.Image) -> float:
+    """The variance of the 3x3 Laplacian of the grey image (ITU-R 601), on the 8-bit scale.
+
+    The kernel is 0 1 0, 1 -4 1, 0 1 0, and the image is mirrored at its edge, as in OpenCV's `Laplacian`.
+    Blurred images have little of it.
+    """
+    grey = np.pad(np.asarray(image.convert("L")).astype(np.int16), 1, mode="reflect")
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
+    return float(laplacian.var(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The least value of a measure that an image needs, given as it is or as a quantile.
+
+    Attributes:
+        measure: "color_variance" or "sharpness".
+        value: The least value; None where a quantile is given.
+        quantile: The share of images, 0 to 1, that lie below; None where a value is given.
+    """
+
+    measure: Measure
+    value: float | None = None
+    quantile: float | None = None
+
+    def resolved(self, values: NDArray[np.float64]) -> float:
+        """The least value, for the measured values (n,), n > 0."""
+        if self.quantile is not None:
+            return float(np.quantile(values, self.quantile))
+        return self.value or 0.0
+
+    def below(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of the measured values (n,) are too small.
+
+        Raises:
+            RecipeError: All are; the message says how many would remain at which value.
+        """
+        if len(values) == 0:
+            return np.zeros(0, dtype=np.bool_)
+        least = self.resolved(values)
+        low: NDArray[np.bool_] = values < least
+        if low.all():
+            raise RecipeError(
+                f"quality.min_{self.measure} of {least:g} would drop all {len(values)} images, whose largest "
+                f"value is {values.max():.1f}. What remains at which value: {_remaining(values)}"
+            )
+        return low
+
+
+def _remaining(values: NDArray[np.float64]) -> str:
+    """How many images remain at some values, most first."""
+    # Rounded down, so that the value named keeps the image that it comes from.
+    steps: Sequence[float] = sorted({_floor(value) for value in np.quantile(values, _SHOWN)})
+    return ", ".join(f"{step:g} keeps {int((values >= step).sum())}" for step in steps)
+
+
+def _floor(value: float) -> float:
+    """Rounded down to two digits that count."""
+    if value < 1e-6:
+        return 0.0
+    unit = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float(np.floor(value / unit) * unit)
