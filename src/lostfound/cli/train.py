@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lostfound.cli.common import example, require_training, say
+from lostfound.cli.common import Remote, example, require_training, say
 from lostfound.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ def train(
         str | None,
         typer.Option(metavar="NAME", help="A variant that the recipe names; several as A+B."),
     ] = None,
+    list_: Annotated[
+        Path | None,
+        typer.Option("--list", metavar="FILE", help="Use exactly the images of this data list."),
+    ] = None,
+    remote: Remote = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -66,10 +71,10 @@ def train(
     from lostfound.tables import print_evaluation, print_fit
 
     if from_ is None:
-        loaded, dataset = _asked_for(recipe, data, set_ or (), variant)
+        loaded, dataset = _asked_for(recipe, data, set_ or (), variant, list_, remote)
     else:
-        if recipe or variant or weights:
-            raise UsageError("--from takes the run's own recipe and weights: leave RECIPE out")
+        if recipe or variant or weights or list_:
+            raise UsageError("--from takes the run's own recipe, images and weights: leave RECIPE out")
         loaded, dataset, weights = _as_before(from_, data, set_ or ())
     from lostfound.training.fit import fit, test_part  # torch takes seconds: a mistake above shows at once
 
@@ -82,14 +87,22 @@ def train(
 
 
 def _asked_for(
-    recipe: str | None, data: Path | None, changes: Sequence[str], variant: str | None
+    recipe: str | None,
+    data: Path | None,
+    changes: Sequence[str],
+    variant: str | None,
+    list_: Path | None,
+    remote: str | None,
 ) -> tuple[Recipe, Dataset]:
     from lostfound.data.dataset import Dataset
+    from lostfound.data.lists import DataList
+    from lostfound.data.remote import fetch_list
     from lostfound.training.recipe import load_recipe
 
     if recipe is None or data is None:
         raise UsageError("give a RECIPE and its --data, or a model to repeat with --from")
-    return load_recipe(recipe, changes, variant=variant), Dataset.open(data)
+    loaded = load_recipe(recipe, changes, variant=variant)
+    return loaded, fetch_list(data, DataList.read(list_), remote) if list_ else Dataset.open(data)
 
 
 def _as_before(model: Path, data: Path | None, changes: Sequence[str]) -> tuple[Recipe, Dataset, str | None]:

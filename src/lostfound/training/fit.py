@@ -17,9 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lostfound.data.cache import cached_pixels
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.data.records import counts, write_atomic
+from lostfound.errors import DiskFullError
 from lostfound.models.answers import CellAnswers, HybridAnswers
 from lostfound.models.backbones import backbone_preprocessing, build_backbone
 from lostfound.models.export import export_onnx
@@ -27,6 +29,7 @@ from lostfound.models.folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
 from lostfound.models.weights import WeightsReport, load_weights
+from lostfound.progress import note
 from lostfound.training.calibration import fit_temperature
 from lostfound.training.hooks import OnEpoch
 from lostfound.training.loop import build_trainer, training
@@ -222,10 +225,14 @@ class _Batches:
         draw, length, self.places_left_out = training_draw(
             objective, recipe.model.views, recipe.data.sampling_power
         )
-        self.plain = Samples(objective.images.dataset, preprocessing)
-        augmented = Samples(objective.images.dataset, preprocessing, recipe.augmentation, seed)
+        train = objective.images.dataset
+        pixels, val_pixels = (
+            _pixels(each, preprocessing) if recipe.data.cache else None for each in (train, val.dataset)
+        )
+        self.plain = Samples(train, preprocessing, pixels=pixels)
+        augmented = Samples(train, preprocessing, recipe.augmentation, seed, pixels)
         sampler, order = EpochSampler(draw, length, seed, processes), InOrder(val_rows, processes)
-        val_samples = Samples(val.dataset, preprocessing)
+        val_samples = Samples(val.dataset, preprocessing, pixels=val_pixels)
         self.train: Loader = loader(augmented, sampler, size, workers, training=True)
         self.val: Loader = loader(val_samples, order, size, min(workers, 2))
         self.val_once: Loader = loader(
@@ -235,6 +242,15 @@ class _Batches:
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Training images as the network's input, without changes."""
         return torch.from_numpy(np.stack([self.plain[0, 0, rows[[at]]][0][0] for at in range(len(rows))]))
+
+
+def _pixels(dataset: Dataset, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
+    """The images decoded once and kept on disk; None, and a word on it, where the disk is too small."""
+    try:
+        return cached_pixels(dataset, preprocessing)
+    except DiskFullError as error:
+        note(f"data.cache is left out: {error}")
+        return None
 
 
 @torch.inference_mode()

@@ -27,6 +27,22 @@ def draw_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
+class Mapped:
+    """An array that goes to another process by its file's name, where it is mapped from a file."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self.values = values
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if isinstance(self.values, np.memmap):
+            return _mapped, (str(self.values.filename),)
+        return Mapped, (self.values,)
+
+
+def _mapped(path: str) -> Mapped:
+    return Mapped(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
 class Samples(TorchDataset[Sample]):
     """Images as the network's input, (views, height, width, 3) uint8, and their row numbers (views,).
 
@@ -53,7 +69,7 @@ class Samples(TorchDataset[Sample]):
         self.preprocessing = preprocessing
         self.augment = build_augmentation(augmentation, preprocessing) if augmentation else None
         self.seed = seed
-        self.pixels = pixels
+        self.pixels = None if pixels is None else Mapped(pixels)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -65,13 +81,15 @@ class Samples(TorchDataset[Sample]):
 
     def _view(self, row: int, draws: tuple[int, ...]) -> NDArray[np.uint8]:
         if self.augment is None:
-            return self.preprocessing(self.dataset.read(row)) if self.pixels is None else self.pixels[row]
+            if self.pixels is None:
+                return self.preprocessing(self.dataset.read(row))
+            return np.array(self.pixels.values[row])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(draw_seed(*draws))
             if self.pixels is None:
                 image = open_image(self.dataset.read(row))
             else:
-                image = Image.fromarray(self.pixels[row])
+                image = Image.fromarray(self.pixels.values[row])
             changed: NDArray[np.uint8] = self.augment(image)
             return changed
 
@@ -80,14 +98,14 @@ class FeatureSamples(TorchDataset[Sample]):
     """Features of a locked backbone, (views, length) float32, instead of the images they were made from."""
 
     def __init__(self, features: NDArray[np.float32]) -> None:
-        self.features = features
+        self.features = Mapped(features)
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.features.values)
 
     def __getitem__(self, key: Key) -> Sample:
         rows = key[2]
-        return self.features[rows], rows
+        return self.features.values[rows], rows
 
 
 def collate(samples: list[Sample]) -> list[Tensor]:

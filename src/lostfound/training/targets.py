@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.lists import limit
 from lostfound.data.records import coordinates, strings
 from lostfound.errors import RecipeError
 from lostfound.geo.boundaries import Boundaries
@@ -93,8 +94,7 @@ def training_images(settings: Data, dataset: Dataset) -> tuple[Images, Images]:
     if settings.views_per_place is not None:
         images = images.take(_some_views(images, settings.views_per_place))
     if settings.limit is not None:
-        order = np.argsort(strings(images.dataset.records, "image_id").astype(str), kind="stable")
-        images = images.take(np.sort(order[: settings.limit]))  # ids are hashes: the same images everywhere
+        images = Images.of(limit(images.dataset, settings.limit))
     return images, Images.of(val)
 
 
