@@ -217,7 +217,7 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str 
     how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
     key = hashlib.sha256(json.dumps(how).encode())
     for name, image in items:
-        fields = [getattr(image, field) for field in image.__slots__ if field != "path"]
+        fields = [getattr(image, field) for field in image.__slots__ if field != "file"]
         with suppress(OSError):  # a file that can't be read is skipped later
             stat = image.path.stat()
             fields += [stat.st_size, stat.st_mtime_ns]

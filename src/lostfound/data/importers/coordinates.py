@@ -38,5 +38,5 @@ def read(source: Path) -> Listing:
             listing.skip(original, problem)
             continue
         place = f"{match[1]},{match[2]}"
-        listing.images.append(SourceImage(path, original, place, latitude, longitude))
+        listing.images.append(SourceImage(str(path), original, place, latitude, longitude))
     return listing

@@ -40,7 +40,7 @@ def read(source: Path) -> Listing:
     for folder in folders:
         for path in image_files(folder):
             original = path.relative_to(source).as_posix()
-            listing.images.append(SourceImage(path, original, country=codes[folder.name]))
+            listing.images.append(SourceImage(str(path), original, country=codes[folder.name]))
     for path in sorted(source.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             listing.skip(path.name, "not in a country's folder")

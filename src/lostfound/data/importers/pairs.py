@@ -53,7 +53,7 @@ def read(source: Path) -> Listing:
     codes = resolve_countries((country for *_, country in found if country), str(source))
     for path, original, latitude, longitude, country in found:
         code = codes[country] if country else None
-        listing.images.append(SourceImage(path, original, None, latitude, longitude, code))
+        listing.images.append(SourceImage(str(path), original, None, latitude, longitude, code))
     return listing
 
 

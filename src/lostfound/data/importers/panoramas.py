@@ -75,5 +75,5 @@ def read(source: Path) -> Listing:
         if problem:
             listing.skip(original, problem)
             continue
-        listing.images.append(SourceImage(path, original, pano_id, latitude, longitude, strip=True))
+        listing.images.append(SourceImage(str(path), original, pano_id, latitude, longitude, strip=True))
     return listing

@@ -167,7 +167,7 @@ def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Lis
         for file, own_heading in files:
             listing.images.append(
                 SourceImage(
-                    file,
+                    str(file),
                     file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name,
                     prefix + (parse_text(row.get("place")) or name),
                     latitude,
