@@ -156,7 +156,7 @@ def steps(folder: Path, rounds: int) -> None:
         clock = Clock()
         fixed = [[images, rows]] * STEPS
 
-        class Fixed(fitting._Batches):
+        class Fixed(fitting.Batches):
             def __init__(self, *arguments: Any) -> None:
                 super().__init__(*arguments)
                 self.train = fixed  # type: ignore[assignment]
@@ -168,11 +168,11 @@ def steps(folder: Path, rounds: int) -> None:
             trainer.callbacks.append(clock)  # type: ignore[attr-defined]
             return trainer, checkpoints
 
-        plain, fitting._Batches, fitting.build_trainer = fitting._Batches, Fixed, with_clock  # type: ignore[misc]
+        plain, fitting.Batches, fitting.build_trainer = fitting.Batches, Fixed, with_clock  # type: ignore[misc]
         try:
             fitting.fit(recipe, dataset, folder / f"model-{number}")
         finally:
-            fitting._Batches, fitting.build_trainer = plain, build  # type: ignore[misc]
+            fitting.Batches, fitting.build_trainer = plain, build  # type: ignore[misc]
         return statistics.median(np.diff(clock.times[5:]).tolist())
 
     def bare() -> float:

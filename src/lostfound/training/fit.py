@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -15,13 +14,10 @@ import numpy as np
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from lostfound.data.cache import cached_pixels
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.data.records import counts, write_atomic
-from lostfound.errors import DiskFullError
 from lostfound.models.answers import CellAnswers, HybridAnswers
 from lostfound.models.backbones import backbone_preprocessing, build_backbone
 from lostfound.models.export import export_onnx
@@ -29,17 +25,17 @@ from lostfound.models.folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
 from lostfound.models.weights import WeightsReport, load_weights
-from lostfound.progress import note
+from lostfound.training.batches import Batches
 from lostfound.training.calibration import fit_temperature
 from lostfound.training.hooks import OnEpoch
 from lostfound.training.loop import build_trainer, training
 from lostfound.training.module import TrainingModule, in_order
 from lostfound.training.run import HUB, Run
-from lostfound.training.samples import Loader, Samples, loader
+from lostfound.training.samples import Loader
 from lostfound.training.settings import Recipe
 from lostfound.training.targets import Images, select, training_images
 from lostfound.training.tasks import Objective, build_objective
-from lostfound.training.units import EpochSampler, InOrder, Places, training_draw
+from lostfound.training.units import Places
 from lostfound.training.validation import Validation
 
 
@@ -118,7 +114,7 @@ def fit(
     module = TrainingModule(
         network, objective, validation, recipe, locking, set(report.loaded) if report else set()
     )
-    batches = _Batches(recipe, objective, val, val_rows, preprocessing)
+    batches = Batches(recipe, objective, val, val_rows, preprocessing, network, locking)
     with training(run.folder):
         trainer, checkpoints = build_trainer(recipe, run, monitor)
         if on_epoch is not None:
@@ -204,53 +200,6 @@ def _validation_rows(val: Images, views: int) -> NDArray[np.int64]:
     if views == 1:
         return np.arange(len(val))[:, None]
     return Places.of(val.places, views).first(views)
-
-
-class _Batches:
-    """The training batches, in a new order each epoch; the validation batches; and those for one pass."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        objective: Objective,
-        val: Images,
-        val_rows: NDArray[np.int64],
-        preprocessing: Preprocessing,
-    ) -> None:
-        workers = recipe.trainer.workers
-        if workers is None:
-            workers = min(8, max(1, (os.cpu_count() or 1) // 2))
-        processes = recipe.trainer.devices * recipe.trainer.nodes
-        size, seed = max(1, recipe.trainer.batch_size // processes), recipe.seed
-        draw, length, self.places_left_out = training_draw(
-            objective, recipe.model.views, recipe.data.sampling_power
-        )
-        train = objective.images.dataset
-        pixels, val_pixels = (
-            _pixels(each, preprocessing) if recipe.data.cache else None for each in (train, val.dataset)
-        )
-        self.plain = Samples(train, preprocessing, pixels=pixels)
-        augmented = Samples(train, preprocessing, recipe.augmentation, seed, pixels)
-        sampler, order = EpochSampler(draw, length, seed, processes), InOrder(val_rows, processes)
-        val_samples = Samples(val.dataset, preprocessing, pixels=val_pixels)
-        self.train: Loader = loader(augmented, sampler, size, workers, training=True)
-        self.val: Loader = loader(val_samples, order, size, min(workers, 2))
-        self.val_once: Loader = loader(
-            val_samples, InOrder(val_rows), size, min(workers, 2), keep_workers=False
-        )
-
-    def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Training images as the network's input, without changes."""
-        return torch.from_numpy(np.stack([self.plain[0, 0, rows[[at]]][0][0] for at in range(len(rows))]))
-
-
-def _pixels(dataset: Dataset, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
-    """The images decoded once and kept on disk; None, and a word on it, where the disk is too small."""
-    try:
-        return cached_pixels(dataset, preprocessing)
-    except DiskFullError as error:
-        note(f"data.cache is left out: {error}")
-        return None
 
 
 @torch.inference_mode()

@@ -14,7 +14,10 @@ from lostfound.data.importers.source import Listing, SourceImage, image_files, l
 def read(source: Path) -> Listing:
     """List every image; where it was taken is read when it is decoded."""
     return Listing(
-        [SourceImage(str(path), path.relative_to(source).as_posix(), exif=True) for path in image_files(source)]
+        [
+            SourceImage(str(path), path.relative_to(source).as_posix(), exif=True)
+            for path in image_files(source)
+        ]
     )
 
 
