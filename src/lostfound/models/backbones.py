@@ -17,6 +17,9 @@ TORCHVISION, OWN = "torchvision:", "lostfound:"
 
 _NOT_TAKEN = {
     "checkpoint_path": "give the file with --weights FILE",  # timm would open any file there, a pickle too
+    "pretrained_cfg": "give weights with --weights, and their mean and deviation as input.mean and input.std",
+    "pretrained_cfg_overlay": "give weights with --weights, and their mean and deviation as input.mean and "
+    "input.std",
     "weights": "give them with --weights",
     "num_classes": "the task says what is answered, and a new head gives it",
     "aux_logits": "auxiliary classifiers are left out",

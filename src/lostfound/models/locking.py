@@ -125,6 +125,8 @@ class Locking:
         self.locked = [name for name in self.layers if self._is_locked(name)]
         for name, parameter in self.backbone.named_parameters():
             parameter.requires_grad = not self._is_locked(name)
+        if self.backbone.training:  # what was unlocked: a trainer need not call `.train()` in each epoch
+            self.backbone.train()
         self.hold()
 
     def hold(self) -> None:

@@ -18,8 +18,12 @@ from torch import Tensor, nn
 from lostfound.errors import ModelError
 from lostfound.models.folder import CONFIG, WEIGHTS
 
-LEAST_FIT = 0.9
-"""The least share of a backbone's tensors that its weights fill; cousins, such as two ResNets, share half."""
+LEAST_FIT = 0.85
+"""The least share of a backbone's tensors that its weights fill, and of their tensors that fill it.
+
+Both, since a deeper cousin's weights hold all that a shallower one asks for: of ResNet-34's tensors, ResNet-18
+would take just over half, of EfficientNet-B1's, B0 seven in ten.
+"""
 
 # A training script's file holds the weights under one of these keys, beside its optimiser and the rest.
 _NESTS = ("state_dict", "model_state_dict", "model")
@@ -66,11 +70,17 @@ def load_weights(backbone: nn.Module, path: Path) -> WeightsReport:
         if len(better := _match(converted, own)) > len(sources):
             stored, sources = converted, better
     filled = needed & sources.keys()
-    if len(filled) < LEAST_FIT * len(needed):
+    offered = _offered(stored, backbone) | {sources[name] for name in filled}
+    if len(filled) < LEAST_FIT * max(len(needed), len(offered)):
+        misfit = (
+            f"only {len(filled)} of the {len(needed)} tensors of {type(backbone).__name__} are in {path}"
+            if len(needed) >= len(offered)
+            else f"{path} has {len(offered)} tensors of a backbone, of which {type(backbone).__name__} has "
+            f"only {len(filled)}"
+        )
         raise ModelError(
-            f"only {len(filled)} of the {len(needed)} tensors of {type(backbone).__name__} are in {path}: "
-            "these weights are of another backbone; set model.backbone (and model.options) to theirs "
-            "(for torchvision's files, torchvision:NAME)"
+            f"{misfit}: these weights are of another backbone; set model.backbone (and model.options) to "
+            "theirs (for torchvision's files, torchvision:NAME)"
         )
     state = {name: stored[source].to(own[name].dtype) for name, source in sources.items()}
     backbone.load_state_dict(state, strict=False)
@@ -154,6 +164,17 @@ def _strip(name: str, own: Mapping[str, Tensor]) -> str:
             break
         name = name.removeprefix(prefix)
     return name
+
+
+def _offered(stored: Mapping[str, Tensor], backbone: nn.Module) -> set[str]:
+    """The file's tensors that lie in parts of the names that the backbone's parts have."""
+    own = backbone.state_dict()
+    parts = {name.partition(".")[0] for name in own}
+    return {
+        name
+        for name, value in stored.items()
+        if value.is_floating_point() and _strip(name, own).partition(".")[0] in parts
+    }
 
 
 def _converted(stored: Mapping[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import namedtuple
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.lists import limit, write_list
+from lostfound.training.fit import fit
+from lostfound.training.recipe import load_recipe
+
+TINY = [
+    *("task.min_images=2", "input.size=[32, 32]", "trainer.epochs=1", "trainer.batch_size=16"),
+    *("trainer.workers=0", "trainer.device=cpu", "trainer.loggers=[csv]"),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "pixels"
+
+
+@pytest.fixture
+def dataset(dataset_folder) -> Dataset:
+    return Dataset.open(dataset_folder)
+
+
+def same_weights(one, other) -> bool:
+    a, b = (load_file(each.folder.path / "model.safetensors") for each in (one, other))
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_cached_pixels_give_the_same_model(dataset, tmp_path, own_cache, workers: int):
+    settings = [*TINY, f"trainer.workers={workers}"]
+    plain = fit(load_recipe("demo", settings), dataset, tmp_path / "plain")
+    cached = fit(load_recipe("demo", [*settings, "data.cache=true"]), dataset, tmp_path / "cached")
+    assert same_weights(plain, cached)
+    assert len(list(own_cache.glob("*.npy"))) == 2  # training and validation
+
+
+def test_a_disk_too_small_for_the_cache_is_said_and_training_goes_on(
+    dataset, tmp_path, own_cache, monkeypatch, capsys
+):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1000, 1000, 0))
+    result = fit(load_recipe("demo", [*TINY, "data.cache=true"]), dataset, tmp_path / "model")
+    assert result.best_epoch == 1
+    assert "data.cache is left out: the decoded images need" in capsys.readouterr().err
+
+
+def test_a_data_list_pins_the_images_of_a_run(lostfound, dataset, tmp_path):
+    pinned = limit(dataset, 80)
+    write_list(pinned, tmp_path / "images.txt")
+    options = [option for setting in TINY for option in ("--set", setting)]
+    run = lostfound(
+        *("train", "demo", "--data", dataset.folder, "--list", tmp_path / "images.txt"),
+        *("--to", tmp_path / "model", *options),
+    )
+    assert run.returncode == 0, run.stderr
+    with (tmp_path / "model" / "run" / "images.csv").open() as file:
+        used = [row["image_id"] for row in csv.DictReader(file)]
+    rows = pinned.records.to_pylist()
+    assert sorted(used) == sorted(row["image_id"] for row in rows if row["split"] != "test")
+
+
+def test_a_list_whose_images_are_not_to_be_had_stops_the_run(lostfound, dataset, tmp_path):
+    write_list(dataset, tmp_path / "images.txt")
+    text = (tmp_path / "images.txt").read_text()
+    first = dataset.records["image_id"][0].as_py()
+    (tmp_path / "images.txt").write_text(text.replace(first, "0" * 32))
+    run = lostfound(
+        "train",
+        "demo",
+        "--data",
+        dataset.folder,
+        "--list",
+        tmp_path / "images.txt",
+        "--to",
+        tmp_path / "model",
+    )
+    assert run.returncode != 0
+    assert not (tmp_path / "model").exists()
+    assert "0" * 32 in run.stderr or "images.txt" in run.stderr
