@@ -20,6 +20,12 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="session")
+def tiny_settings() -> dict[str, Any]:
+    """Settings of the demo's recipe that make a training take a second."""
+    return dict(TINY)
+
+
 @pytest.fixture
 def write_study(tmp_path: Path) -> Callable[..., Path]:
     """Write a study of the demo's recipe, cut down, with some keys changed; gives its path."""

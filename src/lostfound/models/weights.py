@@ -70,7 +70,7 @@ def load_weights(backbone: nn.Module, path: Path) -> WeightsReport:
         if len(better := _match(converted, own)) > len(sources):
             stored, sources = converted, better
     filled = needed & sources.keys()
-    offered = _offered(stored, backbone) | {sources[name] for name in filled}
+    offered = _offered(stored, backbone)
     if len(filled) < LEAST_FIT * max(len(needed), len(offered)):
         misfit = (
             f"only {len(filled)} of the {len(needed)} tensors of {type(backbone).__name__} are in {path}"
@@ -167,14 +167,11 @@ def _strip(name: str, own: Mapping[str, Tensor]) -> str:
 
 
 def _offered(stored: Mapping[str, Tensor], backbone: nn.Module) -> set[str]:
-    """The file's tensors that lie in parts of the names that the backbone's parts have."""
+    """The names, without prefixes, of a file's tensors that lie in parts named as the backbone's parts are."""
     own = backbone.state_dict()
     parts = {name.partition(".")[0] for name in own}
-    return {
-        name
-        for name, value in stored.items()
-        if value.is_floating_point() and _strip(name, own).partition(".")[0] in parts
-    }
+    bare = {_strip(name, own) for name, value in stored.items() if value.is_floating_point()}
+    return {name for name in bare if name.partition(".")[0] in parts}
 
 
 def _converted(stored: Mapping[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
