@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from lostfound.errors import RecipeError
 
@@ -52,12 +53,13 @@ def read_yaml(text: str | bytes, where: str) -> Any:
         raise RecipeError(f"{where} is not valid YAML: {error}") from None
 
 
-def read_recipe(name: str | Path, packaged: Traversable) -> dict[str, Any]:
-    """Read a recipe's values, without validating them.
+def read_recipe(name: str | Path, packaged: Traversable, what: str = "recipe") -> dict[str, Any]:
+    """Read a recipe's values, or those of another such file, without validating them.
 
     Args:
         name: The name of a recipe in the package, or the path of a YAML file.
         packaged: The folder of the recipes in the package.
+        what: What messages call it.
 
     Raises:
         RecipeError: It is missing, or is no YAML.
@@ -67,15 +69,15 @@ def read_recipe(name: str | Path, packaged: Traversable) -> dict[str, Any]:
     own = packaged / f"{name}.yaml"
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            raise RecipeError(f"{path} does not exist; recipes in the package: {known}")
+            raise RecipeError(f"{path} does not exist; in the package: {known}")
         data = path.read_bytes()
     elif own.is_file():
         data = own.read_bytes()
     else:
-        raise RecipeError(f"no recipe {str(name)!r}: give a YAML file, or one of {known}")
+        raise RecipeError(f"no {what} {str(name)!r}: give a YAML file, or one of {known}")
     values = read_yaml(data, str(name))
     if not isinstance(values, dict):
-        raise RecipeError(f"{name} is not a recipe: it must be a mapping of settings")
+        raise RecipeError(f"{name} is not a {what}: it must be a mapping of settings")
     return values
 
 
@@ -110,8 +112,10 @@ def override_settings(
     return parse_settings(kind, values, where)
 
 
-def parse_settings(kind: type[Settings], values: dict[str, Any], where: str) -> Settings:
-    """Validate a recipe's values.
+def parse_settings(
+    kind: type[Settings], values: dict[str, Any], where: str, what: str = "recipe"
+) -> Settings:
+    """Validate a recipe's values, or those of another such file.
 
     Raises:
         RecipeError: A key is unknown or a value is wrong.
@@ -120,7 +124,7 @@ def parse_settings(kind: type[Settings], values: dict[str, Any], where: str) -> 
         return kind.model_validate(values)
     except ValidationError as error:
         problems = "\n".join(f"  {_explain(dict(each), kind)}" for each in error.errors())
-        raise RecipeError(f"recipe {where}:\n{problems}") from None
+        raise RecipeError(f"{what} {where}:\n{problems}") from None
 
 
 def packaged_names(folder: Traversable) -> list[str]:
@@ -154,6 +158,8 @@ def _explain(error: dict[str, Any], kind: type[BaseModel]) -> str:
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}; {_hint(location, section, kind)}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     return message if not key else f"{key}: {message} (is {error['input']!r})"
@@ -164,17 +170,24 @@ def _place(location: tuple[Any, ...], kind: type[BaseModel]) -> tuple[list[str],
     keys: list[str] = []
     section: type[BaseModel] = kind
     options: list[type[BaseModel]] = []
+    by_name = False
     for part in map(str, location):
+        if part == "[key]":  # what is wrong is the name before it
+            continue
         named = [each for each in options if part == _tag(each)] if len(options) > 1 else []
         if named:  # which of several kinds of a section it is: no key
             section = named[0]
             options = []
             continue
+        keys.append(part)
+        if by_name:  # a name that the file's author chose, of one section of many
+            by_name = False
+            continue
         if options:
             section = options[0]
-        keys.append(part)
-        field = section.model_fields.get(part)
+        field = _fields(section).get(part)
         options = [] if field is None else list(_sections(field.annotation))
+        by_name = field is not None and _is_mapping(field)
     return keys, section
 
 
@@ -182,6 +195,16 @@ def _tag(section: type[BaseModel]) -> str | None:
     """What the key `kind` says of a section that is one of several kinds."""
     field = section.model_fields.get("kind")
     return None if field is None else str(get_args(field.annotation)[0])
+
+
+def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section, by the names they have in a file."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _is_mapping(field: FieldInfo) -> bool:
+    """Does a field hold sections by names?"""
+    return get_origin(field.annotation) is dict
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -196,19 +219,20 @@ def _hint(location: list[str], section: type[BaseModel], kind: type[BaseModel]) 
     """The known key nearest to an unknown one: in its own section, or else in any."""
     *parents, last = location
     prefix = "".join(f"{part}." for part in parents)
-    near = difflib.get_close_matches(last, sorted(section.model_fields), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(last, sorted(_fields(section)), n=1, cutoff=0.5)
     if near:
         return f"did you mean {prefix + near[0]!r}?"
     elsewhere = {each.rpartition(".")[2]: each for each in _keys(kind)}
     near = difflib.get_close_matches(last, list(elsewhere), n=1, cutoff=0.8)
     if near:
         return f"did you mean {elsewhere[near[0]]!r}?"
-    return f"known: {', '.join(sorted(section.model_fields))}"
+    return f"known: {', '.join(sorted(_fields(section)))}"
 
 
 def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """All keys of a section and of those in it, dotted."""
-    for name, field in section.model_fields.items():
+    for name, field in _fields(section).items():
         yield prefix + name
+        below = f"{prefix}{name}.NAME." if _is_mapping(field) else f"{prefix}{name}."
         for option in _sections(field.annotation):
-            yield from _keys(option, f"{prefix}{name}.")
+            yield from _keys(option, below)

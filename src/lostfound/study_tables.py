@@ -56,7 +56,7 @@ def print_outcome(outcome: Outcome, to: Path) -> None:
 
 def print_search(search: Search, trials: list[Tried], command: str | None) -> None:
     """Print a search's trials, best first, and the command that trains with the best."""
-    from lostfound.studies.trials import cells, columns
+    from lostfound.studies.trials import cells, columns, said_of_ties
 
     names = columns(search)
     print(f"{search.recipe}, by {search.metric} on the validation split:\n")
@@ -67,6 +67,8 @@ def print_search(search: Search, trials: list[Tried], command: str | None) -> No
     for each in trials:
         if each.error:
             print(f"\nTrial {each.slot + 1} failed: {each.error}")
+    if ties := said_of_ties(trials):
+        print(f"\n{ties}")
     if command is not None:
         print(f"\nTrain with the best:\n  {command}")
     print(f"\nThe table, the best settings and a picture: {search.to}/trials.md, .csv, best.yaml, tune.png")

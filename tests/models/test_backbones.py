@@ -1,4 +1,4 @@
-"""Backbones: those of the five systems build, train, save, load and export; wrong names and options say so."""
+"""Backbones: those of the five systems build, train, save, load and export; wrong names say so."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_our_own_networks_have_no_weights_to_fetch() -> None:
 
 
 def test_an_option_that_is_wrong_is_not_blamed_on_the_hub() -> None:
-    with pytest.raises(RecipeError, match="can't be built with model.options .*bogus"):
+    with pytest.raises(RecipeError, match=r"can't be built with model\.options .*bogus"):
         build_backbone("resnet18", {"bogus": 1}, pretrained=True)
 
 

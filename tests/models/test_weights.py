@@ -8,7 +8,7 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -118,7 +118,13 @@ def test_a_folder_that_is_no_finished_model_is_refused(tmp_path: Path, leftover:
 
 
 PREFIXES = ["", "module.", "backbone.", "encoder.", "model.", "module._orig_mod.", "network.backbone."]
-NESTS: list[tuple[str, ...]] = [(), ("state_dict",), ("model_state_dict",), ("model",), ("model", "state_dict")]
+NESTS: list[tuple[str, ...]] = [
+    (),
+    ("state_dict",),
+    ("model_state_dict",),
+    ("model",),
+    ("model", "state_dict"),
+]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -150,7 +156,7 @@ def test_the_content_says_how_to_read_a_file_whatever_its_name(
 class _Python2Pickler(pickle._Pickler):
     """Writes text as Python 2 wrote its strings, which Places365's files hold."""
 
-    dispatch = dict(pickle._Pickler.dispatch)
+    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)
 
     def save_str(self, text: str) -> None:
         data = text.encode("ascii")
@@ -252,7 +258,7 @@ def test_weights_of_a_cousin_that_fit_in_part_are_refused(
     assert_filled(wanted, before)  # it is left as it was
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet"])
+@pytest.mark.parametrize("name", ["alexnet", "googlenet"])
 def test_a_torchvision_file_fits_its_own_model(tmp_path: Path, name: str) -> None:
     """With the heads of another number of classes, which are many tensors beside AlexNet's sixteen."""
     options = {"init_weights": True} if name == "googlenet" else {}
@@ -293,7 +299,15 @@ def test_a_truncated_torch_file_is_one_clear_line(tmp_path: Path, keep: int, zip
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"epoch": 3}, {"state_dict": {}}, {"state_dict": {"epoch": 3}}, [torch.zeros(3)], torch.zeros(3), None],
+    [
+        {},
+        {"epoch": 3},
+        {"state_dict": {}},
+        {"state_dict": {"epoch": 3}},
+        [torch.zeros(3)],
+        torch.zeros(3),
+        None,
+    ],
     ids=str,
 )
 def test_a_file_without_tensors_by_name_is_refused(tmp_path: Path, content: Any) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import shlex
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -138,7 +140,7 @@ def test_goes_on_only_with_the_same_settings(search):
 
 
 def test_a_wrong_setting_shows_before_anything_is_trained(search):
-    with pytest.raises(UsageError, match="did you mean 'optimizer.learning_rate'"):
+    with pytest.raises(UsageError, match=r"did you mean 'optimizer\.learning_rate'"):
         tune(replace(search, space=Space((Parameter("optimizer.learning_rat", (0.1,)),))))
     with pytest.raises(UsageError, match="learning_rate"):
         tune(replace(search, space=Space((Parameter("optimizer.learning_rate", (0.1, -1)),))))
@@ -157,10 +159,11 @@ class TestSlots:
 
 
 class TestMetric:
-    def test_by_default_that_of_the_task(self):
-        from lostfound.training.tasks.classify import ClassifyObjective as Objective
-
-        assert default_metric(load_recipe("demo")) == Objective.monitor
+    @pytest.mark.parametrize("kind", ["classify", "coordinates", "distance", "hybrid"])
+    def test_by_default_that_of_the_task(self, kind):
+        module = importlib.import_module(f"lostfound.training.tasks.{kind}")
+        objective = getattr(module, f"{kind.title()}Objective")
+        assert default_metric(load_recipe("demo", {"task.kind": kind})) == objective.monitor
 
     def test_or_of_the_recipe(self):
         assert default_metric(load_recipe("lost-and-found", variant="regions")) == "country_accuracy"
@@ -227,5 +230,5 @@ def test_the_command_gives_the_same_recipe(search):
     words = shlex.split(train_command(search, settings))
     assert words[:3] == ["lostfound", "train", "demo"]
     assert words[words.index("--weights") + 1] == "some file.safetensors"
-    overrides = [after for word, after in zip(words, words[1:], strict=False) if word == "--set"]
+    overrides = [after for word, after in pairwise(words) if word == "--set"]
     assert load_recipe("demo", overrides) == search.load(settings)

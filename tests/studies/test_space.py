@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from lostfound.errors import UsageError
-from lostfound.studies.files import packaged_names
-from lostfound.studies.space import Parameter, Space, load_space
+from lostfound.settings_file import packaged_names
+from lostfound.studies.space import SPACES, Parameter, Space, load_space
 
 optuna = pytest.importorskip("optuna")
 
@@ -107,8 +107,8 @@ def test_corners_hold_every_value():
 def test_the_packaged_spaces_are_of_real_settings():
     from lostfound.training.recipe import load_recipe
 
-    assert "lost-and-found" in packaged_names("spaces")
-    for name in packaged_names("spaces"):
+    assert "lost-and-found" in packaged_names(SPACES)
+    for name in packaged_names(SPACES):
         for settings in load_space(name).corners():
             load_recipe("lost-and-found", settings)
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from lostfound.errors import UsageError
-from lostfound.studies.files import packaged_names, parse_settings
-from lostfound.studies.study import Entry, in_order, load_study
+from lostfound.settings_file import packaged_names
+from lostfound.studies.study import STUDIES, Entry, in_order, load_study
 
 
-@pytest.mark.parametrize("name", packaged_names("studies"))
+@pytest.mark.parametrize("name", packaged_names(STUDIES))
 def test_the_packaged_studies_are_sound(name):
     study = load_study(name)
     assert study.file.name == name
@@ -16,7 +16,7 @@ def test_the_packaged_studies_are_sound(name):
 
 
 def test_every_system_has_a_study():
-    assert {"lost-and-found", "geotrainr", "london", "cities", "euguess"} <= set(packaged_names("studies"))
+    assert {"lost-and-found", "geotrainr", "london", "cities", "euguess"} <= set(packaged_names(STUDIES))
 
 
 class TestRecipe:
@@ -61,11 +61,11 @@ class TestRecipe:
     ("changes", "message"),
     [
         ({"basline": "plain"}, "unknown key 'basline'; did you mean 'baseline'?"),
-        ({"variants": {"plain": {"sett": {}}}}, "unknown key 'variants.plain.sett'; did you mean 'set'?"),
-        ({"variants": {"plain": {"form": "x"}}}, "unknown key 'variants.plain.form'; did you mean 'from'?"),
+        ({"variants": {"plain": {"sett": {}}}}, "unknown key 'variants.plain.sett'; did you mean 'variants.plain.set'?"),
+        ({"variants": {"plain": {"form": "x"}}}, "unknown key 'variants.plain.form'; did you mean 'variants.plain.from'?"),
         (
             {"variants": {"plain": {"evaluate_on": {"splt": "test"}}}},
-            "unknown key 'variants.plain.evaluate_on.splt'; did you mean 'split'?",
+            "unknown key 'variants.plain.evaluate_on.splt'; did you mean 'variants.plain.evaluate_on.split'?",
         ),
         ({"baseline": "nothing"}, "baseline: 'nothing' is none of the variants"),
         ({"claims": {"nothing": "x"}}, "claims.nothing: 'nothing' is none of the variants"),
@@ -138,18 +138,3 @@ def test_what_is_needed_comes_first(needs, order):
         list(in_order({name: Entry.model_validate({"from": other}) for name, other in needs.items()}))
         == order
     )
-
-
-class TestParseSettings:
-    def test_values_are_yaml(self):
-        assert parse_settings(["a.b=1e-3", "c=[1, 2]", "d=null", "e=x=y"]) == {
-            "a.b": 0.001,
-            "c": [1, 2],
-            "d": None,
-            "e": "x=y",
-        }
-
-    @pytest.mark.parametrize("text", ["a", "=1", "a=["])
-    def test_says_what_is_wrong(self, text):
-        with pytest.raises(UsageError, match="--set"):
-            parse_settings([text])

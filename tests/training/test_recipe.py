@@ -172,7 +172,7 @@ def test_a_wrong_value_is_named_with_its_key(override: str, key: str) -> None:
 
 def test_a_missing_key_is_named(recipe_file: Path) -> None:
     recipe_file.write_text("name: mine\nmodel: {backbone: resnet18}\ninput: {size: [8, 8]}\n")
-    with pytest.raises(RecipeError, match=r"trainer: field required"):
+    with pytest.raises(RecipeError, match=r"trainer is missing"):
         load_recipe(recipe_file)
 
 

@@ -48,13 +48,13 @@ def compare(
     with what is missing, and after a change of the study trains only what changed.
     """
     require_training("a study trains models")
-    from lostfound.studies.files import parse_settings
+    from lostfound.settings_file import parse_override
     from lostfound.studies.runs import plan
     from lostfound.studies.study import load_study
     from lostfound.study_tables import print_outcome, print_plan
     from lostfound.tables import print_json
 
-    loaded = load_study(study, variant=variant, changes=parse_settings(set_ or ()))
+    loaded = load_study(study, variant=variant, changes=dict(map(parse_override, set_ or ())))
     runs = plan(loaded, to, data=data, weights=weights)
     if dry_run:
         print_plan(runs)
@@ -134,14 +134,14 @@ def tune(
             "the search needs the extra 'tune' (optuna is not installed): pip install 'lostfound[train,tune]'"
         )
     from lostfound.data.dataset import Dataset
-    from lostfound.studies.files import parse_settings
+    from lostfound.settings_file import parse_override
     from lostfound.studies.search import Search, check_metric, default_metric
     from lostfound.studies.space import load_space
     from lostfound.studies.tune import tune as run
     from lostfound.study_tables import print_search
     from lostfound.training.recipe import load_recipe
 
-    changes, tried = parse_settings(set_ or ()), load_space(space)
+    changes, tried = dict(map(parse_override, set_ or ())), load_space(space)
     metric = metric or default_metric(load_recipe(recipe, changes, variant=variant))
     check_metric(metric)
     search = Search(

@@ -15,6 +15,10 @@ from lostfound.models.torchvision_models import build_torchvision, torchvision_n
 
 TORCHVISION, OWN = "torchvision:", "lostfound:"
 
+# In place of zeros around a feature map: ONNX Runtime would merge a padding by zeros into the max pooling
+# that follows, which pads with minus infinity, and BiT's features would be others than torch's.
+_ALMOST_ZERO = 1e-30
+
 _NOT_TAKEN = {
     "checkpoint_path": "give the file with --weights FILE",  # timm would open any file there, a pickle too
     "pretrained_cfg": "give weights with --weights, and their mean and deviation as input.mean and input.std",
@@ -72,6 +76,9 @@ def _build(name: str, options: Mapping[str, Any], pretrained: bool) -> nn.Module
         return build_torchvision(name.removeprefix(TORCHVISION), options, pretrained=pretrained)
     model = timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
     assert isinstance(model, nn.Module)
+    for module in model.modules():
+        if isinstance(module, nn.ConstantPad2d) and module.value == 0:
+            module.value = _ALMOST_ZERO
     return model
 
 

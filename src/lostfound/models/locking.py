@@ -23,7 +23,8 @@ def leaf_layers(backbone: nn.Module, height: int, width: int) -> list[str]:
     The London system counted otherwise: by torchsummary, which counts each call (a ResNet block's ReLU three
     times) and each block beside its layers, the classifier too. That makes 174 of torchvision's ResNet-50,
     where leaf layers are 125 and one for the head. Shares mean the same layers all the same, give or take
-    one: 70 % locks everything up to `layer3.4.bn1` either way, in torchvision's ResNet-50 and in timm's.
+    two with weights: 70 % locks all weights up to `layer3.4.bn1` either way, in torchvision's ResNet-50 and
+    in timm's.
 
     Args:
         backbone: As `build_backbone` gives it; its modes are left as they are.

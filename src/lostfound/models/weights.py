@@ -21,8 +21,8 @@ from lostfound.models.folder import CONFIG, WEIGHTS
 LEAST_FIT = 0.85
 """The least share of a backbone's tensors that its weights fill, and of their tensors that fill it.
 
-Both, since a deeper cousin's weights hold all that a shallower one asks for: of ResNet-34's tensors, ResNet-18
-would take just over half, of EfficientNet-B1's, B0 seven in ten.
+Both, since a deeper cousin's weights hold all that a shallower one asks for: of ResNet-34's tensors,
+ResNet-18 would take just over half, of EfficientNet-B1's, B0 seven in ten.
 """
 
 # A training script's file holds the weights under one of these keys, beside its optimiser and the rest.
@@ -167,7 +167,7 @@ def _strip(name: str, own: Mapping[str, Tensor]) -> str:
 
 
 def _offered(stored: Mapping[str, Tensor], backbone: nn.Module) -> set[str]:
-    """The names, without prefixes, of a file's tensors that lie in parts named as the backbone's parts are."""
+    """The names, without prefixes, of a file's tensors in parts named as the backbone's are."""
     own = backbone.state_dict()
     parts = {name.partition(".")[0] for name in own}
     bare = {_strip(name, own) for name, value in stored.items() if value.is_floating_point()}

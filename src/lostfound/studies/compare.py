@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from lostfound.errors import LostFoundError, RecipeError, UsageError
 from lostfound.evaluation.card import write_card
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.locate.locator import Locator
+from lostfound.studies.memory import free_memory
 from lostfound.studies.outcome import Outcome, judge
 from lostfound.studies.report import write_report
 from lostfound.studies.runs import StudyRun
@@ -50,7 +50,7 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> Outcome:
             known = isinstance(error, LostFoundError)
             failed[run.entry, run.seed] = str(error) if known else f"{type(error).__name__}: {error}"
             _say(f"{run.label} failed: {failed[run.entry, run.seed]}")
-        gc.collect()  # a network and its trainer are a circle of references
+        free_memory()
         last_of_seed = number == len(runs) or runs[number].seed != run.seed
         if last_of_seed and number < len(runs):
             write_report(judge(study, runs[:number], failed), to)

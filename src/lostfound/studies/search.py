@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
 import sys
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lostfound.data.dataset import Dataset
-from lostfound.errors import LostFoundError, RecipeError, UsageError
+from lostfound.errors import DatasetError, DiskFullError, LostFoundError, ModelError, RecipeError, UsageError
 from lostfound.studies import queue
+from lostfound.studies.memory import free_memory
 from lostfound.studies.runs import HUB, identity
-from lostfound.studies.space import Space
+from lostfound.studies.space import Space, said
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Monitor, Recipe
 
@@ -158,6 +158,7 @@ def run_search(
     Raises:
         UsageError: A setting of the space is wrong, the database can't be used, or it has a search of this
             name with other settings.
+        DatasetError, ModelError, DiskFullError: What would fail any trial; the same call goes on with it.
     """
     import optuna
 
@@ -165,6 +166,7 @@ def run_search(
     optuna.logging.set_verbosity(optuna.logging.ERROR + 1)  # a failed trial is told in our own words
     for settings in search.space.corners():
         search.load(settings)
+    search.to.mkdir(parents=True, exist_ok=True)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4) if search.prune else optuna.pruners.NopPruner()
     study, ours = queue.open_study(
         queue.open_storage(storage),
@@ -179,8 +181,10 @@ def run_search(
     told = False
     while True:
         if queue.waiting(study):
-            study.optimize(lambda trial: _run(search, trial, len(slots)), n_trials=1, catch=(Exception,))
-            gc.collect()  # a network and its trainer are a circle of references
+            study.optimize(
+                lambda trial: _run(search, trial, len(slots)), n_trials=1, catch=(_FailedError, _SurplusError)
+            )
+            free_memory()
             after_each(study)
         elif queue.running(study):
             if not told:
@@ -195,6 +199,10 @@ def run_search(
 
 class _SurplusError(Exception):
     """Another trial has the same slot."""
+
+
+class _FailedError(Exception):
+    """A trial's settings can't be trained; others may."""
 
 
 def _sampler(seed: int | None) -> BaseSampler:
@@ -216,15 +224,17 @@ def _run(search: Search, trial: Trial, count: int) -> float:
         raise _SurplusError
     try:
         settings = search.space.suggest(trial)
-        said = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in settings.items())
-        _say(f"[{slot + 1}/{count}] {said}")
+        tried = ", ".join(f"{key.rpartition('.')[2]} {said(value)}" for key, value in settings.items())
+        _say(f"[{slot + 1}/{count}] {tried}")
         value, pruned = _train(search, trial, settings, search.to / "trials" / f"{slot:04d}")
+    except (DatasetError, ModelError, DiskFullError):  # whatever the settings: the next would fail as well
+        raise
     except Exception as error:
         known = isinstance(error, LostFoundError)
         message = str(error) if known else f"{type(error).__name__}: {error}"
         trial.set_user_attr(queue.ERROR, message)
         _say(f"It failed: {message}")
-        raise
+        raise _FailedError from error
     if pruned:
         raise TrialPruned
     return value
@@ -248,7 +258,7 @@ def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Pa
     except RecipeError:
         raise
     except UsageError:  # killed before its first epoch, or left by another search: from the beginning
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         result = fit(recipe, search.data, folder, weights=search.weights, on_epoch=on_epoch)
     trial.set_user_attr(VALUE, result.best_score)
     trial.set_user_attr(EPOCH, result.best_epoch)

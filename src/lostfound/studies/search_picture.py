@@ -64,20 +64,19 @@ def _history(axes: Axes, search: Search, scored: list[Tried]) -> None:
 def _heat_map(figure: Figure, axes: Axes, search: Search, scored: list[Tried]) -> None:
     across, down = search.space.parameters
     values = np.full((len(down.values), len(across.values)), np.nan)
+    pruned = np.zeros(values.shape, dtype=bool)
     for each in scored:
         column = across.values.index(each.settings[across.key])
         row = down.values.index(each.settings[down.key])
-        values[row, column] = each.value
+        values[row, column], pruned[row, column] = each.value, each.state == "pruned"
     image = axes.imshow(values, cmap="viridis" if search.maximise else "viridis_r", aspect="auto")
     axes.set_xticks(range(len(across.values)), [str(label(value)) for value in across.values], fontsize=8)
     axes.set_yticks(range(len(down.values)), [str(label(value)) for value in down.values], fontsize=8)
     axes.set_xlabel(across.key)
     axes.set_ylabel(down.key)
-    states = {(each.settings[across.key], each.settings[down.key]): each.state for each in scored}
     for row, column in np.ndindex(values.shape):
         if np.isfinite(values[row, column]):
-            pruned = states[across.values[column], down.values[row]] == "pruned"
-            text = f"{values[row, column]:.3g}{' (pruned)' if pruned else ''}"
+            text = f"{values[row, column]:.3g}{' (pruned)' if pruned[row, column] else ''}"
             axes.text(column, row, text, ha="center", va="center", fontsize=7, color="white",
                       bbox={"facecolor": "black", "alpha": 0.35, "linewidth": 0, "pad": 1})  # fmt: skip
     figure.colorbar(image, ax=axes, shrink=0.8)

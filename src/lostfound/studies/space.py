@@ -6,15 +6,18 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lostfound.errors import UsageError
-from lostfound.studies.files import read_yaml
+from lostfound.errors import RecipeError, UsageError
+from lostfound.settings_file import read_recipe
 
 if TYPE_CHECKING:
     from optuna import Trial
 
+SPACES = files("lostfound") / "recipes" / "spaces"
+SIGNIFICANT = 4
 RANGES = {
     "uniform": "numbers between two, evenly",
     "log": "numbers between two, evenly by their logarithm",
@@ -107,6 +110,13 @@ def label(value: Any) -> bool | float | str | None:
     return json.dumps(value)
 
 
+def said(value: Any) -> str:
+    """A setting's value as tables and messages have it."""
+    if isinstance(value, float):
+        return f"{value:.{SIGNIFICANT}g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def load_space(name: str | Path) -> Space:
     """Read a search space.
 
@@ -115,26 +125,26 @@ def load_space(name: str | Path) -> Space:
             values, or to a range such as `{log: [1e-5, 1e-1]}`.
 
     Raises:
-        UsageError: It is missing, is no YAML, or says something else.
+        RecipeError: It is missing, is no YAML, or says something else.
     """
-    values = read_yaml(name, "spaces")
+    values = read_recipe(name, SPACES, "space")
     space = values.get("space")
     if set(values) != {"space"} or not isinstance(space, dict) or not space:
-        raise UsageError(f"{name} must be a mapping 'space' from settings to their values, and nothing else")
+        raise RecipeError(f"{name} must be a mapping 'space' from settings to their values, and nothing else")
     return Space(tuple(_parameter(str(key), value, f"{name}, {key}") for key, value in space.items()))
 
 
 def _parameter(key: str, given: Any, where: str) -> Parameter:
     if isinstance(given, list) and given:
         if len({json.dumps(value) for value in given}) < len(given):
-            raise UsageError(f"{where}: a value stands there twice")
+            raise RecipeError(f"{where}: a value stands there twice")
         return Parameter(key, tuple(given))
     if isinstance(given, dict) and len(given) == 1:
         [(spread, ends)] = given.items()
         if spread in RANGES and _are_ends(ends, spread):
             return Parameter(key, tuple(ends), spread)
     forms = ", ".join(f"{{{name}: [LOW, HIGH]}} ({says})" for name, says in RANGES.items())
-    raise UsageError(f"{where}: give a list of values, or one of {forms}")
+    raise RecipeError(f"{where}: give a list of values, or one of {forms}")
 
 
 def _are_ends(ends: Any, spread: str) -> bool:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lostfound.errors import UsageError
-from lostfound.studies.files import Section, explain, read_yaml
+from lostfound.settings_file import Section, parse_settings, read_recipe
 from lostfound.studies.scores import METRICS
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
+
+STUDIES = files("lostfound") / "recipes" / "studies"
 
 
 def _name_of_a_folder(name: str) -> str:
@@ -152,15 +155,11 @@ def load_study(
         changes: Settings to change in all entries, after their own, by dotted keys.
 
     Raises:
-        UsageError: It is missing, is no YAML, has an unknown key (the nearest known one is named) or a wrong
-            value.
-        RecipeError: So has the recipe of one of its entries.
+        RecipeError: It, or the recipe of one of its entries, is missing, is no YAML, or has an unknown key (the
+            nearest known one is named) or a wrong value.
+        UsageError: It sets the seed otherwise than by its seeds.
     """
-    values = read_yaml(name, "studies")
-    try:
-        file = StudyFile.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"study {name}:\n{explain(error, StudyFile)}") from None
+    file = parse_settings(StudyFile, read_recipe(name, STUDIES, "study"), str(name), "study")
     folder = Path(name).parent if Path(name).suffix else Path()
     study = Study(file, folder, variant, changes or {})
     for entry, settings in file.variants.items():

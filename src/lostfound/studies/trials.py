@@ -15,6 +15,7 @@ import yaml
 from lostfound.data.records import write_atomic
 from lostfound.studies import queue
 from lostfound.studies.search import EPOCH, SECONDS, VALUE, Search
+from lostfound.studies.space import SIGNIFICANT, said
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -26,7 +27,6 @@ STATES = {
     "RUNNING": "running",
     "WAITING": "waiting",
 }
-SIGNIFICANT = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Tried:
         slot: Its number in the search, from 0.
         settings: What was tried, by dotted keys.
         state: done, pruned, failed, running or waiting.
-        value: The best validation score, in percent or km as the metric has it; None without one.
+        value: The best validation score, a share or km as the metric has it; None without one.
         best_epoch: Its epoch.
         seconds: How long it trained.
         by_epoch: The scores of its epochs.
@@ -86,6 +86,17 @@ def best(trials: list[Tried]) -> Tried | None:
     return trials[0] if trials and trials[0].state == "done" else None
 
 
+def said_of_ties(trials: list[Tried]) -> str | None:
+    """A word on trials that are as good as the best; None where it is alone."""
+    found = best(trials)
+    if found is None:
+        return None
+    others = [each for each in trials if each.state == "done" and each.value == found.value]
+    if len(others) == 1:
+        return None
+    return f"{len(others)} trials share the best score, which can't tell them apart; the first of them is given."
+
+
 def train_command(search: Search, settings: Mapping[str, Any]) -> str:
     """The command that trains with some settings."""
     words = ["lostfound", "train", search.recipe]
@@ -120,7 +131,8 @@ def write_search(search: Search, trials: list[Tried], command: str | None) -> No
 
 def cells(search: Search, each: Tried) -> list[str]:
     """A trial in words: its number, its settings, and how it went."""
-    settings = [_said(each.settings.get(parameter.key)) for parameter in search.space.parameters]
+    tried = each.settings
+    settings = [said(tried[key]) if key in tried else "" for key in search.space.as_dict()]
     value = "" if each.value is None else f"{each.value:.{SIGNIFICANT}g}"
     epoch = "" if each.best_epoch is None else str(each.best_epoch)
     seconds = "" if each.seconds is None else f"{each.seconds:.0f}"
@@ -149,15 +161,11 @@ def markdown(search: Search, trials: list[Tried], command: str | None) -> str:
     failed = [f"- {each.slot + 1}: {' '.join(each.error.split())}" for each in trials if each.error]
     if failed:
         lines += ["Failed:", "", *failed, ""]
+    if ties := said_of_ties(trials):
+        lines += [ties, ""]
     if command is not None:
         lines += ["Train with the best:", "", "```sh", command, "```", ""]
     return "\n".join(lines)
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.{SIGNIFICANT}g}"
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _csv(search: Search, trials: list[Tried]) -> str:

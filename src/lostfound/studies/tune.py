@@ -37,7 +37,6 @@ def tune(
         write_search(search, trials, command)
         return trials, command
 
-    search.to.mkdir(parents=True, exist_ok=True)
     url = storage or f"sqlite:///{search.to / 'tune.db'}"
     study = run_search(search, url, name, retry_failed=retry_failed, after_each=report)
     return report(study)

@@ -111,6 +111,7 @@ def fit(
     lightning.seed_everything(recipe.seed, verbose=False)
     network, preprocessing, report = _build_network(recipe, objective, weights)
     locking = _locking(recipe, network)
+    locked = list(locking.locked)
     module = TrainingModule(
         network, objective, validation, recipe, locking, set(report.loaded) if report else set()
     )
@@ -147,7 +148,7 @@ def fit(
         report,
         objective.left_out,
         batches.places_left_out,
-        locking.locked,
+        locked,
         about["best_epoch"],
         module.monitor,
         checkpoints.best_score,
