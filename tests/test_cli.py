@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "import", "prepare", "stats", "partition", "train", "evaluate", "locate")
+COMMANDS = ("demo", "import", "prepare", "stats", "collect", "partition", "train", "evaluate", "locate")
 
 
 def on_a_terminal(*arguments: object, columns: int = 80, **variables: str) -> list[str]:

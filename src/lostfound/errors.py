@@ -31,3 +31,7 @@ class ModelError(LostFoundError):
 
 class MissingExtraError(LostFoundError):
     """A part of the package whose extra is not installed; the message holds the install command."""
+
+
+class CollectError(LostFoundError):
+    """A collection that can't go on: a refused key, a spent quota, no network, a full disk, no coverage."""
