@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lostfound.cli import collect_browser
 from lostfound.cli.common import AsJson, Jobs, example
 from lostfound.errors import MissingExtraError, UsageError
 
@@ -26,6 +27,7 @@ collect = typer.Typer(
     rich_markup_mode=None,
     epilog=example("lostfound collect streetview -h"),
 )
+collect.add_typer(collect_browser.COMMANDS)
 
 
 class Sampler(StrEnum):

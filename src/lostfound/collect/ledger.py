@@ -152,6 +152,16 @@ class Ledger:
         """Is there a task of this key, done or not?"""
         return self._db.execute("SELECT 1 FROM task WHERE key = ?", (key,)).fetchone() is not None
 
+    def find(self, key: str) -> tuple[Task, str | None] | None:
+        """The task of a key and its outcome (None: not done), or None where there is no such task."""
+        row = self._db.execute(
+            "SELECT kind, key, payload, area, rank, id, outcome FROM task WHERE key = ?", (key,)
+        ).fetchone()
+        if row is None:
+            return None
+        kind, _, payload, area, rank, number, outcome = row
+        return Task(kind, key, json.loads(payload), area, rank, number), outcome
+
     def first(self, without: Iterable[int] = ()) -> Task | None:
         """The next task to do, those left out that are being done."""
         busy = set(without)
