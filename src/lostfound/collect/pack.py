@@ -17,11 +17,12 @@ from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
 from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
 from lostfound.data.dataset import Dataset, read_info, write_dataset
-from lostfound.data.duplicates import perceptual_hash
+from lostfound.data.encoding import JPEG_QUALITY
 from lostfound.data.images import encode_jpeg, open_image, shrink
-from lostfound.data.importing import JPEG_QUALITY
+from lostfound.data.phash import perceptual_hash
 from lostfound.data.records import SCHEMA, coordinates, digest, set_column, strings
 from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.writing import writing
 from lostfound.errors import ImageError, UsageError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.sphere import wrap_longitude
@@ -71,24 +72,32 @@ def pack(folder: Path, ledger: Ledger, inbox: Inbox, *, source: str, size: int, 
         How many images the disk had lost: they are to be asked for again.
 
     Raises:
-        DatasetError: The existing data set is damaged.
+        DatasetError: The existing data set is damaged, or being written by another process.
+        DiskFullError: The disk became full.
     """
     missing = 0
     while ledger.waiting():
-        with ledger.writing():
-            number, images = ledger.batch()
-        existing = existing_dataset(folder, size)
-        there = set() if existing is None else _held(existing.records, source)
-        items = [
-            Waiting(key, inbox.path(key), record) for key, record in images if record["original"] not in there
-        ]
-        lost: list[Skipped] = []
-        if items:
-            lost = _add(folder, existing, items, source=source, size=size, jobs=jobs)
-        ledger.stored(number, [key for key, _ in lost])
-        inbox.remove(key for key, _ in images)
-        missing += len(lost)
+        with writing(folder):
+            missing += _pack_batch(folder, ledger, inbox, source=source, size=size, jobs=jobs)
     return missing
+
+
+def _pack_batch(
+    folder: Path, ledger: Ledger, inbox: Inbox, *, source: str, size: int, jobs: int | None
+) -> int:
+    with ledger.writing():
+        number, images = ledger.batch()
+    existing = existing_dataset(folder, size)
+    there = set() if existing is None else _held(existing.records, source)
+    items = [
+        Waiting(key, inbox.path(key), record) for key, record in images if record["original"] not in there
+    ]
+    lost: list[Skipped] = []
+    if items:
+        lost = _add(folder, existing, items, source=source, size=size, jobs=jobs)
+    ledger.stored(number, [key for key, _ in lost])
+    inbox.remove(key for key, _ in images)
+    return len(lost)
 
 
 def held_places(folder: Path, source: str, size: int) -> set[str]:
