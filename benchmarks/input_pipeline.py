@@ -79,7 +79,6 @@ def image_folder(folder: Path) -> Callable[[], Iterable[Any]]:
 def our_batches(folder: Path, *, cached: bool) -> Callable[[], Iterable[Any]]:
     """Batches as `lostfound train` makes them."""
     from lostfound.data.cache import cached_pixels
-
     from lostfound.data.dataset import Dataset
     from lostfound.data.images import Preprocessing
     from lostfound.training.samples import Samples, loader

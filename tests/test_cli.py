@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 COMMANDS = (
-    *("demo", "import", "prepare", "stats", "list", "publish", "partition"),
+    *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
     *("train", "compare", "tune", "evaluate", "locate"),
 )
 

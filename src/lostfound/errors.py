@@ -35,3 +35,7 @@ class MissingExtraError(LostFoundError):
 
 class DiskFullError(LostFoundError):
     """The disk has no room for what is to be written."""
+
+
+class CollectError(LostFoundError):
+    """A collection that can't go on: a refused key, a spent quota, no network, a full disk, no coverage."""

@@ -148,6 +148,14 @@ def test_training_names_the_extra_to_install(light, tmp_path: Path, command: tup
     assert list(tmp_path.iterdir()) == []
 
 
+def test_collecting_names_the_extra_to_install(light, tmp_path: Path):
+    done = light("collect", "streetview", "--to", "data", "--places", 5, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "pip install 'lostfound[collect]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_heic_names_the_extra_to_install(light, world: Path, model_folder: Path, tmp_path: Path):
     (tmp_path / "photo.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
     done = light("locate", ".", "--model", model_folder, cwd=tmp_path)

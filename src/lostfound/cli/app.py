@@ -11,12 +11,14 @@ import typer
 from typer.core import TyperGroup
 
 from lostfound.cli import answer, data, share, study, train
+from lostfound.cli.collect import collect
 from lostfound.cli.common import example, fail, require_training
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
 
 _SAME_COMMAND = "what was finished is kept, and the same command goes on"
 _AFTER_CTRL_C = {
+    "collect": _SAME_COMMAND,
     "compare": _SAME_COMMAND,
     "demo": _SAME_COMMAND,
     "import": _SAME_COMMAND,
@@ -51,6 +53,7 @@ app = typer.Typer(
 )
 app.add_typer(data.COMMANDS)
 app.add_typer(share.COMMANDS)
+app.add_typer(collect, name="collect")
 app.add_typer(partition, name="partition")
 app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)

@@ -1,0 +1,109 @@
+"""`lostfound collect browser`: pictures and true places from a game or viewer whose operator allows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lostfound.cli.common import AsJson, Jobs, example
+
+if TYPE_CHECKING:
+    from lostfound.collect.browser import BrowserSummary
+
+COMMANDS = typer.Typer(rich_markup_mode=None)
+
+ProfileFile = Annotated[Path, typer.Argument(metavar="PROFILE", hidden=True)]
+
+
+@COMMANDS.command(
+    epilog=example("lostfound collect browser game.yaml --to data/game --rounds 200 --workers 4")
+)
+def browser(
+    profile: ProfileFile,
+    to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder, new or existing.")],
+    rounds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Rounds to store, over all runs; until Ctrl-C by default.", min=1),
+    ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Browsers side by side.", min=1, max=32)] = 1,
+    pace: Annotated[
+        float,
+        typer.Option(metavar="S", help="Seconds from one round's beginning to the next, at least.", min=0),
+    ] = 1.0,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS", help="Shorter side of the stored images; as shown by default.", min=16
+        ),
+    ] = None,
+    browser: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The browser; the first Chromium or Chrome on PATH by default."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the browser on the screen.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="S", help="Seconds to wait for one step.", min=1)] = 30.0,
+    patience: Annotated[
+        float, typer.Option(metavar="S", help="Seconds without any round, while the site is away.", min=0)
+    ] = 900.0,
+    jobs: Jobs = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Play one round of one game; say what each step found.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Collect from a game or viewer with a browser.
+
+    PROFILE is a YAML file that describes the site; see docs/collect-browser.md. Only for sites whose
+    operator allows it: the profile says who does, and where that is written. A run that was stopped goes on
+    with the same command.
+    """
+    from lostfound.collect.browser_profile import load_profile
+    from lostfound.collect.browser_window import Settings, find_browser
+    from lostfound.collect.run import FOLDER, opened
+
+    site = load_profile(profile)
+    settings = Settings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
+    if dry_run:
+        from lostfound.collect.browser_check import check_profile
+
+        settings.work.mkdir(parents=True, exist_ok=True)
+        print(f"Dry run of {profile} on {site.site}; nothing is stored:\n")
+        check_profile(settings, lambda step, found: print(f"  {step:20} {found}", flush=True))
+        print("\nEvery step found what it looks for.")
+        return
+    from lostfound.collect.browser import collect_with_browsers
+    from lostfound.collect.browser_players import BrowserLimits
+
+    shown = {"site": site.site, "viewport": [site.viewport.width, site.viewport.height]}
+    smallest = min(site.viewport.width, site.viewport.height)
+    with opened(to, site.source, shown, size=size or smallest) as collection:
+        limits = BrowserLimits(rounds, workers, pace, patience)
+        summary = collect_with_browsers(collection, settings, limits, jobs=jobs)
+    _show(summary, as_json=json)
+
+
+def _show(summary: BrowserSummary, *, as_json: bool) -> None:
+    """Say what a collection holds."""
+    if as_json:
+        from lostfound.tables import print_json
+
+        print_json(asdict(summary) | {"dataset": str(summary.dataset)})
+        return
+    print(f"Collected from {summary.source} into {summary.dataset}:\n")
+    print(f"  {'':36} {'this run':>9} {'all runs':>9}")
+    rows = {
+        "rounds": "rounds stored",
+        "duplicate games": "games joined or played already",
+        "duplicate rounds": "rounds held already",
+        "duplicate pictures": "pictures held already",
+        "error pictures": "errors shown as a picture",
+        "rounds without a picture": "rounds without a picture",
+        "errors": "other errors",
+        "restarts": "browsers started anew",
+    }
+    for key, name in rows.items():
+        print(f"  {name:36} {summary.this_run.get(key, 0):>9,} {summary.counts.get(key, 0):>9,}")
+    print(f"  {'images now in the data set':36} {'':9} {summary.images:>9,}")

@@ -1,0 +1,179 @@
+"""Packing: from the inbox into a data set, on the importers' way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lostfound.collect.inbox import Inbox
+from lostfound.collect.ledger import Ledger
+from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
+from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.encoding import JPEG_QUALITY
+from lostfound.data.images import encode_jpeg, open_image, shrink
+from lostfound.data.phash import perceptual_hash
+from lostfound.data.records import SCHEMA, coordinates, digest, set_column, strings
+from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.writing import writing
+from lostfound.errors import ImageError, UsageError
+from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.sphere import wrap_longitude
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An image in the inbox, and what is known of it."""
+
+    key: str
+    path: Path
+    record: Mapping[str, Any]
+
+
+def existing_dataset(folder: Path, size: int) -> Dataset | None:
+    """The data set to add to, if it is there.
+
+    Raises:
+        UsageError: Its images are stored at another size, or the folder is a file.
+        DatasetError: It is damaged.
+    """
+    if not (folder / "dataset.json").is_file():
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file: give the folder of a data set, new or existing")
+        return None
+    settings = read_info(folder)["settings"]
+    if (settings["size"], settings["quality"]) != (size, JPEG_QUALITY):
+        raise UsageError(
+            f"{folder} stores images of size {settings['size']} in quality {settings['quality']}, not "
+            f"{size} in {JPEG_QUALITY}: give --size {settings['size']}, or another folder"
+        )
+    return Dataset.open(folder)
+
+
+def pack(folder: Path, ledger: Ledger, inbox: Inbox, *, source: str, size: int, jobs: int | None) -> int:
+    """Add the images that wait to the data set; killed at any moment, it goes on when called again.
+
+    Args:
+        folder: The data set's.
+        ledger: Says what waits; afterwards it says that it is stored.
+        inbox: Where the images lie; afterwards they are removed.
+        source: The records' `source`.
+        size: The shorter side of the stored images, in pixels; smaller images stay as they are.
+        jobs: Processes; all cores if None.
+
+    Returns:
+        How many images the disk had lost: they are to be asked for again.
+
+    Raises:
+        DatasetError: The existing data set is damaged, or being written by another process.
+        DiskFullError: The disk became full.
+    """
+    missing = 0
+    while ledger.waiting():
+        with writing(folder):
+            missing += _pack_batch(folder, ledger, inbox, source=source, size=size, jobs=jobs)
+    return missing
+
+
+def _pack_batch(
+    folder: Path, ledger: Ledger, inbox: Inbox, *, source: str, size: int, jobs: int | None
+) -> int:
+    with ledger.writing():
+        number, images = ledger.batch()
+    existing = existing_dataset(folder, size)
+    there = set() if existing is None else _held(existing.records, source)
+    items = [
+        Waiting(key, inbox.path(key), record) for key, record in images if record["original"] not in there
+    ]
+    lost: list[Skipped] = []
+    if items:
+        lost = _add(folder, existing, items, source=source, size=size, jobs=jobs)
+    ledger.stored(number, [key for key, _ in lost])
+    inbox.remove(key for key, _ in images)
+    return len(lost)
+
+
+def held_places(folder: Path, source: str, size: int) -> set[str]:
+    """The places of one source that a data set holds, by `place_id`."""
+    existing = existing_dataset(folder, size)
+    if existing is None:
+        return set()
+    own = strings(existing.records, "source") == source
+    return set(strings(existing.records, "place_id")[own].tolist())
+
+
+def encode(item: Waiting, *, source: str, size: int) -> tuple[list[Encoded], list[Skipped]]:
+    """Make the image to store of one that was collected, and its record."""
+    try:
+        data = item.path.read_bytes()
+        picture = shrink(open_image(data, at_least=2 * size), size)
+    except (OSError, ImageError) as error:  # it was whole when it came: the disk lost it
+        return [], [(item.key, f"lost ({error})")]
+    record = dict.fromkeys(SCHEMA.names) | dict(item.record)
+    record |= {
+        "image_id": digest(data)[:32],
+        "source": source,
+        "longitude": float(wrap_longitude(record["longitude"])),
+        "width": picture.width,
+        "height": picture.height,
+        "phash": perceptual_hash(picture),
+    }
+    return [Encoded(record, encode_jpeg(picture, JPEG_QUALITY))], []
+
+
+def _add(
+    folder: Path, existing: Dataset | None, items: list[Waiting], *, source: str, size: int, jobs: int | None
+) -> list[Skipped]:
+    """Pack images and write the data set anew with them; gives those that were lost from the inbox."""
+    key = digest(json.dumps([source, size, JPEG_QUALITY, [item.key for item in items]]).encode())
+    added, lost = run_chunks(
+        items,
+        partial(encode, source=source, size=size),
+        folder=folder,
+        key=key,
+        jobs=jobs,
+        title="Packing",
+    )
+    records = _with_country(added)
+    if existing is not None:
+        records = pa.concat_tables([existing.records, records])
+    if records.num_rows:
+        before: dict[str, Any] = existing.info if existing else {}
+        splits = before.get("splits") or vars(SplitSettings())
+        files = {"name": source, "layout": "collected", "files": len(items)}
+        info = {
+            "made_by": "lostfound collect",
+            "settings": {"size": size, "quality": JPEG_QUALITY},
+            **before,
+            "splits": splits,
+            "imports": [
+                *before.get("imports", []),
+                {"key": key, "sources": [files], "images": added.num_rows},
+            ],
+        }
+        write_dataset(folder, assign_splits(_once(records), SplitSettings(**splits)), info)
+    shutil.rmtree(work_folder(folder, key), ignore_errors=True)
+    return lost
+
+
+def _held(records: pa.Table, source: str) -> set[str]:
+    own = strings(records, "source") == source
+    return set(strings(records, "original")[own].tolist())
+
+
+def _with_country(records: pa.Table) -> pa.Table:
+    points = coordinates(records)
+    return set_column(records, "country", Boundaries.packed().country_at(points))
+
+
+def _once(records: pa.Table) -> pa.Table:
+    """Each image once; the first stays, as in imports."""
+    _, first = np.unique(strings(records, "image_id").astype(str), return_index=True)
+    return records.take(pa.array(np.sort(first)))

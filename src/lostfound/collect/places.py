@@ -1,0 +1,288 @@
+"""Where to look: places drawn near towns, over countries' land or around centres, with a number for each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lostfound.collect.tasks import NewTask
+from lostfound.errors import UsageError
+from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.cities import city_table
+from lostfound.geo.countries import country_name, parse_country
+from lostfound.geo.names import name_key
+from lostfound.geo.quotas import size_class_targets
+from lostfound.geo.sampling import Weight, sample_around, sample_countries, sample_near_towns
+
+Sampler = Literal["towns", "land", "around"]
+SAMPLERS = get_args(Sampler)
+
+Draw = Callable[[str, int], tuple[NDArray[np.float64], list[str]]]
+"""The first n places of an area: degrees (n, 2), and where each lies (what misses are counted by)."""
+
+_BATCH = 8  # so many more than the stated misses may be asked
+WORLD = "the world"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which places to look at.
+
+    Attributes:
+        targets: How many places with an image are wanted in each area.
+        draw: Draws them; asking for more keeps the first ones.
+        settings: What else the places depend on; the same settings give the same places.
+        names: What to call each area.
+    """
+
+    targets: Mapping[str, int]
+    draw: Draw
+    settings: Mapping[str, Any]
+    names: Mapping[str, str]
+
+
+def make_plan(
+    sampler: str,
+    *,
+    places: int | None = None,
+    countries: Sequence[str] = (),
+    quotas: Sequence[str] = (),
+    size_classes: bool = False,
+    centres: Sequence[str] = (),
+    radius_km: float = 10.0,
+    weight: Weight = "place",
+    boundaries: Path | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Make a plan from what a user says.
+
+    Args:
+        sampler: "towns" (in circles around GeoNames towns), "land" (evenly over countries' polygons) or
+            "around" (in circles around centres).
+        places: How many in each country or around each centre.
+        countries: Names or codes.
+        quotas: Countries with their own number, as "FR=200".
+        size_classes: Each country's number by its size, as EUGuess: 123, 369 or 860.
+        centres: Cities' names, or coordinates as "45.81,15.98".
+        radius_km: Of the circles, for "towns" and "around".
+        weight: How towns are drawn: all alike ("place") or by "population".
+        boundaries: The polygons for "land", in place of the packed countries.
+        seed: Another seed draws other places.
+
+    Raises:
+        UsageError: Options that don't go together, or that name nothing.
+        CountryNameError: A country that can't be told.
+    """
+    if sampler not in SAMPLERS:
+        raise UsageError(f"no sampler {sampler!r}: choose one of {', '.join(SAMPLERS)}")
+    settings = {"sampler": sampler, "seed": seed}
+    if sampler == "around":
+        return _around(centres, places, radius_km, settings)
+    if centres:
+        raise UsageError(f"centres go with the sampler 'around', not {sampler!r}")
+    shapes = None if boundaries is None else Boundaries.read(boundaries)
+    codes = [_code(text, shapes) for text in countries]
+    targets = _targets(codes, quotas, places, size_classes, shapes)
+    if sampler == "land":
+        if not targets:
+            raise UsageError("the sampler 'land' needs countries: name them with --country")
+        settings["boundaries"] = None if boundaries is None else boundaries.name
+
+        def on_land(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+            return sample_countries({area: count}, seed=seed, boundaries=shapes)[area], [area] * count
+
+        return Plan(targets, on_land, settings, {code: _named(code) for code in targets})
+    if shapes is not None:
+        raise UsageError("boundaries go with the sampler 'land': it draws inside their polygons")
+    if not targets:
+        if places is None:
+            raise UsageError("say how many places are wanted: --places 100")
+        targets = {WORLD: places}
+    settings |= {"radius_km": radius_km, "weight": weight}
+
+    def near_towns(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+        only = None if area == WORLD else [area]
+        found = sample_near_towns(count, radius_km=radius_km, countries=only, weight=weight, seed=seed)
+        return found.points, city_table()["country"].take(found.towns).to_pylist()
+
+    for code in targets:
+        near_towns(code, 0)  # a country without towns is an error now, not in a week
+    return Plan(targets, near_towns, settings, {code: _named(code) for code in targets})
+
+
+def _targets(
+    codes: list[str],
+    quotas: Sequence[str],
+    places: int | None,
+    size_classes: bool,
+    shapes: Boundaries | None,
+) -> dict[str, int]:
+    if size_classes and places is not None:
+        raise UsageError("give a number of places or --size-classes, not both")
+    if size_classes:
+        if not codes:
+            raise UsageError("--size-classes needs countries: name them with --country")
+        targets = size_class_targets(codes, boundaries=shapes)
+    elif codes and places is None:
+        raise UsageError("say how many places are wanted in each country: --places 100, or --size-classes")
+    else:
+        targets = dict.fromkeys(codes, places or 0)
+    for text in quotas:
+        name, equals, number = text.rpartition("=")
+        if not equals or not number.strip().isdigit():
+            raise UsageError(f"{text!r} is no quota: write the country and its number, such as FR=200")
+        targets[_code(name, shapes)] = int(number)
+    return targets
+
+
+def _code(text: str, shapes: Boundaries | None) -> str:
+    if shapes is not None and text in shapes.codes:
+        return text
+    return parse_country(text)
+
+
+def _named(code: str) -> str:
+    try:
+        return f"{country_name(code)} ({code})"
+    except Exception:  # codes of a user's own boundaries are names already
+        return code
+
+
+def _around(centres: Sequence[str], places: int | None, radius_km: float, settings: dict[str, Any]) -> Plan:
+    if not centres:
+        raise UsageError("the sampler 'around' needs centres: --centre Zagreb, or --centre 45.81,15.98")
+    if places is None:
+        raise UsageError("say how many places are wanted around each centre: --places 100")
+    points = {text: _centre(text) for text in centres}
+    sample_around(list(points.values()), 0, radius_km=radius_km)  # checks them
+
+    def draw(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+        drawn = sample_around([points[area]], count, radius_km=radius_km, seed=settings["seed"])[0]
+        return drawn, [area] * count
+
+    return Plan(
+        dict.fromkeys(points, places),
+        draw,
+        settings | {"radius_km": radius_km},
+        {text: text for text in points},
+    )
+
+
+def _centre(text: str) -> tuple[float, float]:
+    """Coordinates, or the largest town of a name."""
+    first, comma, second = text.partition(",")
+    if comma:
+        try:
+            return float(first), float(second)
+        except ValueError:
+            pass
+    name, _, country = text.partition(",")
+    table = city_table()
+    keys = np.array([name_key(each) for each in table["name"].to_pylist()])
+    rows = np.flatnonzero(keys == name_key(name))
+    if country.strip() and len(rows):
+        code = parse_country(country)
+        rows = rows[table["country"].to_numpy().astype(str)[rows] == code]
+    if not len(rows):
+        raise UsageError(
+            f"no town {text!r} is known: write its name as GeoNames does, or its coordinates, "
+            "such as 45.81,15.98"
+        )
+    row = int(rows[np.argmax(table["population"].to_numpy()[rows])])
+    return table["latitude"][row].as_py(), table["longitude"][row].as_py()
+
+
+@dataclass
+class Quotas:
+    """Hands out places until each area has its number, or shows no coverage.
+
+    Attributes:
+        plan: Which places.
+        max_misses: So many misses in a row in one country, and no more is asked there.
+        hits: Places with an image, by area.
+        misses: Misses in a row, by country.
+    """
+
+    plan: Plan
+    max_misses: int
+    hits: Counter[str] = field(default_factory=Counter)
+    misses: Counter[str] = field(default_factory=Counter)
+    _open: Counter[str] = field(default_factory=Counter)
+    _next: Counter[str] = field(default_factory=Counter)
+    _drawn: dict[str, tuple[NDArray[np.float64], list[str]]] = field(default_factory=dict)
+
+    def restore(self, outcomes: Sequence[tuple[str, str | None, Mapping[str, Any]]]) -> None:
+        """Take up what earlier runs asked: area, outcome (None: still open) and payload of each place."""
+        for area, outcome, payload in outcomes:
+            self._next[area] = max(self._next[area], payload["index"] + 1)
+            self._open[area] += 1
+            if outcome is not None:
+                self.note(area, outcome, payload)
+
+    def note(self, area: str, outcome: str, payload: Mapping[str, Any]) -> int:
+        """Count what came of a place; gives 1 for a hit that is wanted, else 0."""
+        self._open[area] -= 1
+        if outcome == "hit":
+            self.hits[area] += 1
+            self.misses[payload["where"]] = 0
+            return int(self.hits[area] <= self.plan.targets.get(area, 0))
+        if outcome == "miss":
+            self.misses[payload["where"]] += 1
+        return 0
+
+    def more(self) -> list[NewTask]:
+        """The next places to ask for; none when all areas have their number or no coverage."""
+        tasks: list[NewTask] = []
+        for area, target in self.plan.targets.items():
+            wanted = min(target - self.hits[area] - self._open[area], _BATCH)
+            while wanted > 0 and (task := self._draw(area)) is not None:
+                tasks.append(task)
+                wanted -= 1
+            if tasks:
+                break
+        self._open.update(task.area for task in tasks)
+        return tasks
+
+    def uncovered(self) -> dict[str, int]:
+        """Where the search was given up, and after how many misses in a row."""
+        return {where: count for where, count in self.misses.items() if count >= self.max_misses}
+
+    def wanted(self) -> int:
+        """How many places the whole plan wants."""
+        return sum(self.plan.targets.values())
+
+    def found(self) -> int:
+        """How many of them were found."""
+        return sum(min(self.hits[area], target) for area, target in self.plan.targets.items())
+
+    def _draw(self, area: str) -> NewTask | None:
+        """The area's next place that lies where there may be coverage."""
+        while True:
+            index = self._next[area]
+            points, where = self._drawn.get(area, (np.empty((0, 2)), []))
+            if index >= len(points):
+                if points.size and all(self.misses[each] >= self.max_misses for each in set(where)):
+                    return None
+                points, where = self._drawn[area] = self.plan.draw(area, max(64, 2 * index))
+            self._next[area] += 1
+            if self.misses[where[index]] < self.max_misses:
+                payload = {
+                    "index": index,
+                    "latitude": float(points[index, 0]),
+                    "longitude": float(points[index, 1]),
+                    "where": where[index],
+                }
+                return NewTask("place", f"place:{area}:{index}", payload, area)
+
+
+def uniform(*key: object) -> float:
+    """A number in [0, 1) that depends on a key alone."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
