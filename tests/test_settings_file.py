@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from lostfound.errors import RecipeError
-from lostfound.settings_file import Section, load_settings, override_settings
+from lostfound.settings_file import Section, load_settings, override_settings, parse_settings
 
 
 class Country(Section):
@@ -46,3 +47,28 @@ def test_without_a_file_the_overrides_are_all() -> None:
         RecipeError, match="recipe of the options:\n  unknown key 'lnad'; did you mean 'land'"
     ):
         override_settings(Country, {}, ["lnad=true"], "of the options")
+
+
+class Trip(Section):
+    code: str = ""
+    start: str | None = Field(None, alias="from")
+
+
+class Atlas(Section):
+    title: str
+    trips: dict[str, Trip] = Field({})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "title is missing"),
+        ({"trips": {"trips": {"cod": 1}}}, "unknown key 'trips.trips.cod'; did you mean 'trips.trips.code'?"),
+        ({"trips": {"a": {"frm": "x"}}}, "unknown key 'trips.a.frm'; did you mean 'trips.a.from'?"),
+        ({"code": "x"}, "unknown key 'code'; did you mean 'trips.NAME.code'?"),
+    ],
+)
+def test_sections_by_names_of_the_author_s(values: dict, message: str) -> None:
+    with pytest.raises(RecipeError, match=r"atlas mine\.yaml:") as error:
+        parse_settings(Atlas, values, "mine.yaml", "atlas")
+    assert message in str(error.value)

@@ -61,8 +61,14 @@ class TestRecipe:
     ("changes", "message"),
     [
         ({"basline": "plain"}, "unknown key 'basline'; did you mean 'baseline'?"),
-        ({"variants": {"plain": {"sett": {}}}}, "unknown key 'variants.plain.sett'; did you mean 'variants.plain.set'?"),
-        ({"variants": {"plain": {"form": "x"}}}, "unknown key 'variants.plain.form'; did you mean 'variants.plain.from'?"),
+        (
+            {"variants": {"plain": {"sett": {}}}},
+            "unknown key 'variants.plain.sett'; did you mean 'variants.plain.set'?",
+        ),
+        (
+            {"variants": {"plain": {"form": "x"}}},
+            "unknown key 'variants.plain.form'; did you mean 'variants.plain.from'?",
+        ),
         (
             {"variants": {"plain": {"evaluate_on": {"splt": "test"}}}},
             "unknown key 'variants.plain.evaluate_on.splt'; did you mean 'variants.plain.evaluate_on.split'?",

@@ -20,6 +20,9 @@ Weights = Annotated[
     str | None,
     typer.Option(metavar="FILE|MODEL|hub", help="What a training starts from, unless the study says it."),
 ]
+TrialWeights = Annotated[
+    str | None, typer.Option(metavar="FILE|MODEL|hub", help="What each training starts from.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of all; may be given again."),
@@ -88,7 +91,8 @@ def tune(
     space: Annotated[
         str,
         typer.Option(
-            metavar="FILE|NAME", help="What to try; lost-and-found is its grid, rates are ranges for tpe."
+            metavar="FILE|NAME",
+            help="What to try: a YAML file, or lost-and-found (its grid of 15), or rates (ranges, for tpe).",
         ),
     ] = "lost-and-found",
     trials: Annotated[
@@ -107,13 +111,17 @@ def tune(
     ] = None,
     variant: Annotated[str | None, typer.Option(metavar="NAME", help="A variant of the recipe.")] = None,
     set_: Settings = None,
-    weights: Weights = None,
+    weights: TrialWeights = None,
     prune: Annotated[
         bool, typer.Option("--prune/--no-prune", help="End trials that fall behind the others early.")
     ] = True,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A database that machines share; FOLDER/tune.db by default."),
+        typer.Option(
+            metavar="URL",
+            help="A database that machines share, such as postgresql+psycopg://USER@HOST/NAME (needs "
+            "psycopg); SQLite in FOLDER/tune.db by default.",
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of the search in the database; the recipe's.")

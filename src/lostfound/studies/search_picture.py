@@ -14,11 +14,12 @@ from lostfound.studies.search import Search
 from lostfound.studies.space import Parameter, label
 from lostfound.studies.trials import Tried
 
+_ACROSS = 3
 _COLOURS = {"done": "#1f6fb2", "pruned": "#e08a2b"}
 
 
 def draw_search(search: Search, trials: list[Tried]) -> bytes:
-    """The score of each trial with the best so far; then a heat map of a grid of two, or a panel a setting.
+    """The score of each trial with the best so far; then a heat map of a grid of two, or each setting's.
 
     Returns:
         A PNG.
@@ -27,13 +28,17 @@ def draw_search(search: Search, trials: list[Tried]) -> bytes:
     scored = [each for each in trials if each.value is not None]
     two = len(parameters) == 2 and search.sampler == "grid"
     panels = 1 + (1 if two else len(parameters))
-    figure = Figure(figsize=(4.4 * panels, 3.8), dpi=130, layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
+    columns = min(panels, _ACROSS)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.8 * rows), dpi=130, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for unused in axes[panels:]:
+        unused.remove()
     _history(axes[0], search, scored)
     if two:
         _heat_map(figure, axes[1], search, scored)
     else:
-        for place, parameter in zip(axes[1:], parameters, strict=True):
+        for place, parameter in zip(axes[1:panels], parameters, strict=True):
             _scatter(place, search, parameter, scored)
     figure.suptitle(f"{search.recipe}: {search.metric} on the validation split", fontsize=10)
     buffer = io.BytesIO()
@@ -51,9 +56,8 @@ def _history(axes: Axes, search: Search, scored: list[Tried]) -> None:
     if done:
         values = np.array([each.value for each in done], dtype=float)
         running = np.maximum.accumulate(values) if search.maximise else np.minimum.accumulate(values)
-        axes.step(
-            [each.slot + 1 for each in done], running, where="post", color="#555555", label="best so far"
-        )
+        places = [each.slot + 1 for each in done] + [ordered[-1].slot + 1]
+        axes.step(places, [*running, running[-1]], where="post", color="#555555", label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(search.metric)
@@ -94,6 +98,7 @@ def _scatter(axes: Axes, search: Search, parameter: Parameter, scored: list[Trie
     if parameter.spread is None:
         names = [str(label(value)) for value in parameter.values]
         axes.set_xticks(range(len(names)), names, fontsize=8)
+        axes.set_xlim(-0.5, len(names) - 0.5)
     elif parameter.spread == "log":
         axes.set_xscale("log")
     axes.set_xlabel(parameter.key)

@@ -155,8 +155,8 @@ def load_study(
         changes: Settings to change in all entries, after their own, by dotted keys.
 
     Raises:
-        RecipeError: It, or the recipe of one of its entries, is missing, is no YAML, or has an unknown key (the
-            nearest known one is named) or a wrong value.
+        RecipeError: It, or the recipe of one of its entries, is missing, is no YAML, or has an unknown key
+            (the nearest known one is named) or a wrong value.
         UsageError: It sets the seed otherwise than by its seeds.
     """
     file = parse_settings(StudyFile, read_recipe(name, STUDIES, "study"), str(name), "study")

@@ -94,7 +94,9 @@ def said_of_ties(trials: list[Tried]) -> str | None:
     others = [each for each in trials if each.state == "done" and each.value == found.value]
     if len(others) == 1:
         return None
-    return f"{len(others)} trials share the best score, which can't tell them apart; the first of them is given."
+    return (
+        f"{len(others)} trials share the best score, which can't tell them apart; the first of them is given."
+    )
 
 
 def train_command(search: Search, settings: Mapping[str, Any]) -> str:

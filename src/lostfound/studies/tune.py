@@ -28,6 +28,7 @@ def tune(
     Raises:
         UsageError: A setting of the space is wrong, the database can't be used, or it has a search of this
             name with other settings.
+        DatasetError, ModelError, DiskFullError: What would fail any trial; the same call goes on with it.
     """
 
     def report(study: Study) -> tuple[list[Tried], str | None]:
@@ -37,6 +38,7 @@ def tune(
         write_search(search, trials, command)
         return trials, command
 
-    url = storage or f"sqlite:///{search.to / 'tune.db'}"
+    # As a URI, since a folder's name may hold what a database's URL gives a meaning: ? or { or %
+    url = storage or f"sqlite:///{(search.to / 'tune.db').resolve().as_uri()}?uri=true"
     study = run_search(search, url, name, retry_failed=retry_failed, after_each=report)
     return report(study)
