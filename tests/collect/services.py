@@ -370,6 +370,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     Handler.services = State(folder, json.loads(sys.argv[2]) if len(sys.argv) > 2 else {})
     ThreadingHTTPServer.allow_reuse_address = True
+    ThreadingHTTPServer.request_queue_size = 128
     server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "0"))), Handler)
     server.daemon_threads = True
     partial = folder / "port.partial"
