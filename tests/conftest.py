@@ -23,6 +23,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave slow tests to CI, or to whoever says that they are it."""
+    if os.environ.get("CI"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: it runs where CI is set, as in CI=1 pytest"))
+
+
 @pytest.fixture(scope="session")
 def lostfound() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the real command line in a process of its own; gives `returncode`, `stdout` and `stderr`."""

@@ -10,7 +10,7 @@ from lostfound.data.importing import import_sources
 from lostfound.data.prepare import prepare_dataset
 from lostfound.errors import MissingExtraError
 
-pytestmark = pytest.mark.xdist_group("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 # In a process of its own: Ray opens sockets and files that it leaves to the end of the process to close.
 SCRIPT = """

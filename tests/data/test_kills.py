@@ -15,6 +15,8 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.importing import import_sources
 from lostfound.data.prepare import prepare_dataset
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 IMPORT = """
 import sys

@@ -133,6 +133,7 @@ run "$1" prepare "$DISK/data" small --size 32
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_data_set_as_it_was_and_the_command_goes_on(world, tmp_path, write_picture):
     for number in range(150):
         write_picture(tmp_path / "more" / "Japan" / f"{number}.jpg", number, 90, 80)

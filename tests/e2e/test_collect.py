@@ -18,6 +18,8 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 
+pytestmark = pytest.mark.slow
+
 spec = importlib.util.spec_from_file_location(
     "collect_services", Path(__file__).parent.parent / "collect" / "services.py"
 )

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "task.min_images": 2,
     "input.size": [32, 32],

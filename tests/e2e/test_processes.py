@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.slow
+
 # Layer normalisation: batch normalisation sees each process's share of a batch alone.
 SETTINGS = [
     "task.min_images=2",

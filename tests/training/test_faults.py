@@ -87,6 +87,7 @@ def test_an_error_nothing_is_known_of_is_left_as_it_is(error: Exception) -> None
     assert explain(error, FOLDER) is error
 
 
+@pytest.mark.slow
 def test_too_little_memory_names_the_settings_to_lower(dataset_folder: Path, tmp_path: Path) -> None:
     """Through the command line, with less memory than one batch needs."""
     limit = 6 * 2**30

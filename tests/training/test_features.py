@@ -1,15 +1,29 @@
+"""Features of a locked backbone: a head learns from them what it would learn through the backbone."""
+
 from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.images import Preprocessing
+from lostfound.models.backbones import build_backbone
 from lostfound.models.folder import ModelFolder
+from lostfound.models.heads import linear_head
+from lostfound.models.locking import Locking
+from lostfound.models.network import Network
+from lostfound.training import features
 from lostfound.training.batches import features_suffice
 from lostfound.training.features import cached_features
 from lostfound.training.fit import fit
 from lostfound.training.recipe import load_recipe
+
+SMALL = Preprocessing(32, 32)
 
 TINY = [
     *("task.min_images=2", "input.size=[32, 32]", "trainer.epochs=2", "trainer.batch_size=16"),
@@ -49,25 +63,52 @@ def test_the_second_run_computes_no_features(dataset_folder, tmp_path, own_cache
     )
 
 
-def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, monkeypatch):
-    from lostfound.data.images import Preprocessing
-    from lostfound.models.backbones import build_backbone
-    from lostfound.models.heads import linear_head
-    from lostfound.models.network import Network
-    from lostfound.training import features
+def small_network(preprocessing: Preprocessing, **options: object) -> Network:
+    torch.manual_seed(0)
+    backbone = build_backbone("test_resnet", options, pretrained=False)
+    return Network(backbone, preprocessing, lambda length: linear_head(length, 2))
 
+
+def compute(dataset: Dataset, folder, *, preprocessing: Preprocessing = SMALL, **options: object):
+    network, device = small_network(preprocessing, **options), torch.device("cpu")
+    return cached_features(network, dataset, preprocessing, workers=0, device=device, folder=folder)
+
+
+def test_features_are_what_the_backbone_makes_of_each_image(dataset_folder, tmp_path):
+    dataset = Dataset.open(dataset_folder)
+    network = small_network(SMALL).eval()
+    images = np.stack([SMALL(dataset.read(index)) for index in range(len(dataset))])
+    with torch.no_grad():
+        expected = network.embed(torch.from_numpy(images)).numpy()
+    assert np.allclose(compute(dataset, tmp_path), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"global_pool": "max"}, {"output_stride": 8}, {"act_layer": "gelu"}], ids=str
+)
+def test_a_backbone_of_the_same_weights_but_other_options_has_features_of_its_own(
+    options: dict[str, object], dataset_folder, tmp_path
+):
+    dataset = Dataset.open(dataset_folder).split("val")
+    size = Preprocessing(64, 64)  # of maps that pooling makes a difference to
+    plain = compute(dataset, tmp_path / "shared", preprocessing=size)
+    other = compute(dataset, tmp_path / "shared", preprocessing=size, **options)
+    assert not np.allclose(plain, other)
+    assert np.array_equal(other, compute(dataset, tmp_path / "alone", preprocessing=size, **options))
+
+
+def test_other_preprocessing_or_images_have_features_of_their_own(dataset_folder, tmp_path):
+    dataset = Dataset.open(dataset_folder)
+    compute(dataset, tmp_path)
+    compute(dataset, tmp_path, preprocessing=replace(SMALL, crop_fraction=0.5))
+    compute(dataset.split("val"), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(features, "BATCH", 16)
     dataset = Dataset.open(dataset_folder)
-    preprocessing = Preprocessing(32, 32, 1.0, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    torch.manual_seed(0)
-    backbone = build_backbone("test_resnet.r160_in1k", {}, pretrained=False)
-    network = Network(backbone, preprocessing, lambda length: linear_head(length, 2))
-
-    def compute(folder):
-        device = torch.device("cpu")
-        return cached_features(network, dataset, preprocessing, workers=0, device=device, folder=folder)
-
-    whole = np.array(compute(tmp_path / "whole"))
+    whole = np.array(compute(dataset, tmp_path / "whole"))
     read, seen = Dataset.read, []
 
     def stops(self, index):
@@ -78,12 +119,43 @@ def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, mo
 
     monkeypatch.setattr(Dataset, "read", stops)
     with pytest.raises(KeyboardInterrupt):
-        compute(tmp_path / "stopped")
+        compute(dataset, tmp_path / "stopped")
     seen.clear()
     seen.extend(range(100))
-    resumed = np.array(compute(tmp_path / "stopped"))
+    resumed = np.array(compute(dataset, tmp_path / "stopped"))
     assert seen[100:] == list(range(48, len(dataset)))
     assert np.array_equal(resumed, whole)
+
+
+def test_two_processes_do_not_write_the_same_features(dataset_folder, tmp_path, monkeypatch):
+    """The one that comes second is told to wait; the first one's features are whole."""
+    monkeypatch.setattr(features, "BATCH", 16)
+    dataset = Dataset.open(dataset_folder)
+    whole = np.array(compute(dataset, tmp_path / "whole"))
+    read, second = Dataset.read, []
+
+    def another_starts(self, index):
+        if index == 40 and not second:
+            script = f"""
+import numpy as np, torch
+from lostfound.data.dataset import Dataset
+from lostfound.data.images import Preprocessing
+from lostfound.models.backbones import build_backbone
+from lostfound.models.heads import linear_head
+from lostfound.models.network import Network
+from lostfound.training.features import cached_features
+torch.manual_seed(0)
+small = Preprocessing(32, 32)
+network = Network(build_backbone("test_resnet", {{}}, pretrained=False), small, lambda n: linear_head(n, 2))
+cached_features(network, Dataset.open({str(dataset_folder)!r}), small, workers=0,
+                device=torch.device("cpu"), folder={str(tmp_path / "both")!r})
+"""
+            second.append(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True))
+        return read(self, index)
+
+    monkeypatch.setattr(Dataset, "read", another_starts)
+    assert np.array_equal(compute(dataset, tmp_path / "both"), whole)
+    assert "is being written by another process" in second[0].stderr
 
 
 @pytest.mark.parametrize(
@@ -98,13 +170,8 @@ def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, mo
     ],
 )
 def test_features_suffice_where_the_backbone_and_the_images_never_change(change: str, suffice: bool):
-    from lostfound.data.images import Preprocessing
-    from lostfound.models.backbones import build_backbone
-    from lostfound.models.locking import Locking
-
     recipe = load_recipe("demo", [*TINY, change])
     backbone = build_backbone(recipe.model.backbone, {}, pretrained=False)
     lock = recipe.model.lock
     locking = Locking(backbone, height=32, width=32, share=lock.share, unlock=lock.unlock)
-    preprocessing = Preprocessing(32, 32, 1.0, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    assert features_suffice(recipe, preprocessing, locking) is suffice
+    assert features_suffice(recipe, SMALL, locking) is suffice

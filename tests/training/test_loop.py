@@ -254,6 +254,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("compiler", "expected"),
     [("g++", "trained: True False"), ("/nowhere/g++", "refused: the network can't be compiled here")],

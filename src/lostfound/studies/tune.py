@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lostfound.studies.search import Search, run_search
@@ -38,7 +39,14 @@ def tune(
         write_search(search, trials, command)
         return trials, command
 
-    # As a URI, since a folder's name may hold what a database's URL gives a meaning: ? or { or %
-    url = storage or f"sqlite:///{(search.to / 'tune.db').resolve().as_uri()}?uri=true"
-    study = run_search(search, url, name, retry_failed=retry_failed, after_each=report)
+    study = run_search(
+        search, storage or _sqlite(search.to / "tune.db"), name, retry_failed=retry_failed, after_each=report
+    )
     return report(study)
+
+
+def _sqlite(file: Path) -> str:
+    """The URL of a file, whose name may hold what URLs give a meaning."""
+    from sqlalchemy import URL
+
+    return URL.create("sqlite", database=str(file)).render_as_string()

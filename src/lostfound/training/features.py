@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.data.records import write_atomic
+from lostfound.data.writing import writing
 from lostfound.geo.fetch import cache_folder
 from lostfound.models.network import Network
 from lostfound.progress import progress
@@ -35,8 +38,8 @@ def cached_features(
 ) -> NDArray[np.float32]:
     """The backbone's pooled features of every image, computed once and then read from disk.
 
-    They are known by the images' hashes in their order, the backbone's weights and the preprocessing. A run
-    that was stopped goes on with the batches that are missing.
+    They are known by the images' hashes in their order, the backbone's weights and settings, and the
+    preprocessing. A run that was stopped goes on with the batches that are missing.
 
     Args:
         network: Its backbone, as it is, in evaluation mode.
@@ -50,21 +53,28 @@ def cached_features(
         A read-only array (n, length) of float32, mapped from the file.
 
     Raises:
-        DatasetError: The data set is damaged.
+        DatasetError: The data set is damaged, or another process is computing the same features.
+        DiskFullError: The disk became full.
         ImageError: An image can't be decoded.
     """
     folder = cache_folder() / "features" if folder is None else Path(folder)
     path = folder / f"{_key(network, dataset, preprocessing)}.npy"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        _compute(network, dataset, preprocessing, path, workers, device)
+        work = folder / f".{path.stem}"
+        with writing(work):
+            if not path.is_file():
+                _compute(network, dataset, preprocessing, work, workers, device).replace(path)
+        shutil.rmtree(work, ignore_errors=True)
     features: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
     return features
 
 
 def _key(network: Network, dataset: Dataset, preprocessing: Preprocessing) -> str:
-    key = hashlib.sha256(json.dumps([1, torch.__version__, preprocessing.as_dict()], sort_keys=True).encode())
-    key.update(type(network.backbone).__name__.encode())
+    key = hashlib.sha256(json.dumps([2, torch.__version__, preprocessing.as_dict()], sort_keys=True).encode())
+    for name, module in network.backbone.named_modules():  # padding or pooling leave no trace in the weights
+        settings = {k: v for k, v in vars(module).items() if isinstance(v, str | int | float | tuple)}
+        settings.pop("training", None)
+        key.update(f"{name} {type(module).__qualname__} {sorted(settings.items())}".encode())
     for name, value in network.backbone.state_dict().items():
         key.update(name.encode())
         key.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
@@ -77,30 +87,44 @@ def _compute(
     network: Network,
     dataset: Dataset,
     preprocessing: Preprocessing,
-    path: Path,
+    work: Path,
     workers: int,
     device: torch.device,
-) -> None:
-    partial, state = path.with_suffix(".partial"), path.with_suffix(".done")
-    count = len(dataset)
+) -> Path:
+    """Compute what is missing of the file in a work folder, where what is done is counted beside it."""
+    partial, state = work / "features.npy", work / "done"
     done = int(state.read_text()) if partial.is_file() and state.is_file() else 0
+    rows = np.arange(done, len(dataset))[:, None]
+    batches = loader(Samples(dataset, preprocessing), InOrder(rows), BATCH, workers, keep_workers=False)
     modes = {module: module.training for module in network.modules()}
     network = network.eval().to(device)
-    rows = np.arange(done, count)[:, None]
-    batches = loader(Samples(dataset, preprocessing), InOrder(rows), BATCH, workers, keep_workers=False)
-    features: np.memmap[Any, np.dtype[np.float32]] | None = None
-    with progress("Features", count, done=done) as advance:
-        for images, numbers in batches:
-            values = network.embed(images[:, 0].to(device)).float().cpu().numpy()
-            if features is None:
-                mode = "r+" if done else "w+"
-                shape = (count, values.shape[1])
-                features = np.lib.format.open_memmap(partial, mode, np.float32, shape)
-            features[numbers[:, 0].numpy()] = values
-            features.flush()
-            write_atomic(state, str(int(numbers[-1, 0]) + 1).encode())
-            advance(len(values))
-    for module, mode_before in modes.items():
-        module.training = mode_before
-    partial.replace(path)
-    state.unlink()
+    try:
+        # Written, not mapped: a full disk is an error and not a crash.
+        with (
+            partial.open("r+b" if done else "wb") as file,
+            progress("Features", len(dataset), done=done) as advance,
+        ):
+            _skip(file, done)
+            for images, numbers in batches:
+                values = network.embed(images[:, 0].to(device)).float().cpu().numpy()
+                if file.tell() == 0:
+                    shape = (len(dataset), values.shape[1])
+                    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(values.astype("<f4").tobytes())
+                file.flush()
+                os.fsync(file.fileno())
+                write_atomic(state, str(int(numbers[-1, 0]) + 1).encode())
+                advance(len(values))
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return partial
+
+
+def _skip(file: BinaryIO, rows: int) -> None:
+    """Go to where the next row is to be written."""
+    if rows:
+        np.lib.format.read_magic(file)
+        (_count, length), _order, dtype = np.lib.format.read_array_header_1_0(file)
+        file.seek(rows * length * dtype.itemsize, os.SEEK_CUR)
