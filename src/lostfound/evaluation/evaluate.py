@@ -169,11 +169,12 @@ def evaluate(
         degrees[located] = degrees_apart(points[located], guess[located])
         found["mean_error_degrees"] = bootstrap.mean(degrees, located)
         found["within_5_degrees"] = bootstrap.mean(degrees <= 5, located)
+    anchor_error = None
     if locator.model.config["task"]["kind"] == "distance":
         assert partition is not None
         clip = float(locator.model.config["task"]["clip_degrees"])
-        error = anchor_errors(outputs, points, partition.centroids, clip)
-        found["anchor_error_degrees"] = bootstrap.mean(error, located)
+        anchor_error = anchor_errors(outputs, points, partition.centroids, clip)
+        found["anchor_error_degrees"] = bootstrap.mean(anchor_error, located)
     about = {
         "model": locator.model.path.resolve().name,
         "dataset": dataset.name,
@@ -188,6 +189,10 @@ def evaluate(
         "lostfound": version("lostfound"),
     }
     predictions = _predictions(part, partition, ranked, guess_countries, distance)
+    if anchor_error is not None:
+        predictions = predictions.append_column(
+            "anchor_error_degrees", pa.array(anchor_error, from_pandas=True)
+        )
     metrics = {name: metric for name, metric in found.items() if metric is not None}
     return Evaluation(metrics, calibration, predictions, about)
 
