@@ -1,6 +1,6 @@
 """What a collection loses, and stores twice, when nearly everything goes wrong: the fault table.
 
-    python benchmarks/collect.py [--places 2000] [--kills 20] [--to FOLDER]
+    python benchmarks/collect.py [--places 2000] [--kills 20] [--service NAME] [--to FOLDER]
 
 Street View and Mapillary are collected from services on loopback that speak as theirs do
 (`tests/collect/services.py`), with misses, 429s, 5xx, answers cut short, error pages, grey pictures and
@@ -189,11 +189,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--places", type=int, default=2000)
+    parser.add_argument("--service", choices=SERVICES, help="one alone; both by default")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--to", type=Path)
     given_options = parser.parse_args()
     root = given_options.to or Path(tempfile.mkdtemp())
-    for source in SERVICES:
+    for source in [given_options.service] if given_options.service else SERVICES:
         folder = root / source
         folder.mkdir(parents=True)
         start = time.monotonic()

@@ -79,22 +79,22 @@ def killed_at_random(command: tuple, services: Services, cwd: Path, times: int) 
 
 
 @pytest.mark.parametrize(
-    ("command", "kinds", "parallel"),
+    ("command", "kinds", "parallel", "times"),
     [
-        ((*STREET, "--places", 50, "--headings", 3), ("metadata", "view"), 4),
-        (GRAPH, ("search", "picture"), 4),
+        ((*STREET, "--places", 50, "--headings", 3), ("metadata", "view"), 4, 12),
+        (GRAPH, ("search", "picture"), 4, 8),
     ],
 )
-def test_kill_9_twenty_times_loses_nothing_and_stores_nothing_twice(
-    lostfound, serve, tmp_path: Path, command: tuple, kinds: tuple, parallel: int
+def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
+    lostfound, serve, tmp_path: Path, command: tuple, kinds: tuple, parallel: int, times: int
 ):
     calm = serve()
     (tmp_path / "calm").mkdir()
     done = lostfound(*command, cwd=tmp_path / "calm", **calm.environment())
     assert done.returncode == 0, done.stderr
     services = serve(delay=0.005)
-    kills = killed_at_random(command, services, tmp_path, 20)
-    assert kills == 20
+    kills = killed_at_random(command, services, tmp_path, times)
+    assert kills == times
     collected = originals(tmp_path / "data")
     assert len(set(collected)) == len(collected)
     assert collected == originals(tmp_path / "calm" / "data")
