@@ -153,7 +153,12 @@ def steps(folder: Path, rounds: int) -> None:
         recipe = load_recipe("countries", ["trainer.epochs=1", "trainer.workers=0", "task.min_images=2"])
         dataset = Dataset.open(folder / "dataset")
         clock = Clock()
-        fixed = [[images, rows]] * STEPS
+        steps_of_one_batch = range(STEPS)
+        fixed = torch.utils.data.DataLoader(
+            steps_of_one_batch,  # type: ignore[arg-type]
+            batch_size=1,
+            collate_fn=lambda _: [images, rows],
+        )
 
         class Fixed(fitting.Batches):
             def __init__(self, *arguments: Any) -> None:

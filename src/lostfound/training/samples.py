@@ -85,7 +85,9 @@ class Samples(TorchDataset[Sample]):
                 return self.preprocessing(self.dataset.read(row))
             return np.array(self.pixels.values[row])
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw_seed(*draws))
+            torch.default_generator.manual_seed(
+                draw_seed(*draws)
+            )  # torch.manual_seed is slow: it asks for GPUs
             if self.pixels is None:
                 image = open_image(self.dataset.read(row))
             else:
