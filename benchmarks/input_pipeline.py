@@ -3,10 +3,10 @@
     python benchmarks/input_pipeline.py [--images 1200] [--rounds 3]
 
 Pipeline: images a second, ready as batches, with the same random changes (a random resized crop and colour
-jitter) and as many worker processes. A user of torchvision's ImageFolder reads the photos as they came, here
-drawn at 640x640 as Street View's interface gives them; `lostfound` has imported them once at the size that
-training needs, and with `data.cache` has decoded them once. ImageFolder on the imported images themselves is
-shown too.
+jitter) or resized only, and as many worker processes. A user of torchvision's ImageFolder reads the photos as
+they came, here drawn at 640x640 as Street View's interface gives them; `lostfound` has imported them once at
+the size that training needs, and with `data.cache` has decoded them once. ImageFolder on the imported images
+themselves is shown too.
 
 Step: forward, backward and optimiser on one batch that is ready, by `lostfound`'s Lightning loop and
 by a bare PyTorch loop of the same network. Every pair runs in turn.
@@ -53,19 +53,19 @@ def make_images(folder: Path, count: int) -> None:
             path.write_bytes(data)
 
 
-def image_folder(folder: Path) -> Callable[[], Iterable[Any]]:
-    """Batches of torchvision's ImageFolder."""
+def image_folder(folder: Path, *, random: bool) -> Callable[[], Iterable[Any]]:
+    """Batches of torchvision's ImageFolder, with random changes or resized only."""
     import torch
     from torchvision import datasets
     from torchvision.transforms import v2
 
-    changes = v2.Compose(
-        [
-            v2.RandomResizedCrop(SIZE, CROP, interpolation=v2.InterpolationMode.BICUBIC),
-            v2.ColorJitter(*JITTER),
-            v2.PILToTensor(),
-        ]
+    bicubic = v2.InterpolationMode.BICUBIC
+    steps = (
+        [v2.RandomResizedCrop(SIZE, CROP, interpolation=bicubic), v2.ColorJitter(*JITTER)]
+        if random
+        else [v2.Resize(SIZE, bicubic), v2.CenterCrop(SIZE)]
     )
+    changes = v2.Compose([*steps, v2.PILToTensor()])
     loader = torch.utils.data.DataLoader(
         datasets.ImageFolder(folder, changes),
         BATCH,
@@ -76,7 +76,7 @@ def image_folder(folder: Path) -> Callable[[], Iterable[Any]]:
     return lambda: loader
 
 
-def our_batches(folder: Path, *, cached: bool) -> Callable[[], Iterable[Any]]:
+def our_batches(folder: Path, *, cached: bool, random: bool) -> Callable[[], Iterable[Any]]:
     """Batches as `lostfound train` makes them."""
     from lostfound.data.cache import cached_pixels
     from lostfound.data.dataset import Dataset
@@ -90,7 +90,7 @@ def our_batches(folder: Path, *, cached: bool) -> Callable[[], Iterable[Any]]:
     jitter = ColorJitter(**dict(zip(ColorJitter.model_fields, JITTER, strict=True)))
     augmentation = Augmentation(crop_scale=CROP, color_jitter=jitter)
     pixels = cached_pixels(train, preprocessing, folder=folder / "cache") if cached else None
-    samples = Samples(train, preprocessing, augmentation, 0, pixels)
+    samples = Samples(train, preprocessing, augmentation if random else None, 0, pixels)
     count = len(train)
     sampler = EpochSampler(lambda generator: generator.permutation(count)[:, None], count, 0)
     batches = loader(samples, sampler, BATCH, WORKERS)
@@ -105,13 +105,13 @@ def rate(batches: Callable[[], Iterable[Any]]) -> float:
     return images / (time.perf_counter() - start)
 
 
-def pipelines(folder: Path, rounds: int) -> None:
+def pipelines(folder: Path, rounds: int, *, random: bool) -> None:
     """Measure the pipelines in turn and print a table."""
     ways = {
-        "ImageFolder, photos of 640 px": image_folder(folder / "originals"),
-        f"ImageFolder, imported at {SIZE} px": image_folder(folder / "imported"),
-        f"lostfound, imported at {SIZE} px": our_batches(folder, cached=False),
-        "lostfound, data.cache": our_batches(folder, cached=True),
+        "ImageFolder, photos of 640 px": image_folder(folder / "originals", random=random),
+        f"ImageFolder, imported at {SIZE} px": image_folder(folder / "imported", random=random),
+        f"lostfound, imported at {SIZE} px": our_batches(folder, cached=False, random=random),
+        "lostfound, data.cache": our_batches(folder, cached=True, random=random),
     }
     for batches in ways.values():
         rate(batches)  # starts the workers
@@ -120,7 +120,8 @@ def pipelines(folder: Path, rounds: int) -> None:
         for name, batches in ways.items():
             rates[name].append(rate(batches))
     base = next(iter(ways))
-    print(f"\n| images ready a second, {WORKERS} workers | median of {rounds} | ratio | lowest ratio |")
+    what = "random crop and colour jitter" if random else "resized only"
+    print(f"\n| images ready a second, {WORKERS} workers, {what} | median of {rounds} | ratio | lowest |")
     print("|---|---|---|---|")
     for name, values in rates.items():
         ratios = [value / other for value, other in zip(values, rates[base], strict=True)]
@@ -211,7 +212,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_images(folder, arguments.images)
-        pipelines(folder, arguments.rounds)
+        pipelines(folder, arguments.rounds, random=True)
+        pipelines(folder, arguments.rounds, random=False)
         steps(folder, arguments.rounds)
     print(f"\n{machine()}; {versions('torch', 'torchvision', 'timm', 'lightning', 'pillow')}")
 
