@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lostfound.cli import collect_browser
+from lostfound.cli.collect_options import (
+    Centres,
+    Countries,
+    Draw,
+    DryRun,
+    MaxMisses,
+    MaxRequests,
+    Panoramas,
+    Parallel,
+    Patience,
+    Places,
+    Polygons,
+    Quota,
+    RadiusKm,
+    Rate,
+    Sampler,
+    Seed,
+    SizeClasses,
+    Timeout,
+    To,
+    Weigh,
+    Weight,
+)
+from lostfound.cli.collect_tables import print_estimate, print_summary
 from lostfound.cli.common import AsJson, Jobs, example
 from lostfound.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from lostfound.collect.places import Plan
-    from lostfound.collect.run import Summary
     from lostfound.collect.runner import Limits
 
 collect = typer.Typer(
@@ -28,78 +49,6 @@ collect = typer.Typer(
     epilog=example("lostfound collect streetview -h"),
 )
 collect.add_typer(collect_browser.COMMANDS)
-
-
-class Sampler(StrEnum):
-    """Where places are drawn."""
-
-    towns = "towns"
-    land = "land"
-    around = "around"
-
-
-class Weight(StrEnum):
-    """How towns are drawn."""
-
-    place = "place"
-    population = "population"
-
-
-class Panoramas(StrEnum):
-    """Which of Mapillary's images are taken."""
-
-    no = "no"
-    only = "only"
-    both = "both"
-
-
-To = Annotated[Path, typer.Option(metavar="DATASET", help="Folder, new or existing.")]
-Draw = Annotated[
-    Sampler,
-    typer.Option(
-        metavar="SAMPLER",
-        help="towns: near GeoNames towns. land: evenly over countries. around: around --centre.",
-    ),
-]
-Places = Annotated[
-    int | None, typer.Option(metavar="N", help="Places wanted in each country or around each centre.", min=1)
-]
-Countries = Annotated[
-    list[str] | None, typer.Option("--country", metavar="NAME", help="A country; may be given again.")
-]
-Quota = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=N", help="A country with its own number of places; may be given again."),
-]
-SizeClasses = Annotated[
-    bool, typer.Option("--size-classes", help="123, 369 or 860 places a country, by its size.")
-]
-Centres = Annotated[
-    list[str] | None,
-    typer.Option("--centre", metavar="PLACE", help="A town, or LATITUDE,LONGITUDE; may be given again."),
-]
-RadiusKm = Annotated[float, typer.Option(metavar="KM", help="Of the circles around towns and centres.")]
-Weigh = Annotated[
-    Weight, typer.Option(metavar="WEIGHT", help="Draw towns all alike (place), or by their population.")
-]
-Polygons = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Polygons for --sampler land: GeoJSON or GeoParquet."),
-]
-Seed = Annotated[int, typer.Option(metavar="N", help="Another seed draws other places.")]
-MaxMisses = Annotated[
-    int, typer.Option(metavar="N", help="Give a country up after so many misses in a row.", min=1)
-]
-MaxRequests = Annotated[
-    int | None, typer.Option(metavar="N", help="Budget of requests, over all runs; none by default.", min=1)
-]
-Rate = Annotated[float, typer.Option(metavar="N", help="Requests a second, at most.", min=0.01, max=500)]
-Parallel = Annotated[int, typer.Option(metavar="N", help="Requests under way at once.", min=1, max=64)]
-Patience = Annotated[
-    float, typer.Option(metavar="S", help="Seconds without any answer before it stops.", min=0)
-]
-Timeout = Annotated[float, typer.Option(metavar="S", help="Seconds to wait for one answer.", min=0.1)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask nothing; estimate requests and cost.")]
 
 
 @collect.command(
@@ -164,7 +113,9 @@ def streetview(
     quotas = Quotas(plan, max_misses)
     limits = _limits(max_requests, max_cost, rate, parallel, patience, timeout)
     if dry_run:
-        _estimate(SOURCE, to, limits, as_json=json, places=quotas.wanted(), images_each=headings, price=price)
+        print_estimate(
+            SOURCE, to, limits, as_json=json, places=quotas.wanted(), images_each=headings, price=price
+        )
         return
     require_collecting()
     read_keys()  # before anything is made
@@ -177,7 +128,7 @@ def streetview(
         summary = run_collection(
             collection, collector, limits, quotas=quotas, total=total, done=done, jobs=jobs
         )
-    _show(summary, plan, as_json=json)
+    print_summary(summary, plan, as_json=json)
 
 
 @collect.command(
@@ -272,7 +223,7 @@ def mapillary(
     limits = _limits(max_requests, None, rate, parallel, patience, timeout)
     if dry_run:
         wanted = len(tiles) if quotas is None else quotas.wanted()
-        _estimate(SOURCE, to, limits, as_json=json, places=wanted, images_each=each, price=0)
+        print_estimate(SOURCE, to, limits, as_json=json, places=wanted, images_each=each, price=0)
         return
     require_collecting()
     read_token()  # before anything is made
@@ -286,7 +237,7 @@ def mapillary(
         summary = run_collection(
             collection, collector, limits, quotas=quotas, total=total, done=done, jobs=jobs
         )
-    _show(summary, plan, as_json=json)
+    print_summary(summary, plan, as_json=json)
 
 
 def require_collecting() -> None:
@@ -347,88 +298,3 @@ def _pixels(text: str) -> tuple[int, int]:
     if not (width.isdigit() and height.isdigit()):
         raise UsageError(f"--pixels {text}: write width and height, such as 640x640")
     return int(width), int(height)
-
-
-def _estimate(
-    source: str,
-    to: Path,
-    limits: Limits,
-    *,
-    as_json: bool,
-    places: int,
-    images_each: int | None,
-    price: float,
-) -> None:
-    """Say what a collection would ask and cost, without asking."""
-    from lostfound.collect.estimate import estimate
-
-    estimated = estimate(source, to, limits, places=places, images_each=images_each, price=price)
-    if as_json:
-        _print_json(asdict(estimated))
-        return
-    images = "all that fit" if estimated.images is None else f"{estimated.images:,}"
-    print(f"Dry run, nothing was asked. For the whole collection into {to}:")
-    print(f"  {'boxes' if images_each is None else 'places'}: {places:,}, held already: {estimated.done:,}")
-    print(f"  images: {images}, held already: {estimated.images_held:,}")
-    print(f"  requests still to send: {estimated.requests:,} or more; every miss takes one more")
-    if price:
-        print(f"  cost still to come: {estimated.cost:,.2f} USD, spent already: {estimated.spent:,.2f} USD")
-    if not estimated.within_budget:
-        print("  the budget does not reach: it will stop when that is spent")
-    hours = estimated.requests / limits.rate / 3600
-    print(f"  time at {limits.rate:g} requests a second: {hours:,.1f} h or more")
-
-
-def _show(summary: Summary, plan: Plan | None, *, as_json: bool) -> None:
-    """Say what a collection holds."""
-    kinds = {
-        "hits": summary.count("hit", "place", "box"),
-        "misses": summary.count("miss", "place", "box"),
-        "duplicates": summary.count("duplicate", "place", "box"),
-        "errors": sum(count for (_, outcome), count in summary.totals.tasks.items() if outcome == "error"),
-        "images_gone": summary.count("miss", "view", "image"),
-    }
-    values: dict[str, Any] = {
-        "source": summary.source,
-        "dataset": str(summary.dataset),
-        "images_collected": summary.totals.images,
-        "images_collected_in_this_run": summary.collected,
-        "images_in_the_data_set": summary.images,
-        **kinds,
-        "requests": summary.totals.requests,
-        "cost_usd": round(summary.totals.cost, 6),
-        "budget_spent": summary.budget_spent,
-        "no_coverage": dict(summary.uncovered),
-    }
-    if as_json:
-        _print_json(values)
-        return
-    rows = [
-        ("places with an image (hits)", kinds["hits"]),
-        ("places without (misses)", kinds["misses"]),
-        ("places held already (duplicates)", kinds["duplicates"]),
-        ("errors", kinds["errors"]),
-        ("images gone since they were found", kinds["images_gone"]),
-        ("images collected", summary.totals.images),
-        ("images collected in this run", summary.collected),
-        ("images now in the data set", summary.images),
-        ("requests", summary.totals.requests),
-    ]
-    print(f"Collected from {summary.source} into {summary.dataset}, all runs together:\n")
-    for name, number in rows:
-        print(f"  {name:36} {number:>9,}")
-    if summary.totals.cost:
-        print(f"  {'cost, at most':36} {summary.totals.cost:>9,.2f} USD")
-    names = {} if plan is None else plan.names
-    for where, count in summary.uncovered.items():
-        print(f"\nNo coverage in {names.get(where, where)}: given up after {count:,} misses in a row.")
-    if summary.budget_spent:
-        print("\nThe budget is spent. With a larger one the same command goes on.")
-    elif kinds["errors"]:
-        print("\nThe same command tries once more what failed.")
-
-
-def _print_json(values: dict[str, Any]) -> None:
-    from lostfound.tables import print_json
-
-    print_json(values)
