@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -270,16 +271,20 @@ def _show_located(console: Console, results: Sequence[Located]) -> None:
     from lostfound.locate.outputs import NOTE
 
     table = _table("photo", "best coordinate", "candidates", numbers=["best coordinate"])
-    for each in results:
-        if each.guess is None:
-            table.add_row(each.photo, "", Text(str(each.error), style="red"), end_section=True)
+    # Photos of one place share their guess, and then their row
+    for _, group in groupby(results, key=lambda each: each.guess and id(each.guess)):
+        together = list(group)
+        if together[0].guess is None:
+            for each in together:
+                table.add_row(each.photo, "", Text(str(each.error), style="red"), end_section=True)
             continue
-        where = f"{each.guess.latitude:.3f}, {each.guess.longitude:.3f}"
+        guess = together[0].guess
+        where = f"{guess.latitude:.3f}, {guess.longitude:.3f}"
         listed = "\n".join(
             one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
-            for one in each.guess.candidates
+            for one in guess.candidates
         )
-        table.add_row(each.photo, where, listed, end_section=True)
+        table.add_row("\n".join(each.photo for each in together), where, listed, end_section=True)
     console.print(table)
     console.print(f"\nThese are {NOTE}.", style="dim")
 

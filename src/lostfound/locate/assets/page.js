@@ -113,7 +113,8 @@
       const level = make("span", "fill");
       level.style.width = `${probability * 100}%`;
       track.append(level);
-      bar.append(make("span", "label", label), make("span", "percent", percent(probability)), track);
+      bar.append(make("span", "label", label), make("span", "percent", percent(probability)));
+      if (probability !== null) bar.append(track);
       bars.append(bar);
     }
     const more = make("div", "more");
@@ -154,7 +155,7 @@
     shares = {};
     const entry = index === null ? null : entries[index];
     for (const { code, probability } of entry ? entry.candidates : []) {
-      if (code) shares[code] = (shares[code] || 0) + probability;
+      if (code && probability !== null) shares[code] = (shares[code] || 0) + probability;
     }
     byId("map").classList.toggle("chosen", entry !== null);
     byId("all").hidden = entry === null || entries.length === 1;
