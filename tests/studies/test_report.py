@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from lostfound.evaluation.paired import Difference, Estimate
 from lostfound.studies.outcome import Outcome, Row
-from lostfound.studies.report import markdown, write_report
-from lostfound.studies.study import load_study
+from lostfound.studies.report import markdown, verdict, write_report
+from lostfound.studies.study import Claim, load_study
 
 PLAIN = Estimate(0.5, 0.4, 0.6, [0.45, 0.55], 0.0707, 30, 15)
 FASTER = Estimate(0.625, 0.5, 0.7, [0.6, 0.65], 0.0354, 30, 15)
@@ -19,8 +21,7 @@ def outcome(write_study, **changes) -> Outcome:
     study = load_study(
         write_study(
             metrics=["country_accuracy", "median_distance_km"],
-            claims={"faster": "Faster is better."},
-            **changes,
+            **{"claims": {"faster": "Faster is better."}, **changes},
         )
     )
     rows = [
@@ -54,6 +55,39 @@ def test_the_table(write_study):
     ]  # fmt: skip
     assert table[2][-1] == "15 places"
     assert set(table[3][2:9]) == {"-"}
+
+
+@pytest.mark.parametrize(
+    ("change", "p", "expects", "verdict_is"),
+    [
+        (0.1, 0.04, "better", "holds here, by country accuracy (%) on 15 places"),
+        (0.1, 0.04, "worse", "the opposite holds here, by country accuracy (%) on 15 places"),
+        (-0.1, 0.04, "worse", "holds here, by country accuracy (%) on 15 places"),
+        (0.1, 0.05, "better", "not to be told here, by country accuracy (%) on 15 places"),
+    ],
+)
+def test_whether_a_claim_holds(write_study, change, p, expects, verdict_is):
+    found = outcome(write_study)
+    row = replace(found.rows[1], difference=Difference(change, 0.0, 0.2, p, 15), p_holm=p)
+    claim = Claim(says="x", expects=expects)
+    assert verdict(replace(found, rows=[row]), "faster", claim) == verdict_is
+
+
+def test_fewer_kilometres_are_better(write_study):
+    nearer = Row("median_distance_km", "faster", [0], PLAIN, Difference(-9, -19, -1, 0.01, 15), 0.01, "image")
+    claim = Claim(says="x", expects="better", metric="median_distance_km")
+    found = replace(outcome(write_study), rows=[nearer])
+    assert verdict(found, "faster", claim) == "holds here, by median distance (km) on 15 places"
+
+
+def test_a_claim_about_what_was_not_measured(write_study):
+    claim = Claim(says="x", expects="better", metric="median_distance_km")
+    assert verdict(outcome(write_study), "faster", claim) == "not measured by median distance (km)"
+
+
+def test_the_verdict_stands_below_its_claim(write_study):
+    text = markdown(outcome(write_study, claims={"faster": {"says": "Faster is good.", "expects": "better"}}))
+    assert "- **faster**: Faster is good.\n  - Holds here, by country accuracy (%) on 15 places.\n" in text
 
 
 def test_claims_stand_beside_what_was_measured(write_study):

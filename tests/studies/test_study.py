@@ -75,6 +75,11 @@ class TestRecipe:
         ),
         ({"baseline": "nothing"}, "baseline: 'nothing' is none of the variants"),
         ({"claims": {"nothing": "x"}}, "claims.nothing: 'nothing' is none of the variants"),
+        (
+            {"claims": {"plain": {"says": "x", "expects": "better", "metric": "top_3_accuracy"}}},
+            "claims.plain: top_3_accuracy is none of the study's metrics",
+        ),
+        ({"claims": {"plain": {"says": "x", "expects": "nicer"}}}, "claims.plain"),
         ({"variants": {}}, "variants"),
         ({"seeds": []}, "seeds"),
         ({"seeds": [1, 1]}, "a seed stands there twice"),

@@ -13,7 +13,10 @@ from lostfound.data.records import write_atomic
 from lostfound.evaluation.paired import RESAMPLES
 from lostfound.studies.outcome import Outcome, Row
 from lostfound.studies.picture import draw_study
-from lostfound.studies.scores import label, number
+from lostfound.studies.scores import higher_is_better, label, number
+from lostfound.studies.study import Claim
+
+SIGNIFICANT = 0.05
 
 NOTE = f"""\
 Each value is the mean over the seeds. Its 95 % interval is a bootstrap by place ({RESAMPLES:,} resamples)
@@ -74,7 +77,9 @@ def markdown(outcome: Outcome) -> str:
     if file.claims:
         lines += ["## What the source says, and what was measured", ""]
         for entry, claim in file.claims.items():
-            lines.append(f"- **{entry}**: {claim}")
+            lines.append(f"- **{entry}**: {claim if isinstance(claim, str) else claim.says}")
+            if isinstance(claim, Claim):
+                lines.append(f"  - {verdict(outcome, entry, claim).capitalize()}.")
             for row in outcome.rows:
                 if row.entry == entry and row.difference:
                     lines.append(f"  - {_measured(row, file.baseline)}")
@@ -104,6 +109,19 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
         ],
         "missing": [{"entry": entry, "seed": seed} for entry, seed in outcome.missing],
     }
+
+
+def verdict(outcome: Outcome, entry: str, claim: Claim) -> str:
+    """Does a claim hold here? It does where the corrected p-value of its difference is below 0.05."""
+    metric = claim.metric or outcome.study.file.metrics[0]
+    row = next((row for row in outcome.rows if (row.entry, row.metric) == (entry, metric)), None)
+    if row is None or row.difference is None or row.p_holm is None:
+        return f"not measured by {label(metric)}"
+    if row.p_holm >= SIGNIFICANT:
+        return f"not to be told here, by {label(metric)} on {row.difference.places} places"
+    better = (row.difference.value > 0) == higher_is_better(metric)
+    found = "holds here" if better == (claim.expects == "better") else "the opposite holds here"
+    return f"{found}, by {label(metric)} on {row.difference.places} places"
 
 
 _COLUMNS = (

@@ -45,6 +45,11 @@ def is_share(metric: str) -> bool:
     return metric not in (*DISTANCES, "geoguessr_score", "anchor_error_degrees")
 
 
+def higher_is_better(metric: str) -> bool:
+    """Is more of it better? Of distances less is."""
+    return is_share(metric) or metric == "geoguessr_score"
+
+
 def label(metric: str) -> str:
     """A metric's name in words, with its unit."""
     unit = " (%)" if is_share(metric) else " (km)" if metric.endswith("_km") else ""

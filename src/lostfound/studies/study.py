@@ -82,6 +82,16 @@ class Entry(Section):
         return self.start_from or self.same_model_as
 
 
+class Claim(Section):
+    """What a source says of an entry, and what a measurement of it would have to show."""
+
+    says: str
+    expects: Literal["better", "worse"] = Field(description="than the baseline")
+    metric: Annotated[str, AfterValidator(_known_metric)] | None = Field(
+        None, description="by which; null: the study's first"
+    )
+
+
 class StudyFile(Section):
     """What a study file holds."""
 
@@ -96,7 +106,9 @@ class StudyFile(Section):
     metrics: list[Annotated[str, AfterValidator(_known_metric)]] = Field(
         ["country_accuracy", "median_distance_km"], min_length=1
     )
-    claims: dict[str, str] = Field({}, description="what a source says of an entry, beside what was measured")
+    claims: dict[str, str | Claim] = Field(
+        {}, description="what a source says of an entry, beside what was measured"
+    )
 
     @model_validator(mode="after")
     def _of_its_entries(self) -> StudyFile:
@@ -104,6 +116,9 @@ class StudyFile(Section):
         named += [(f"claims.{name}", name) for name in self.claims]
         for name, entry in self.variants.items():
             named += [(f"variants.{name}", other) for other in [entry.needs] if other]
+        for name, claim in self.claims.items():
+            if isinstance(claim, Claim) and claim.metric not in (None, *self.metrics):
+                raise ValueError(f"claims.{name}: {claim.metric} is none of the study's metrics")
         for where, name in named:
             if name not in self.variants:
                 raise ValueError(f"{where}: {name!r} is none of the variants ({', '.join(self.variants)})")
