@@ -18,6 +18,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
@@ -26,10 +27,12 @@ from safetensors.numpy import load_file
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import set_column
 from lostfound.errors import DatasetError, LostFoundError, ModelError, RecipeError, UsageError
+from lostfound.evaluation.evaluate import evaluate
 from lostfound.locate.locator import Locator
 from lostfound.training.fit import FitResult, fit
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
+from lostfound.training.units import Places
 
 TINY = [
     "task.min_images=2",
@@ -563,6 +566,22 @@ def test_training_learns(dataset: Dataset, tmp_path: Path) -> None:
     losses = [float(row["train_loss_epoch"]) for row in log if row["train_loss_epoch"]]
     assert losses[-1] < losses[0] / 2
     assert evaluate(Locator.load(tmp_path / "m"), dataset, "train").metrics["top_1_accuracy"].n == 50
+
+
+def test_the_score_that_chooses_is_what_evaluating_the_places_gives(dataset: Dataset, tmp_path: Path) -> None:
+    views = dataset.split("val").records["place_id"].combine_chunks().value_counts().field("counts")
+    assert pc.min(views).as_py() >= 2
+    shuffled = np.random.default_rng(0).permutation(len(dataset))
+    dataset = dataset.with_records(dataset.records.take(pa.array(shuffled)))
+    result = fit(recipe("model.views=2", "trainer.epochs=3"), dataset, tmp_path / "m")
+    measured = evaluate(Locator(result.folder), two_views(dataset), "val", unit="place")
+    assert measured.metrics["top_1_accuracy"].value == pytest.approx(result.best_score)
+
+
+def two_views(dataset: Dataset) -> Dataset:
+    """The views that validation takes of each place."""
+    places = Places.of(dataset.records["place_id"].to_numpy(zero_copy_only=False), 2)
+    return dataset.with_records(dataset.records.take(pa.array(np.sort(places.first(2).ravel()))))
 
 
 def test_a_run_from_weights_starts_from_them(dataset: Dataset, model_folder: Path, tmp_path: Path) -> None:

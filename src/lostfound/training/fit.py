@@ -197,10 +197,11 @@ def _locking(recipe: Recipe, network: Network) -> Locking:
 
 
 def _validation_rows(val: Images, views: int) -> NDArray[np.int64]:
-    """The validation samples: each image, or each place with views enough."""
+    """The validation samples, by their first row: each image, or each place with views enough."""
     if views == 1:
         return np.arange(len(val))[:, None]
-    return Places.of(val.places, views).first(views)
+    rows = Places.of(val.places, views).first(views)
+    return rows[np.argsort(rows[:, 0])]  # as `in_order` gives the outputs back
 
 
 @torch.inference_mode()
