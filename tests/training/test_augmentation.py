@@ -65,6 +65,13 @@ def test_what_comes_out_is_the_networks_input(
     assert image.flags.c_contiguous
 
 
+def test_crops_may_be_smaller_than_the_networks_input(picture: Image.Image) -> None:
+    settings = Augmentation(crop_scale=(0.5, 1), crop_size=(20, 30), erasing=1)
+    augment = build_augmentation(settings, Preprocessing(64, 64))
+    assert augment is not None
+    assert augment(picture).shape == (20, 30, 3)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

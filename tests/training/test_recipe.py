@@ -140,6 +140,7 @@ def test_all_mistakes_are_listed_at_once() -> None:
         ("augmentation.crop_scale=[0, 1]", "augmentation.crop_scale.0"),
         ("augmentation.crop_scale=[0.5, 1.5]", "augmentation.crop_scale.1"),
         ("augmentation.crop_scale=[1, 0.5]", "augmentation.crop_scale: the smaller number comes first"),
+        ("augmentation={crop_size: [20, 20]}", "augmentation: crop_size goes with crop_scale"),
         ("augmentation.crop_ratio=[2, 1]", "augmentation.crop_ratio: the smaller number comes first"),
         ("augmentation.rotation=181", "augmentation.rotation"),
         ("augmentation.color_jitter.hue=0.6", "augmentation.color_jitter.hue"),

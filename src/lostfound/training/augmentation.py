@@ -35,8 +35,8 @@ def build_augmentation(settings: Augmentation, preprocessing: Preprocessing) -> 
         preprocessing: Of the network that is trained.
 
     Returns:
-        A function from an image (PIL, RGB) to the network's input (height, width, 3), uint8, that draws from
-        torch's generator; it stands for the preprocessing. None where nothing is to be changed.
+        A function from an image (PIL, RGB) to the network's input (height, width, 3), uint8, of the crop's
+        size if it has its own, that draws from torch's generator; it stands for the preprocessing. None where nothing is to be changed.
     """
     if not settings.enabled:
         return None
@@ -62,7 +62,7 @@ def _resize(settings: Augmentation, preprocessing: Preprocessing) -> list[Callab
     shape = preprocessing.width / preprocessing.height
     ratio = (shape * settings.crop_ratio[0], shape * settings.crop_ratio[1])
     interpolation = _FILTERS[preprocessing.interpolation]
-    size = (preprocessing.height, preprocessing.width)
+    size = settings.crop_size or (preprocessing.height, preprocessing.width)
     return [v2.RandomResizedCrop(size, settings.crop_scale, ratio, interpolation)]
 
 

@@ -226,6 +226,11 @@ class Augmentation(Section):
     crop_ratio: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = Field(
         (0.75, 4 / 3), description="random resized crop: narrowest and widest, 1 being the input's own shape"
     )
+    crop_size: tuple[Pixels, Pixels] | None = Field(
+        None,
+        description="random resized crop: height and width, if not input.size; smaller ones are quicker to train "
+        "on, and show things as large as whole images at input.size do (FixRes, Touvron et al. 2019)",
+    )
     rotation: float | None = Field(None, gt=0, le=180, description="largest angle in degrees")
     perspective: Perspective | None = None
     color_jitter: ColorJitter | None = None
@@ -236,6 +241,12 @@ class Augmentation(Section):
         0.0, description="probability of a mirror image; it swaps the driving side and mirrors writing"
     )
     mixup: float = Field(0.0, ge=0, description="strength alpha of mixing pairs of images, for classify")
+
+    @model_validator(mode="after")
+    def _a_size_of_crops(self) -> Augmentation:
+        if self.crop_size is not None and self.crop_scale is None:
+            raise ValueError("crop_size goes with crop_scale")
+        return self
 
 
 class Trainer(Section):
