@@ -35,8 +35,9 @@ def build_augmentation(settings: Augmentation, preprocessing: Preprocessing) -> 
         preprocessing: Of the network that is trained.
 
     Returns:
-        A function from an image (PIL, RGB) to the network's input (height, width, 3), uint8, of the crop's
-        size if it has its own, that draws from torch's generator; it stands for the preprocessing. None where nothing is to be changed.
+        A function from an image (PIL, RGB) to the network's input (height, width, 3), uint8, or to one of the
+        crop's own size, that draws from torch's generator; it stands for the preprocessing. None where
+        nothing is to be changed.
     """
     if not settings.enabled:
         return None

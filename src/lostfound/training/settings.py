@@ -228,8 +228,8 @@ class Augmentation(Section):
     )
     crop_size: tuple[Pixels, Pixels] | None = Field(
         None,
-        description="random resized crop: height and width, if not input.size; smaller ones are quicker to train "
-        "on, and show things as large as whole images at input.size do (FixRes, Touvron et al. 2019)",
+        description="random resized crop: height and width, if not input.size; smaller ones are quicker to "
+        "train on, and show things as large as whole images at input.size do (FixRes, Touvron et al. 2019)",
     )
     rotation: float | None = Field(None, gt=0, le=180, description="largest angle in degrees")
     perspective: Perspective | None = None
