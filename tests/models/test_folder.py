@@ -8,13 +8,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lostfound.errors import ModelError
 from lostfound.locate.locator import Locator
 from lostfound.models.answers import CellAnswers
-from lostfound.models.folder import ModelFolder
+from lostfound.models.folder import ModelFolder, set_temperature
 
 PARTS = ["model.onnx", "model.safetensors", "partition.parquet", "calibration.json"]
 
@@ -173,3 +174,16 @@ def test_names_beyond_ascii_survive(folder: Path) -> None:
     text = (folder / "config.json").read_text(encoding="utf-8").replace('"demo"', '"Curaçao"')
     (folder / "config.json").write_bytes(text.encode())
     assert ModelFolder.open(folder).config["name"] == "Curaçao"
+
+
+def test_another_temperature_changes_how_sure_it_is_not_what_it_says(folder: Path) -> None:
+    before = ModelFolder.open(folder).answers
+    hotter = set_temperature(folder, 100.0).answers
+    assert isinstance(before, CellAnswers)
+    assert isinstance(hotter, CellAnswers)
+    outputs = np.eye(before.width, dtype=np.float32)
+    assert (hotter.read(outputs, 1).cells == before.read(outputs, 1).cells).all()
+    assert (hotter.read(outputs, 1).probabilities < before.read(outputs, 1).probabilities).all()
+    again = ModelFolder.open(folder).answers
+    assert isinstance(again, CellAnswers)
+    assert again.temperature == 100

@@ -90,6 +90,11 @@ def test_the_verdict_stands_below_its_claim(write_study):
     assert "- **faster**: Faster is good.\n  - Holds here, by country accuracy (%) on 15 places.\n" in text
 
 
+def test_the_question_comes_first(write_study):
+    text = markdown(outcome(write_study, about="Is faster better?"))
+    assert text.split("\n\n")[1] == "Is faster better?"
+
+
 def test_claims_stand_beside_what_was_measured(write_study):
     text = markdown(outcome(write_study))
     assert (

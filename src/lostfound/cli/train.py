@@ -115,3 +115,39 @@ def _as_before(model: Path, data: Path | None, changes: Sequence[str]) -> tuple[
     for difference in record.differences(dataset):
         say(f"Not as it was: {difference}")
     return loaded, dataset, record.weights
+
+
+@COMMANDS.command(epilog=example("lostfound average model-1 model-2 model-3 --data data/streets --to model"))
+def average(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL", hidden=True)],
+    data: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the data set they learnt.")],
+    to: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of the model to be.")],
+) -> None:
+    """Average several models' weights into one model.
+
+    It is often better on photos from elsewhere than any of them, and as quick as one. MODEL are folders of
+    models that rank the same cells and were trained from the same pretrained weights, with other seeds or
+    settings. The average answers at the first one's input size; it is calibrated on the validation split and
+    measured on the test split.
+    """
+    require_training("averaging models")
+    from lostfound.data.dataset import Dataset
+    from lostfound.evaluation.calibrate import fitted_temperature
+    from lostfound.evaluation.card import write_card
+    from lostfound.evaluation.evaluate import evaluate
+    from lostfound.locate.locator import Locator
+    from lostfound.models.averaging import average_models
+    from lostfound.models.folder import set_temperature
+    from lostfound.tables import print_evaluation
+    from lostfound.training.fit import test_part
+    from lostfound.training.settings import Recipe
+
+    dataset = Dataset.open(data)
+    model = average_models(models, to)
+    recipe = Recipe.model_validate(model.config["recipe"])
+    part, split = test_part(recipe, dataset)
+    model = set_temperature(to, fitted_temperature(Locator(model), part.split("val")))
+    measured = evaluate(Locator(model), part, split)
+    write_card(model, measured)
+    print_evaluation(measured)
+    print(f"Model: {to}")

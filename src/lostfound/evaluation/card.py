@@ -91,6 +91,12 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
         if model.views > 1
         else ""
     )
+    chosen = f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
+    if "averaged" in training:
+        names = ", ".join(f"`{each['name']}`" for each in training["averaged"])
+        chosen = (
+            f"The weights are an average: {names},\neach chosen on the validation split (the first by {best})"
+        )
     left_out = ", ".join(f"{code} ({count})" for code, count in training["left_out"].items()) or "none"
     front = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
     return f"""---
@@ -110,8 +116,7 @@ Intervals are 95 % bootstrap intervals by place.
 |---|---|---|---|
 {rows}
 
-{calibration}The checkpoint was chosen on the validation split ({best},
-epoch {training["best_epoch"]}); that number is not a measurement of quality.
+{calibration}{chosen}; that number is not a measurement of quality.
 
 ## What it was trained on
 

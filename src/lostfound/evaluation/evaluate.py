@@ -120,9 +120,9 @@ def evaluate(
         )
     unit = unit or ("place" if locator.model.views > 1 else "image")
     images = len(part)
-    outputs = _outputs(locator, part)
+    outputs = part_outputs(locator, part)
     if unit == "place":
-        part, outputs = _by_place(part, outputs)
+        part, outputs = by_place(part, outputs)
     points, countries = coordinates(part.records), strings(part.records, "country")
     located = np.asarray(np.isfinite(points).all(axis=1))
     labelled = np.array([code is not None for code in countries], dtype=bool) | located
@@ -197,7 +197,13 @@ def evaluate(
     return Evaluation(metrics, calibration, predictions, about)
 
 
-def _outputs(locator: Locator, part: Dataset) -> NDArray[np.float32]:
+def part_outputs(locator: Locator, part: Dataset) -> NDArray[np.float32]:
+    """The model's outputs for every image, (n, width), with progress.
+
+    Raises:
+        DatasetError: An image can't be read.
+    """
+
     def images() -> Iterator[bytes]:
         for index in range(len(part)):
             yield part.read(index)
@@ -213,7 +219,7 @@ def _outputs(locator: Locator, part: Dataset) -> NDArray[np.float32]:
     return np.stack(rows)
 
 
-def _by_place(part: Dataset, outputs: NDArray[np.float32]) -> tuple[Dataset, NDArray[np.float32]]:
+def by_place(part: Dataset, outputs: NDArray[np.float32]) -> tuple[Dataset, NDArray[np.float32]]:
     """The first record of each place, and the mean of its views' outputs."""
     _, first, index = np.unique(
         strings(part.records, "place_id").astype(str), return_index=True, return_inverse=True

@@ -26,6 +26,9 @@ GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
 )
 CONFIG, CARD = "config.json", "README.md"
 
+STARTER = Path(__file__).parent / "starter"
+"""The model that comes with the package: small, countries of the world from street-level photos."""
+
 
 @dataclass(frozen=True)
 class ModelFolder:
@@ -138,5 +141,28 @@ def write_folder(
         (parts / name).replace(path / name)
     about = {"format": FORMAT, "lostfound": version("lostfound"), **config, "answer": answers.as_dict()}
     full = {**about, **labels, "files": hashes}
-    write_atomic(path / CONFIG, (json.dumps(full, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(path / CONFIG, _text(full))
     return ModelFolder.open(path)
+
+
+def set_temperature(path: Path, temperature: float) -> ModelFolder:
+    """Calibrate a finished model anew, such as on photos of another origin than its training's.
+
+    Args:
+        path: The model folder.
+        temperature: What its logits are divided by.
+
+    Raises:
+        ModelError: It is not a complete model folder.
+    """
+    config = dict(ModelFolder.open(path).config)
+    calibration = json.dumps({"temperature": temperature}).encode()
+    config["files"] = {**config["files"], CALIBRATION: digest(calibration)}
+    (path / CONFIG).unlink()
+    write_atomic(path / CALIBRATION, calibration)
+    write_atomic(path / CONFIG, _text(config))
+    return ModelFolder.open(path)
+
+
+def _text(config: Mapping[str, Any]) -> bytes:
+    return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()

@@ -69,7 +69,8 @@ def cells(row: Row) -> dict[str, str]:
 def markdown(outcome: Outcome) -> str:
     """The table with what it means, what the source said, and what failed."""
     file = outcome.study.file
-    lines = [f"# {file.name}", "", f"Recipe `{file.recipe}`, baseline `{file.baseline}`.", ""]
+    lines = [f"# {file.name}", "", *([file.about.strip(), ""] if file.about else [])]
+    lines += [f"Recipe `{file.recipe}`, baseline `{file.baseline}`.", ""]
     said = [cells(row) for row in outcome.rows]
     lines += [f"| {' | '.join(said[0])} |", f"|{'|'.join('---' for _ in said[0])}|"]
     lines += [f"| {' | '.join(each.values())} |" for each in said]
@@ -103,6 +104,11 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
     return {
         "study": file.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "results": [asdict(row) for row in outcome.rows],
+        "verdicts": {
+            entry: verdict(outcome, entry, claim)
+            for entry, claim in file.claims.items()
+            if isinstance(claim, Claim)
+        },
         "failed": [
             {"entry": entry, "seed": seed, "message": message}
             for (entry, seed), message in outcome.failed.items()

@@ -96,6 +96,7 @@ class StudyFile(Section):
     """What a study file holds."""
 
     name: Name
+    about: str = Field("", description="the question, in a sentence or two")
     recipe: str
     variant: str | None = Field(None, description="of the recipe, which those of the entries come on top of")
     set: dict[str, Any] = Field({}, description="settings changed in all entries, after their variants'")

@@ -1,0 +1,44 @@
+"""`lostfound average`: several models become one, calibrated and measured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def again(model_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(model_folder, tmp_path / "again", ignore=shutil.ignore_patterns("run")))
+
+
+def test_an_average_of_the_same_answers_the_same(
+    lostfound, model_folder: Path, again: Path, dataset_folder: Path, world: Path, tmp_path: Path
+):
+    done = lostfound("average", model_folder, again, "--data", dataset_folder, "--to", tmp_path / "average")
+    assert done.returncode == 0, done.stderr
+    assert "top-1 accuracy" in done.stdout
+    photo = next((world / "images").iterdir())
+    answers = [
+        json.loads(lostfound("locate", photo, "--model", model, "--format", "json").stdout)["photos"][0]
+        for model in (model_folder, tmp_path / "average")
+    ]
+    ours, theirs = ({each["cell_id"]: each["probability"] for each in one["candidates"]} for one in answers)
+    assert theirs == pytest.approx(ours, abs=1e-3)
+
+
+def test_the_card_names_what_was_averaged(
+    lostfound, model_folder: Path, again: Path, dataset_folder: Path, tmp_path: Path
+):
+    lostfound("average", again, model_folder, "--data", dataset_folder, "--to", tmp_path / "average")
+    card = (tmp_path / "average" / "README.md").read_text()
+    assert f"an average: `again`, `{model_folder.name}`" in card
+
+
+def test_one_model_is_wrong_usage(lostfound, model_folder: Path, dataset_folder: Path, tmp_path: Path):
+    done = lostfound("average", model_folder, "--data", dataset_folder, "--to", tmp_path / "average")
+    assert done.returncode == 2
+    assert "an average takes two models or more" in done.stderr
+    assert not (tmp_path / "average").exists()
