@@ -212,3 +212,24 @@ class TestState:
         run.model.mkdir()
         run.prepare()
         assert run.model.is_dir()
+
+
+def test_a_setting_that_recipes_got_since_changes_nothing_at_its_default(planned):
+    entries = {"plain": {}, "b": {"from": "plain"}}
+    for run in planned(variants=entries):
+        finish(run)
+        for name in ("trained-with.json", "judged-with.json"):
+            file = run.folder / name
+            text = json.dumps(without_mixup(json.loads(file.read_text())))
+            file.write_text(text)
+            assert "mixup" not in text
+    assert [run.state() for run in planned(variants=entries)] == ["done", "done"]
+    changed = planned(set={"augmentation.mixup": 0.1}, variants=entries)
+    assert [run.state() for run in changed] == ["changed", "changed"]
+
+
+def without_mixup(values):
+    """As an older version wrote it, that knew no mixup."""
+    if not isinstance(values, dict):
+        return values
+    return {key: without_mixup(value) for key, value in values.items() if key != "mixup"}

@@ -93,14 +93,17 @@ class StudyRun:
         if self.trains:
             if not self._training.is_file() or not self.model.is_dir():
                 return "new"
-            if json.loads(self._training.read_bytes()) != self.settings:
+            if _with_defaults(json.loads(self._training.read_bytes())) != self.settings:
                 return "changed"
             if not (self.model / CONFIG).is_file():
                 return "stopped"
         elif self.needs is None or self.needs.state() not in ("done", "trained"):
             return "new"
-        evaluated = self._evaluation.is_file() and json.loads(self._evaluation.read_bytes()) == self._judged
-        return "done" if evaluated else "trained"
+        if not self._evaluation.is_file():
+            return "trained"
+        judged = json.loads(self._evaluation.read_bytes())
+        judged["model"] = _with_defaults(judged["model"])
+        return "done" if judged == self._judged else "trained"
 
     def prepare(self) -> None:
         """Make the folder ready for training; what was trained with other settings is deleted."""
@@ -178,9 +181,8 @@ def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | Non
             start: str | Path | None = None
             if trains and needs is None:
                 start = _weights(entry.weights, study.folder, weights, "weights" in entry.model_fields_set)
-            same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
             settings = {
-                "recipe": same,
+                "recipe": _plain(recipe),
                 "data": {"dataset": trained_on.name, "records_sha256": trained_on.info["records_sha256"]},
                 "weights": identity(start),
                 "start_from": needs.settings if needs is not None else None,
@@ -228,6 +230,21 @@ def identity(weights: str | Path | None) -> str | dict[str, str] | None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """The settings that a model depends on."""
+    return recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
+
+
+def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """What a model was made with, with the settings that recipes have got since at their defaults."""
+    try:
+        recipe = _plain(Recipe.model_validate(settings["recipe"]))
+    except ValueError:  # of a setting that recipes no longer have
+        return settings
+    start = settings["start_from"]
+    return {**settings, "recipe": recipe, "start_from": start and _with_defaults(start)}
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -1,0 +1,203 @@
+"""Train the starter model, measure it where it was not trained, and put it into the package.
+
+    python scripts/build_starter.py DATA WEIGHTS --work FOLDER
+
+DATA holds street-panoramas, street-countries, street-croatia and street-cambridge; WEIGHTS is MobileNetV2's
+file. What the work folder holds already is not done again.
+
+1. `elsewhere`: the average of the recipe's three trainings on everything but the panoramas, judged on them.
+   Half of their places chose the settings and fit the temperature; the card reports the other half.
+2. `starter`: the same on everything. Its temperature is its own, times what `elsewhere` needed more for
+   photos of another origin.
+
+Reports of other trainings, such as with other settings, that lie in FOLDER/tried (NAME/metrics.json from
+`lostfound evaluate --to`, and the model's config.json beside it) are listed in the card as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from starter_card import card
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.records import strings, write_atomic
+from lostfound.evaluation.calibrate import fitted_temperature
+from lostfound.evaluation.evaluate import Unit, evaluate
+from lostfound.evaluation.metrics import Bootstrap
+from lostfound.locate.locator import Locator
+from lostfound.models.folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_temperature
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "benchmarks" / "results" / "starter.json"
+LOSTFOUND = Path(sys.executable).with_name("lostfound")
+
+# Name, source folders, options of the import
+SETS: list[tuple[str, list[str], list[str]]] = [
+    ("everything", ["panoramas", "countries", "croatia"], ["--val", "0.06", "--test", "0.12"]),
+    ("but-panoramas", ["countries", "croatia"], ["--val", "0.08", "--test", "0"]),
+    ("panoramas", ["panoramas"], ["--val", "0.49", "--test", "0.49"]),
+    ("cambridge", ["cambridge"], ["--split-distance", "0", "--val", "0", "--test", "0"]),
+]
+
+VARIANTS: dict[str, list[str]] = {
+    "base": [],
+    "mixed": ["--variant", "mixed"],
+    "plain": ["--variant", "plain"],
+}
+
+
+def main() -> None:
+    """Read the arguments and do what is missing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="such as trainer.workers=2"
+    )
+    arguments = parser.parse_args()
+    work: Path = arguments.work
+    for name, sources, options in SETS:
+        if not (work / name / "dataset.json").is_file():
+            run(
+                "import",
+                *(arguments.data / f"street-{each}" for each in sources),
+                "--to",
+                work / name,
+                *options,
+            )
+    sets = {name: Dataset.open(work / name) for name, _, _ in SETS}
+    changes = [part for each in arguments.set for part in ("--set", each)]
+    for name, data in (("elsewhere", "but-panoramas"), ("starter", "everything")):
+        parts = []
+        for variant, options in VARIANTS.items():
+            to = work / "models" / f"{name}-{variant}"
+            if not (to / CONFIG).is_file():
+                options = [*options, *changes, *(["--resume"] if to.exists() else [])]
+                run(
+                    "train",
+                    "starter",
+                    "--data",
+                    work / data,
+                    "--to",
+                    to,
+                    "--weights",
+                    arguments.weights,
+                    *options,
+                )
+            parts.append(to)
+        if not (work / "models" / name / CONFIG).is_file():
+            run("average", *parts, "--data", work / data, "--to", work / "models" / name)
+    own = {name: temperature(ModelFolder.open(work / "models" / name)) for name in ("elsewhere", "starter")}
+    elsewhere, starter = copied(work, "elsewhere"), copied(work, "starter")
+    needed = fitted_temperature(Locator.load(elsewhere), sets["panoramas"].split("val"))
+    factor = needed / own["elsewhere"]
+    record: dict[str, Any] = {"temperature": {"own": own, "elsewhere_needed": needed, "factor": factor}}
+    record["elsewhere_as_trained"] = measured(elsewhere, sets["panoramas"], "test")
+    record["tried"] = tried(work, sets["panoramas"])
+    set_temperature(elsewhere, needed)
+    record["elsewhere"] = measured(elsewhere, sets["panoramas"], "test", tables=True)
+    set_temperature(starter, own["starter"] * factor)
+    record["starter"] = measured(starter, sets["everything"], "test", tables=True)
+    record["cambridge"] = measured(starter, sets["cambridge"], "all")
+    config = ModelFolder.open(starter).config
+    record["training"] = {key: config[key] for key in ("training", "recipe", "names")}
+    write_atomic(RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    ship(starter)
+    write_atomic(STARTER / CARD, card(record).encode())
+
+
+def run(*words: str | Path) -> None:
+    """Run a command of lostfound."""
+    print("lostfound", *words, flush=True)
+    subprocess.run([LOSTFOUND, *words], check=True)
+
+
+def temperature(model: ModelFolder) -> float:
+    """What the training found."""
+    return float(json.loads((model.path / "calibration.json").read_bytes())["temperature"])
+
+
+def copied(work: Path, name: str) -> Path:
+    """A copy to calibrate; the model stays as it was trained."""
+    to = work / "calibrated" / name
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(work / "models" / name, to, ignore=shutil.ignore_patterns("run"))
+    return to
+
+
+def measured(model: Path, dataset: Dataset, split: str, *, tables: bool = False) -> dict[str, Any]:
+    """What `lostfound evaluate` says, by image and by place; with how single countries fare."""
+    locator, found = Locator.load(model), {}
+    units: tuple[Unit, Unit] = ("image", "place")
+    for unit in units:
+        evaluation = evaluate(locator, dataset, split, unit=unit)
+        found[unit] = evaluation.as_dict()
+        if tables:
+            rows = evaluation.predictions
+            found[unit]["known"] = known(rows, locator)
+            pairs = zip(*(strings(rows, name) for name in ("country", "guess_country")), strict=True)
+            counts: dict[str, dict[str, int]] = {}
+            for truth, guess in pairs:
+                counts.setdefault(str(truth), {}).setdefault(str(guess), 0)
+                counts[str(truth)][str(guess)] += 1
+            found[unit]["guesses"] = counts
+    return found
+
+
+def known(rows: pa.Table, locator: Locator) -> dict[str, Any]:
+    """The accuracies over the countries that a model can name."""
+    partition = locator.model.partition
+    assert partition is not None
+    truth = strings(rows, "country")
+    inside = np.isin(truth.astype(str), list(partition.cell_ids))
+    ranked = np.array(rows["candidates"].to_pylist())[:, :5]
+    bootstrap, metrics = Bootstrap(strings(rows, "place_id")), {}
+    for k in (1, 5):
+        metric = bootstrap.mean((ranked[:, :k] == truth.astype(str)[:, None]).any(axis=1), inside)
+        assert metric is not None
+        metrics[f"top_{k}_accuracy"] = asdict(metric)
+    return {"countries": len(set(truth[inside])), "metrics": metrics}
+
+
+def tried(work: Path, panoramas: Dataset) -> list[dict[str, Any]]:
+    """What single trainings and averages reach on the places that chose, and what else was tried."""
+    found = []
+    for name in (*(f"elsewhere-{variant}" for variant in VARIANTS), "elsewhere"):
+        metrics = measured(work / "models" / name, panoramas, "val")
+        config = ModelFolder.open(work / "models" / name).config
+        found.append(
+            {"name": name, "recipe": config["recipe"], "trained_on": config["training"]["sources"], **metrics}
+        )
+    for report in sorted((work / "tried").glob("*/metrics.json")):
+        config = json.loads((report.parent / "config.json").read_bytes())
+        metrics = {"image": json.loads(report.read_bytes())}
+        sources = config["training"]["sources"]
+        found.append(
+            {"name": report.parent.name, "recipe": config["recipe"], "trained_on": sources, **metrics}
+        )
+    return found
+
+
+def ship(model: Path) -> None:
+    """Put the model into the package, without the weights for further training."""
+    shutil.rmtree(STARTER, ignore_errors=True)
+    shutil.copytree(model, STARTER, ignore=shutil.ignore_patterns("run", WEIGHTS, CARD))
+    config = json.loads((STARTER / CONFIG).read_bytes())
+    del config["files"][WEIGHTS]
+    write_atomic(STARTER / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
+    ModelFolder.open(STARTER)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The starter model's card, from the records of its making."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lostfound.evaluation.card import describe
+from lostfound.evaluation.metrics import Metric
+from lostfound.geo.countries import country_name
+
+LEAST = 20  # images or places of a country, for a line of its own
+SHOWN = (
+    "top_1_accuracy",
+    "top_3_accuracy",
+    "top_5_accuracy",
+    "balanced_accuracy",
+    "median_distance_km",
+    "mean_distance_km",
+    "within_750_km_country",
+    "within_2500_km_continent",
+    "geoguessr_score",
+)
+
+
+def card(record: dict[str, Any]) -> str:
+    """The card's text, Markdown."""
+    training = record["training"]["training"]
+    elsewhere, starter, cambridge = record["elsewhere"], record["starter"], record["cambridge"]
+    top = elsewhere["image"]["metrics"]["top_1_accuracy"]
+    place = elsewhere["place"]["metrics"]["top_1_accuracy"]
+    heat = record["temperature"]
+    images = " and ".join(f"{count} of `{name}`" for name, count in training["sources"].items())
+    names = record["training"]["names"]
+    return f"""---
+library_name: lostfound
+pipeline_tag: image-classification
+tags: [image-geolocation, image-classification, onnx]
+---
+
+# The starter model
+
+Names the country that a street-level photo may be from, out of {len(names)}, and a coordinate: the middle of the training
+images of that country. It comes with the package so that `lostfound locate photo.jpg` answers at once, on a machine without
+a network. **It is a small starter, not an oracle**: on photos from a collection that it was not trained on, its first answer
+is right for {share(top)} of single photos and {share(place)} of places seen from four sides. Train a model on your own
+photos, or take a larger one, where that is not enough.
+
+## What it was measured to do
+
+### On a collection it was not trained on
+
+What to expect of photos from elsewhere. The recipe was trained on everything but `street-panoramas`, and judged on those:
+{elsewhere["image"]["images"]} photos of {elsewhere["image"]["places"]} places, four views each, all of their countries, also
+those that it can't name ({", ".join(elsewhere["image"]["countries_outside_all_cells"]) or "none"}). The recipe's settings
+were chosen on other places of that collection. The shipped model itself has seen these places, so it can't be measured there.
+
+{table({"single photos": elsewhere["image"], "the four views of a place together": elsewhere["place"]})}
+
+Over the {elsewhere["image"]["known"]["countries"]} of these countries that it can name: {knows(elsewhere["image"])} of single
+photos, {knows(elsewhere["place"])} of places.
+
+### On new places of its own collections
+
+The shipped model, trained on all three collections, on places (at least 1 km away) that it has not seen. Photos of the same
+cameras and seasons, so this is easier than yours:
+
+{table({"single photos": starter["image"], "by place": starter["place"]})}
+
+On {cambridge["image"]["images"]} photos of the centre of Cambridge (United Kingdom), of which none is in its training, it says
+United Kingdom for {share(cambridge["image"]["metrics"]["top_1_accuracy"])} of the photos and
+{share(cambridge["place"]["metrics"]["top_1_accuracy"])} of the places.
+
+## Do its probabilities mean what they say?
+
+The expected calibration error (15 bins of equal mass) is the mean gap between how sure it says it is and how often it is
+right. A temperature fitted on a collection's own validation images ({heat["own"]["elsewhere"]:.2f}) leaves
+{record["elsewhere_as_trained"]["image"]["expected_calibration_error"]:.3f} on the other collection: too sure. Fitted on half
+of the other collection's places ({heat["elsewhere_needed"]:.2f}) it leaves
+{elsewhere["image"]["expected_calibration_error"]:.3f} on the other half ({elsewhere["place"]["expected_calibration_error"]:.3f}
+for four views together). The shipped model's temperature is its own ({heat["own"]["starter"]:.2f}) times the same factor
+({heat["factor"]:.2f}), for photos from elsewhere; on new places of its own collections it is therefore less sure than it might
+be ({starter["image"]["expected_calibration_error"]:.3f}).
+
+## Where it fails
+
+By country, single photos of the collection that it was not trained on (countries with at least {LEAST} photos; how often the
+first answer is right):
+
+{recalls(elsewhere["image"]["guesses"])}
+
+Most frequent mistakes there: {mistakes(elsewhere["image"]["guesses"])}.
+
+It has seen few photos of Africa, the Middle East, Central Asia and China, and none of most countries there; it always names one
+of its {len(names)} countries and can't say "none of these". Photos that are not of streets (rooms, food, faces, drawings) get an
+answer as well, which means nothing. Neighbours that look alike are mixed up.
+
+## What it was trained on
+
+{training["train_images"]} images: {images}. They are street-level images of public research collections, which have no licence
+for republication: none is in this package. The list of their ids and hashes is `benchmarks/lists/streets.txt` of the
+project. A quarter is of the
+United States; countries are drawn by the square root of how many images they have. The network is MobileNetV2, from Google's
+ImageNet weights (Apache-2.0); the recipe is `starter`, the script `scripts/build_starter.py`. The best epoch
+({training["best_epoch"]}) was chosen on the validation places.
+
+Countries: {", ".join(names)}.
+
+## What was tried
+
+By the photos of half of the panoramas' places, trained without any panorama; the other half is reported above. Each line is one
+training, so differences of a point or two mean little. The weights of several trainings averaged were the surest gain.
+
+{tried(record["tried"])}
+
+## What it is for, and what not
+
+For a first idea of where a photo without a location may be from, by someone who checks it; for play, teaching and research;
+for trying this package out. An answer is an estimate: never evidence, never a measurement. It must not be used to track, stalk
+or identify people, nor to decide about anyone's rights (asylum, insurance, police work), nor where a wrong place can harm
+someone.
+"""
+
+
+def share(metric: dict[str, Any]) -> str:
+    """A share with its interval, in words."""
+    value, low, high = (100 * metric[name] for name in ("value", "low", "high"))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+
+
+def knows(found: dict[str, Any]) -> str:
+    """Accuracies over the countries that can be named, in words."""
+    metrics = found["known"]["metrics"]
+    return f"top-1 {share(metrics['top_1_accuracy'])} and top-5 {share(metrics['top_5_accuracy'])}"
+
+
+def table(columns: dict[str, dict[str, Any]]) -> str:
+    """Metrics with intervals, a column for each evaluation."""
+    head = [
+        f"{title}, n = {each['images'] if each['unit'] == 'image' else each['places']}"
+        for title, each in columns.items()
+    ]
+    lines = [f"| metric (95 % interval by place) | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
+    for name in SHOWN:
+        if any(name in each["metrics"] for each in columns.values()):
+            described = [describe(name, Metric(**each["metrics"][name])) for each in columns.values()]
+            cells = [f"{value} ({span})" for _, value, span in described]
+            lines.append(f"| {described[0][0]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def recalls(guesses: dict[str, dict[str, int]]) -> str:
+    """How often each country is named right, best first."""
+    rows = [(sum(found.values()), found.get(code, 0), code) for code, found in guesses.items()]
+    rows = [row for row in rows if row[0] >= LEAST]
+    rows.sort(key=lambda row: (-row[1] / row[0], row[2]))
+    said = [f"{country_name(code)} {100 * right / n:.0f} % of {n}" for n, right, code in rows]
+    return ", ".join(said) + "."
+
+
+def mistakes(guesses: dict[str, dict[str, int]], count: int = 12) -> str:
+    """The most frequent confusions."""
+    pairs = [
+        (n, truth, guess) for truth, found in guesses.items() for guess, n in found.items() if truth != guess
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
+    return ", ".join(f"{country_name(a)} taken for {country_name(b)} ({n})" for n, a, b in pairs[:count])
+
+
+def tried(runs: list[dict[str, Any]]) -> str:
+    """What single trainings reached, a line each: what they changed, and how good they were."""
+    base = flat(runs[0]["recipe"])
+    lines = [
+        "| training | on | judged on | top-1, single photos | top-5 | top-1, by place |",
+        "|---|---|---|---|---|---|",
+    ]
+    for run in runs:
+        own = {**dict.fromkeys(base), **flat(run["recipe"])}
+        changed = {key: value for key, value in own.items() if base.get(key) != value}
+        changed = {
+            key: value
+            for key, value in changed.items()
+            if not key.startswith(("trainer.workers", "trainer.loggers"))
+        }
+        said = "; ".join(f"`{key}={json.dumps(value)}`" for key, value in changed.items()) or "the recipe"
+        if run["name"] == "elsewhere":
+            said = "**the average of the three above**"
+        image, place = run["image"], run.get("place")
+        cells = [share(image["metrics"][f"top_{k}_accuracy"]) for k in (1, 5)]
+        cells.append(share(place["metrics"]["top_1_accuracy"]) if place else "-")
+        sources = " and ".join(f"`{name}`" for name in run["trained_on"])
+        judged = f"`{image['dataset']}`, {image['places']} places"
+        lines.append(f"| {said} | {sources} | {judged} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested settings by dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{above}{key}.")
+        else:
+            found[f"{above}{key}"] = value
+    return found

@@ -1,0 +1,134 @@
+"""Write docs/studies.md from the records of studies.
+
+python scripts/write_studies.py                  # from the records in benchmarks/results/studies
+python scripts/write_studies.py --keep studies/* # first keep what `lostfound compare` left in folders
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from machine import machine, versions  # noqa: E402
+from starter_card import tried  # noqa: E402
+
+from lostfound.studies.scores import label, number  # noqa: E402
+
+RECORDS = ROOT / "benchmarks" / "results" / "studies"
+PICTURES = ROOT / "docs" / "images" / "studies"
+ORDER = ("pixels", "views", "city", "regions", "pretraining")
+STARTER = RECORDS.parent / "starter.json"
+
+
+def keep(folder: Path) -> None:
+    """Keep a finished study's results with its data, its versions and its picture."""
+    record = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    trained = [json.loads(file.read_bytes()) for file in sorted(folder.glob("*/seed-*/trained-with.json"))]
+    record["data"] = {each["data"]["dataset"]: each["data"]["records_sha256"] for each in trained}
+    record["made_with"] = f"{machine()}; {versions('lostfound', 'torch', 'timm', 'onnxruntime')}"
+    name = record["study"]["name"]
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    (RECORDS / f"{name}.json").write_text(text, encoding="utf-8")
+    shutil.copyfile(folder / "results.png", PICTURES / f"{name}.png")
+
+
+def section(record: dict[str, Any]) -> str:
+    """One study: the question, the table, and what became of the claims."""
+    study = record["study"]
+    metrics = [
+        m for m in study["metrics"] if any(r["metric"] == m and r["estimate"] for r in record["results"])
+    ]
+    rows = {(row["entry"], row["metric"]): row for row in record["results"]}
+    lines = [f"## {study['name'].replace('-', ' ').capitalize()}", "", study["about"].strip(), ""]
+    data = ", ".join(f"`{name}` (records {sha256[:12]})" for name, sha256 in record["data"].items())
+    seeds = len(study["seeds"])
+    lines += [
+        f"[The study](../benchmarks/studies/{study['name']}.yaml): recipe `{study['recipe']}`, trained on"
+        f" {data}, {seeds} seed{'s' if seeds > 1 else ''} each; \\* is what the others are compared with.",
+        "",
+        f"| variant | scored | {' | '.join(label(name) for name in metrics)} |",
+        f"|---|---|{'---|' * len(metrics)}",
+    ]
+    for entry in study["variants"]:
+        first = next((rows[entry, m] for m in metrics if rows[entry, m]["estimate"]), None)
+        if first is None:
+            continue
+        found = first["estimate"]
+        scored = f"{found['places']} places"
+        if first["unit"] == "image":
+            scored = f"{found['n']} images of {scored}"
+        star = " \\*" if entry == study["baseline"] else ""
+        cells = [cell(rows[entry, metric]) for metric in metrics]
+        lines.append(f"| {entry}{star} | {scored} | {' | '.join(cells)} |")
+    lines += ["", f"![Each variant's metrics with intervals](images/studies/{study['name']}.png)", ""]
+    for entry, claim in study.get("claims", {}).items():
+        says = claim if isinstance(claim, str) else claim["says"]
+        verdict = record["verdicts"].get(entry)
+        lines.append(f"- **{entry}**: {says}" + (f" *{verdict.capitalize()}.*" if verdict else ""))
+    for failed in record["failed"]:
+        lines.append(f"- Failed: {failed['entry']}, seed {failed['seed']}: {failed['message']}")
+    lines += ["", f"Made with: {record['made_with']}.", ""]
+    return "\n".join(lines)
+
+
+def cell(row: dict[str, Any]) -> str:
+    """A value with its interval, and its difference with interval and p."""
+    found, against, metric = row["estimate"], row["difference"], row["metric"]
+    if found is None:
+        return "-"
+    value, low, high = (number(metric, found[each]) for each in ("value", "low", "high"))
+    text = f"{value} ({low} to {high})"
+    if found["spread"] is not None:
+        text += f", spread {number(metric, found['spread'])}"
+    if against is not None:
+        low, high = (number(metric, against[each], signed=True) for each in ("low", "high"))
+        p = "< 0.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}"
+        text += f"; {number(metric, against['value'], signed=True)} ({low} to {high}), p {p}"
+    return text
+
+
+def starter(record: dict[str, Any]) -> str:
+    """What was tried for the starter model."""
+    return f"""## The starter model
+
+What was tried for the model in the package ([its card](../src/lostfound/models/starter/README.md) reports other places), by
+accuracy on a collection that the training left out. One training each: a point or two means little.
+
+{tried(record["tried"])}
+
+Averaging the weights of three trainings was the surest gain. Locking the layers at first, mixed and blanked images and
+answering at 224 instead of 160 pixels gave about a point each, or none. Learning from the panoramas alone, most of which are
+of four countries, gives a far worse model of the other collection, at 160 or 224 pixels and however evenly countries are drawn.
+
+Written from [its record](../benchmarks/results/starter.json) by the scripts `build_starter.py` and `write_studies.py`.
+"""
+
+
+def main() -> None:
+    """Read the arguments, keep, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--keep", nargs="*", type=Path, default=[], metavar="FOLDER", help="of finished studies"
+    )
+    for folder in parser.parse_args().keep:
+        keep(folder)
+    records = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in RECORDS.glob("*.json")}
+    names = [name for name in ORDER if name in records] + sorted(records.keys() - set(ORDER))
+    intro = (ROOT / "benchmarks" / "studies" / "README.md").read_text(encoding="utf-8")
+    text = "\n".join([intro, *(section(records[name]) for name in names)])
+    if STARTER.is_file():
+        text += starter(json.loads(STARTER.read_text(encoding="utf-8")))
+    (ROOT / "docs" / "studies.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
