@@ -48,7 +48,8 @@ def rastered(geometries):
     return shapes
 
 
-def test_raster_and_polygons_agree_everywhere(world):
+def test_raster_and_polygons_agree_everywhere(world, monkeypatch):
+    monkeypatch.setattr(module, "_WORTH_A_RASTER", 50_000)
     places = np.concatenate([spread(60_000, 1), near_borders(world, 20_000, 2)])
     assert len(places) > module._WORTH_A_RASTER
     assert np.array_equal(ShapeIndex(world).holding(places), exact(world, places))

@@ -107,6 +107,8 @@ def demo(
 
 def main() -> None:
     """Run a command: exit code 0 done, 1 failed, 2 wrong usage."""
+    # Memory that Arrow's own allocator frees it keeps; the system's, NumPy and Python take up again.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lostfound.data.packed import Lazy
 from lostfound.data.processes import Engine, Processes
 from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
 from lostfound.data.shards import shard_writer
@@ -23,6 +24,9 @@ from lostfound.progress import progress
 
 Item = TypeVar("Item")
 Skipped = tuple[str, str]  # (path, reason)
+
+_LARGE = ("sha256", "original", "place_id", "image_id")
+"""Columns that are joined one by one, the largest first, so that little is held twice."""
 
 MIN_CHUNK, MAX_CHUNK, CHUNKS = 16, 2048, 64
 
@@ -76,27 +80,40 @@ def run_chunks(
     size = min(max(-(-len(items) // CHUNKS), MIN_CHUNK), MAX_CHUNK)  # the same on every machine
     work = work_folder(folder, key)
     work.mkdir(parents=True, exist_ok=True)
-    chunks = [
-        _Chunk(
-            items[start : start + size],
-            encode,
-            folder / "images" / f"{key[:8]}-{number:05d}.tar",
-            work / f"{number:05d}.parquet",
-        )
-        for number, start in enumerate(range(0, len(items), size))
+    starts = range(0, len(items), size)
+    shards = [folder / "images" / f"{key[:8]}-{number:05d}.tar" for number in range(len(starts))]
+    parts = [work / f"{number:05d}.parquet" for number in range(len(starts))]
+
+    def chunk(number: int) -> _Chunk[Item]:
+        own = items[starts[number] : starts[number] + size]
+        return _Chunk(own, encode, shards[number], parts[number])
+
+    todo = [
+        number for number in range(len(starts)) if not (parts[number].is_file() and shards[number].is_file())
     ]
-    todo = [chunk for chunk in chunks if not (chunk.part.is_file() and chunk.shard.is_file())]
-    done = sum(len(chunk.items) for chunk in chunks) - sum(len(chunk.items) for chunk in todo)
+    waiting = sum(min(size, len(items) - starts[number]) for number in todo)
     local: Any = nullcontext(engine) if engine else Processes(jobs)
-    with local as where, progress(title, len(items), done=done) as advance:
-        for count in where.spread(_encode_chunk, todo):
+    with local as where, progress(title, len(items), done=len(items) - waiting) as advance:
+        for count in where.spread(_encode_chunk, Lazy(chunk, todo)):
             advance(count)
-    tables, skipped = [SCHEMA.empty_table()], []
-    for chunk in chunks:
-        table = pq.read_table(chunk.part)
-        skipped += [tuple(pair) for pair in json.loads(table.schema.metadata[b"skipped"])]
-        tables.append(table.replace_schema_metadata(None))
-    return pa.concat_tables(tables), skipped
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Path]) -> tuple[pa.Table, list[Skipped]]:
+    """The records of finished chunks, and what they skipped."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(pq.ParquetFile(part)) for part in parts]
+        skipped = [
+            tuple(pair) for file in files for pair in json.loads(file.schema_arrow.metadata[b"skipped"])
+        ]
+        columns: dict[str, pa.ChunkedArray] = {}
+        rest = [name for name in SCHEMA.names if name not in _LARGE]
+        for names in (*([name] for name in _LARGE), rest):
+            tables = [file.read(names, use_threads=False).replace_schema_metadata() for file in files]
+            table = pa.concat_tables([SCHEMA.empty_table().select(names), *tables]).combine_chunks()
+            columns |= dict(zip(names, table.columns, strict=True))
+            del tables, table
+    return pa.table(columns, schema=SCHEMA), skipped
 
 
 def work_folder(folder: Path, key: str) -> Path:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lostfound.data.records import SCHEMA, digest, select_split, to_parquet, write_atomic
+from lostfound.data.records import SCHEMA, digest, file_digest, select_split, write_atomic, write_parquet
 from lostfound.data.shards import ShardReader
 from lostfound.errors import DatasetError
 
@@ -145,9 +145,8 @@ def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Data
 
     Stopped at any moment, it leaves the data set as it was or as it is to be.
     """
-    data = to_parquet(records)
-    info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": digest(data)}
-    write_atomic(folder / _NEXT_TABLE, data)
+    sha256 = write_parquet(folder / _NEXT_TABLE, records)
+    info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": sha256}
     write_atomic(folder / "dataset.json", (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
     _finish_writing(folder, info)
     return Dataset(folder, records, info)
@@ -156,5 +155,5 @@ def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Data
 def _finish_writing(folder: Path, info: dict[str, Any]) -> None:
     """Put the next table in its place, if `dataset.json` says that it is the one."""
     following = folder / _NEXT_TABLE
-    if following.is_file() and digest(following.read_bytes()) == info["records_sha256"]:
+    if following.is_file() and file_digest(following) == info["records_sha256"]:
         following.replace(folder / TABLE)

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lostfound.data.graph import Rows, components, star_pairs
-from lostfound.data.records import coordinates
+from lostfound.data.records import coordinates, numbers
 
 HASH_BITS = 64
 MAX_DISTANCE = 4
@@ -98,8 +97,8 @@ def repeated_coordinates(records: pa.Table) -> Repeats:
     """
     points = coordinates(records)
     located = np.flatnonzero(np.isfinite(points).all(axis=1))
-    first = _first_of(points[located] @ np.array([1, 1j]))
-    place = _numbers(records, "place_id")
+    first = first_of(points[located] @ np.array([1, 1j]))
+    place, _ = numbers(records, "place_id")
     other = place[located] != place[located[first]]
     rows = located[other]
     return Repeats(rows, located[first[other]], np.zeros_like(rows))
@@ -107,7 +106,7 @@ def repeated_coordinates(records: pa.Table) -> Repeats:
 
 def repeated_bytes(records: pa.Table) -> Repeats:
     """Images stored as exactly the same bytes as an earlier one."""
-    first = _first_of(_numbers(records, "sha256"))
+    first = first_of(numbers(records, "sha256")[0])
     rows = np.flatnonzero(first != np.arange(len(first)))
     return Repeats(rows, first[rows], np.zeros_like(rows))
 
@@ -144,13 +143,7 @@ def repeated_pictures(records: pa.Table, max_distance: int = MAX_DISTANCE) -> Re
     return Repeats(rows[ascending], of[ascending], distance[ascending])
 
 
-def _first_of(values: NDArray[Any]) -> Rows:
+def first_of(values: NDArray[Any]) -> Rows:
     """For each value the position of its first occurrence, (n,)."""
     _, first, which = np.unique(values, return_index=True, return_inverse=True)
     return np.asarray(first[which], dtype=np.int64)
-
-
-def _numbers(records: pa.Table, column: str) -> Rows:
-    """A text column as numbers, equal where the texts are, (n,)."""
-    codes = pc.dictionary_encode(records[column].combine_chunks(), null_encoding="encode").indices
-    return np.asarray(codes.to_numpy(), dtype=np.int64)

@@ -53,6 +53,7 @@ def encode_source_image(
     except OSError as error:
         return [], [(label, f"unreadable ({error.strerror})")]
     source_id = digest(data)
+    longitude = None if longitude is None else float(wrap_longitude(longitude))
     encoded = []
     for number, (view, content) in enumerate(zip(views, stored, strict=True)):
         record = dict.fromkeys(SCHEMA.names) | {
@@ -60,7 +61,7 @@ def encode_source_image(
             "place_id": f"{source}/{image.place or image.original}",
             "heading": 360.0 * number / len(views) if len(views) > 1 else heading,
             "latitude": latitude,
-            "longitude": None if longitude is None else float(wrap_longitude(longitude)),
+            "longitude": longitude,
             "country": image.country,
             "captured_at": captured_at,
             "source": source,

@@ -158,7 +158,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode == "P":
         upright = upright.convert("RGBA")  # straight to RGB, Pillow warns where entries are transparent
-    rgb = upright.convert("RGB")
+    rgb = upright if upright.mode == "RGB" else upright.convert("RGB")
     rgb.info = {}
     return rgb
 
@@ -190,10 +190,11 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     """
     if max(image.size) > _MAX_JPEG_SIDE:
         raise ImageError(f"{image.width}x{image.height} pixels are too long a picture for a JPEG")
-    bare = image.copy()
-    bare.info = {}  # Pillow writes what it finds here
+    if image.info:  # Pillow writes what it finds there
+        image = image.copy()
+        image.info = {}
     buffer = io.BytesIO()
-    bare.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

@@ -6,32 +6,42 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks
 from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.encoding import JPEG_QUALITY, encode_source_image
+from lostfound.data.import_records import with_country, without_repeats
 from lostfound.data.importers import SourceImage, list_source
 from lostfound.data.importers.source import image_files
+from lostfound.data.packed import Packed
 from lostfound.data.processes import Engine, Processes
-from lostfound.data.records import SCHEMA, coordinates, set_column, strings, write_atomic
+from lostfound.data.records import SCHEMA, write_atomic
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, UsageError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.points import check_points
 
+_ARROW_LOADS = ("pandas",) if find_spec("pandas") else ()
+"""What Arrow loads for its first array, though no work needs it."""
 MIN_TO_TELL_SWAPPED = 10
 """A few photos may well have been taken at sea; of so many places, most are on land."""
 
@@ -105,10 +115,13 @@ def import_sources(
     settings = {"size": size, "quality": JPEG_QUALITY}
     if to.exists() and not to.is_dir():
         raise UsageError(f"{to} is a file: give the folder of a data set, new or existing")
-    early = (encode_source_image.__module__,) if engine is None and _many(sources) else ()
-    with Processes(jobs, start=early) as processes:
-        countries = Boundaries.packed() if boundaries is None else Boundaries.read(Path(boundaries))
+    early = (encode_source_image.__module__, *_ARROW_LOADS) if engine is None and _many(sources) else ()
+    with Processes(jobs, start=early) as processes, ThreadPoolExecutor(1) as beside:
+        land = beside.submit(_packed_countries)
+        own = None if boundaries is None else Boundaries.read(Path(boundaries))
         listed = _list_sources(sources, layout)
+        countries = own or land.result()
+        _refuse_swapped(listed)
         encode = partial(encode_source_image, size=size, license=license)
         key = _key(listed.items, size, license)
         with writing(to):
@@ -122,14 +135,24 @@ def import_sources(
                 listed.items, encode, folder=to, key=key, title="Importing", engine=where
             )
             listed.skipped.extend(problems)
-            return _add(to, existing, _with_country(added, countries), listed, key, settings, splits)
+            return _add(to, existing, with_country(added, countries), listed, key, settings, splits)
+
+
+def _packed_countries() -> Boundaries:
+    """The packed countries, ready to answer: Shapely cuts them to pieces while Python lists files."""
+    boundaries = Boundaries.packed()
+    boundaries.country_at([(50.0, 10.0)])
+    return boundaries
 
 
 @dataclass(frozen=True)
 class _Listed:
     """The files of all sources."""
 
-    items: list[tuple[str, SourceImage]] = field(default_factory=list)  # the source's name, and the file
+    items: Packed[tuple[str, SourceImage]] = field(default_factory=Packed)  # the source's name, and the file
+    places: list[tuple[str, NDArray[np.float64]]] = field(
+        default_factory=list
+    )  # of each source, for its path
     skipped: list[Skipped] = field(default_factory=list)
     layouts: dict[str, str] = field(default_factory=dict)
     described: list[dict[str, Any]] = field(default_factory=list)
@@ -148,7 +171,7 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
     listed = _Listed()
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
         listed.layouts[str(source)], listing = list_source(source, layout)
-        _refuse_swapped(listing.images, str(source))
+        listed.places.append((str(source), _places(listing.images)))
         listed.items.extend((name, image) for image in listing.images)
         listed.skipped.extend((f"{name}/{path}", reason) for path, reason in listing.skipped)
         listed.described.append(
@@ -167,7 +190,7 @@ def _add(
     splits: SplitSettings,
 ) -> ImportSummary:
     """Write the data set with the records added."""
-    kept, duplicates, other_label = _without_repeats(existing.records if existing else None, added)
+    kept, duplicates, other_label = without_repeats(existing.records if existing else None, added)
     if kept.num_rows == 0:
         _tidy(to, kept)
         summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(listed.skipped).most_common())
@@ -216,53 +239,30 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str 
     """A hash of what is imported and how."""
     how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
     key = hashlib.sha256(json.dumps(how).encode())
+    fields_of = attrgetter(*(each for each in SourceImage.__slots__ if each != "file"))
     for name, image in items:
-        fields = [getattr(image, field) for field in image.__slots__ if field != "file"]
+        fields = [*fields_of(image)]
         with suppress(OSError):  # a file that can't be read is skipped later
-            stat = image.path.stat()
+            stat = os.stat(image.file)  # noqa: PTH116  # a Path for each takes as long again
             fields += [stat.st_size, stat.st_mtime_ns]
         key.update(f"\n{(name, *fields)!r}".encode())
     return key.hexdigest()
 
 
-def _refuse_swapped(images: Sequence[SourceImage], source: str) -> None:
-    """Refuse a source whose columns are swapped: most places at sea that would be on land the other way."""
-    points = {(image.latitude, image.longitude) for image in images if image.latitude is not None}
-    if len(points) >= MIN_TO_TELL_SWAPPED:
-        check_points(sorted(points), source)
+def _places(images: Iterable[SourceImage]) -> NDArray[np.float64]:
+    """The coordinates of images that have some, each once, (n, 2)."""
+    degrees = array("d")
+    for image in images:
+        if image.latitude is not None and image.longitude is not None:
+            degrees.extend((image.latitude, image.longitude))
+    return np.unique(np.reshape(degrees, (-1, 2)), axis=0)
 
 
-def _with_country(records: pa.Table, boundaries: Boundaries) -> pa.Table:
-    """Fill in the country of records that have coordinates and none stated.
-
-    A stated country stays, wherever the coordinates lie: who took the photo knows of territories and
-    borders what a map of the world does not.
-    """
-    points, country = coordinates(records), strings(records, "country").copy()
-    unknown = np.isfinite(points).all(axis=1) & np.array([code is None for code in country], dtype=bool)
-    if unknown.any():
-        country[unknown] = boundaries.country_at(points[unknown])
-    return set_column(records, "country", country)
-
-
-def _without_repeats(existing: pa.Table | None, added: pa.Table) -> tuple[pa.Table, int, int]:
-    """Both tables together, each image once (the first stays).
-
-    Returns:
-        The table, the number of records dropped, and how many of those had another label.
-    """
-    records = pa.concat_tables([existing, added]) if existing is not None else added
-    _, first, which = np.unique(
-        strings(records, "image_id").astype(str), return_index=True, return_inverse=True
-    )
-    kept = np.sort(first)
-    repeats = np.setdiff1d(np.arange(records.num_rows), kept)
-    original = first[which[repeats]]
-    other = np.zeros(len(repeats), dtype=bool)
-    for column in ("country", "latitude", "longitude"):
-        values = strings(records, column)
-        other |= values[repeats].astype(str) != values[original].astype(str)
-    return records.take(pa.array(kept)), len(repeats), int(other.sum())
+def _refuse_swapped(listed: _Listed) -> None:
+    """Refuse sources whose columns are swapped: most places at sea that would be on land the other way."""
+    for source, places in listed.places:
+        if len(places) >= MIN_TO_TELL_SWAPPED:
+            check_points(places, source)
 
 
 def _reasons(skipped: list[Skipped]) -> Counter[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import open_image, shrink
-from lostfound.data.processes import spread
+from lostfound.data.packed import Lazy
+from lostfound.data.processes import Processes
 from lostfound.data.quality import MEASURES, color_variance, sharpness
 from lostfound.data.records import write_atomic
 from lostfound.data.rows import Row, Rows
@@ -48,17 +48,26 @@ def measure_quality(
         DatasetError: The data set is damaged.
     """
     measured = np.full((len(dataset), len(MEASURES)), np.nan)
-    todo: list[_Chunk] = []
+    rows = Rows(dataset)
+    todo: list[int] = []
+    done = 0
+
+    def part(number: int) -> Path | None:
+        return parts / f"{number:06d}.npy" if parts else None
+
+    def chunk(number: int) -> _Chunk:
+        return _Chunk(number, rows[number * _CHUNK : (number + 1) * _CHUNK], size, part(number))
+
     for number, start in enumerate(range(0, len(dataset), _CHUNK)):
-        part = parts / f"{number:06d}.npy" if parts else None
-        if part and part.is_file():
-            measured[start : start + _CHUNK] = np.load(part, allow_pickle=False)
+        finished = part(number)
+        if finished and finished.is_file():
+            values = np.load(finished, allow_pickle=False)
+            measured[start : start + _CHUNK] = values
+            done += len(values)
         else:
-            todo.append(_Chunk(number, Rows(dataset)[start : start + _CHUNK], size, part))
-    waiting = sum(len(chunk.rows) for chunk in todo)
-    processes = min(jobs or os.cpu_count() or 1, max(1, len(todo)))
-    with progress("Measuring", len(dataset), done=len(dataset) - waiting) as advance:
-        for number, values in spread(_measure_chunk, todo, jobs=processes):
+            todo.append(number)
+    with Processes(jobs) as processes, progress("Measuring", len(dataset), done=done) as advance:
+        for number, values in processes.spread(_measure_chunk, Lazy(chunk, todo)):
             measured[number * _CHUNK :][: len(values)] = values
             advance(len(values))
     return measured

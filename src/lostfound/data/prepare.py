@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -11,8 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lostfound.data.chunks import run_chunks
 from lostfound.data.dataset import Dataset, read_info, write_dataset
@@ -28,6 +27,7 @@ from lostfound.data.writing import writing
 from lostfound.errors import UsageError
 
 DROPPED = "dropped.csv"
+_BATCH = 8192
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,10 @@ def _write(
     engine: Engine | None,
 ) -> None:
     """Encode the images of a plan and write the data set."""
-    kept = "".join(planned.records["image_id"].to_pylist())
-    work_key = digest(f"{key}:{size}:{kept}".encode())
+    hashed = hashlib.sha256(f"{key}:{size}:".encode())
+    for batch in planned.records.select(["image_id"]).to_batches(_BATCH):
+        hashed.update("".join(batch["image_id"].to_pylist()).encode())
+    work_key = hashed.hexdigest()
     items = Rows(dataset.with_records(planned.records))
     encode = partial(resize_row, size=size)
     records, unreadable = run_chunks(
@@ -203,7 +205,7 @@ def _tidy(dataset: Dataset) -> None:
     """Remove what no record needs: parts of preparations, finished or given up, and their shards."""
     for work in dataset.folder.glob(".import-*"):
         shutil.rmtree(work, ignore_errors=True)
-    needed = set(np.unique(dataset.records["shard"].to_numpy()))
+    needed = set(dataset.records["shard"].unique().to_pylist())
     images = dataset.folder / "images"
     for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
         if shard.name not in needed:

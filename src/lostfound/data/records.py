@@ -45,6 +45,12 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def coordinates(records: pa.Table) -> NDArray[np.float64]:
     """Latitude and longitude in degrees, (n, 2); NaN where a record has none."""
     columns = [records[name].to_numpy(zero_copy_only=False) for name in ("latitude", "longitude")]
@@ -57,12 +63,26 @@ def strings(records: pa.Table, column: str) -> NDArray[np.object_]:
     return values
 
 
+def numbers(records: pa.Table, column: str) -> tuple[NDArray[np.int64], pa.Array]:
+    """A text column as numbers, equal where the texts are, in the order in which these come first.
+
+    Much smaller than `strings`, of which each is an object.
+
+    Returns:
+        The number of each row's text, (n,), and the texts by number; null is a text of its own.
+    """
+    encoded = pc.dictionary_encode(records[column].combine_chunks(), null_encoding="encode")
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
+
+
 def set_column(
-    records: pa.Table, name: str, values: pa.Array | list[object] | NDArray[np.object_]
+    records: pa.Table, name: str, values: pa.Array | pa.ChunkedArray | list[object] | NDArray[np.object_]
 ) -> pa.Table:
     """The table with one of its columns replaced."""
     field = SCHEMA.field(name)
-    return records.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
+    if not isinstance(values, pa.ChunkedArray):
+        values = pa.array(values, field.type)
+    return records.set_column(SCHEMA.get_field_index(name), field, values)
 
 
 def select_split(records: pa.Table, split: str) -> pa.Table:
@@ -82,6 +102,17 @@ def to_parquet(records: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(records, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def write_parquet(path: Path, records: pa.Table) -> str:
+    """Write a Parquet file of the same bytes, whole or not at all; gives their hash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        pq.write_table(records, file, compression="zstd")
+    sha256 = file_digest(partial)
+    partial.replace(path)
+    return sha256
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -8,12 +8,11 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from lostfound.data.duplicates import near_duplicates
 from lostfound.data.graph import Rows, components, star_pairs
 from lostfound.data.nearby import connect_within
-from lostfound.data.records import SPLITS, coordinates, set_column, strings
+from lostfound.data.records import SPLITS, coordinates, numbers, set_column, strings
 from lostfound.errors import UsageError
 
 SplitBy = Literal["place", "image"]
@@ -58,21 +57,21 @@ def assign_splits(records: pa.Table, settings: SplitSettings) -> pa.Table:
     validation over test, so that nothing already trained on is ever tested on.
     """
     if settings.by == "image":
-        names, groups = np.unique(strings(records, "image_id").astype(str), return_inverse=True)
+        groups, names = numbers(records, "image_id")
         return _divide(records, settings, names, groups, groups)
-    places, place = np.unique(strings(records, "place_id").astype(str), return_inverse=True)
+    place, places = numbers(records, "place_id")
     return _divide(records, settings, places, place, _groups(records, settings.distance_km))
 
 
 def _divide(
-    records: pa.Table, settings: SplitSettings, places: NDArray[np.str_], place: Rows, groups: Rows
+    records: pa.Table, settings: SplitSettings, places: pa.Array, place: Rows, groups: Rows
 ) -> pa.Table:
     """Give each group (n,) the split of its place (n,), a number of `places`, whose hash is smallest."""
-    position = np.array([_position(settings.seed, name) for name in places])
+    position = np.fromiter((_position(settings.seed, str(name)) for name in places), float, len(places))
     lowest = np.full(groups.max(initial=-1) + 1, 1.0)
     np.minimum.at(lowest, groups, position[place])
     # The smallest of n uniform draws is not uniform: hash it once more.
-    drawn = np.array([_position(settings.seed, value.hex()) for value in lowest])
+    drawn = np.fromiter((_position(settings.seed, value.hex()) for value in lowest), float, len(lowest))
     choice = np.where(drawn < settings.test, 2, np.where(drawn < settings.test + settings.val, 1, 0))
     held = {name: index for index, name in enumerate(SPLITS)}
     known = np.array([held.get(name, len(SPLITS)) for name in strings(records, "split")], dtype=np.int64)
@@ -90,7 +89,7 @@ def _position(seed: int, name: str) -> float:
 
 def _groups(records: pa.Table, distance_km: float) -> Rows:
     """The number of each row's group, (n,)."""
-    _, place = np.unique(strings(records, "place_id").astype(str), return_inverse=True)
+    place, _ = numbers(records, "place_id")
     pairs = [star_pairs(place), near_duplicates(records["phash"].to_numpy())]
     points = coordinates(records)
     located = np.flatnonzero(np.isfinite(points).all(axis=1))

@@ -50,6 +50,7 @@ _LETTERS = str.maketrans(
 )
 _APOSTROPHES = re.compile("['’‘ʻʼ`´]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
+_ASCII_WORDS = re.compile("[a-z0-9]+")
 _SPELLED_OUT = {"st": "saint", "ste": "sainte", "rep": "republic"}
 _FORM_OF_STATE = frozenset({"republic", "kingdom", "commonwealth", "principality", "sultanate", "duchy"})
 
@@ -74,6 +75,8 @@ class NameIndex:
 def name_words(text: str) -> list[str]:
     """Words of a name without case, accents, punctuation and "the"; "St." is written out."""
     text = _APOSTROPHES.sub("", text.casefold()).translate(_LETTERS)
+    if text.isascii():  # the same, quickly
+        return [_SPELLED_OUT.get(word, word) for word in _ASCII_WORDS.findall(text) if word != "the"]
     text = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", text)))
     letters = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text)
     return [_SPELLED_OUT.get(word, word) for word in letters.split() if word != "the"]

@@ -17,17 +17,18 @@ OUTSIDE = -1
 BORDER = -2
 """A square that a border touches."""
 
-# 26 MB, and the packed countries' borders touch 2 % of them.
+# 13 MB, and the packed countries' borders touch 2 % of them.
 PER_DEGREE = 10
 """Squares along a degree of longitude, and of latitude."""
 _WIDTH, _HEIGHT = 360 * PER_DEGREE, 180 * PER_DEGREE
+_ROWS = 100  # looked at together
 # 0.1 mm: a border this near a square touches it, so that rounding can't move a point over a border.
 _MARGIN = 1e-9 * PER_DEGREE
 
 
 def build_raster(
     geometries: NDArray[np.object_], holding: Callable[[NDArray[np.float64]], NDArray[np.int32]]
-) -> NDArray[np.int32]:
+) -> NDArray[np.int16 | np.int32]:
     """Find out what each square lies in.
 
     Args:
@@ -39,24 +40,29 @@ def build_raster(
         to east.
     """
     touched = border_squares(shapely.get_rings(shapely.get_parts(geometries)))
-    # Neighbouring squares of a row without a border between them lie in the same shape: a run of them needs
-    # one test.
-    fresh = ~touched
-    begins = fresh.copy()
-    begins[:, 1:] &= touched[:, :-1]
-    row, column = np.nonzero(begins)
-    places = np.column_stack([(row + 0.5) / PER_DEGREE - 90.0, (column + 0.5) / PER_DEGREE - 180.0])
-    squares = np.full(touched.shape, BORDER, dtype=np.int32)
-    squares[fresh] = holding(places)[np.cumsum(begins[fresh]) - 1]
+    squares = np.full(touched.shape, BORDER, dtype=np.int16 if len(geometries) < 2**15 else np.int32)
+    # Few rows at a time, so that what it takes to find out takes less memory than the raster.
+    for south in range(0, _HEIGHT, _ROWS):
+        fresh = ~touched[south : south + _ROWS]
+        # Neighbouring squares of a row without a border between them lie in the same shape: a run of them
+        # needs one test.
+        begins = fresh.copy()
+        begins[:, 1:] &= ~fresh[:, :-1]
+        row, column = np.nonzero(begins)
+        latitude, longitude = (south + row + 0.5) / PER_DEGREE - 90.0, (column + 0.5) / PER_DEGREE - 180.0
+        held = holding(np.column_stack([latitude, longitude]))
+        squares[south : south + _ROWS][fresh] = held[np.cumsum(begins[fresh]) - 1]
     return squares
 
 
-def look_up(squares: NDArray[np.int32], places: NDArray[np.float64]) -> NDArray[np.int32]:
+def look_up(
+    squares: NDArray[np.int16 | np.int32], places: NDArray[np.float64]
+) -> NDArray[np.int16 | np.int32]:
     """What the squares of places lie in: (n,) for places (n, 2), latitude and longitude in range."""
     # The North Pole and rounding at 180° belong to the last square.
     row = np.minimum(((places[:, 0] + 90.0) * PER_DEGREE).astype(np.intp), _HEIGHT - 1)
     column = np.minimum(((places[:, 1] + 180.0) * PER_DEGREE).astype(np.intp), _WIDTH - 1)
-    found: NDArray[np.int32] = squares[row, column]
+    found: NDArray[np.int16 | np.int32] = squares[row, column]
     return found
 
 

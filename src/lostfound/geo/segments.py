@@ -20,7 +20,7 @@ _MIN_LENGTH = 1e-9
 # Squared distances this near each other, relatively, are equal.
 _EQUAL = 1e-9
 # Points are taken in turns of this size, which bounds the memory that their candidates need.
-_TURN = 20_000
+_TURN = 4_000
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_empty_countries_leave_the_coordinates(source):
 def test_a_row_without_a_location_is_named(source, cells, reason):
     listing = read(source, f"path,lat,lng,country\nimages/1.jpg,{cells}\n")
 
-    assert listing.images == []
+    assert not listing.images
     assert listing.skipped == [("table.csv row 2 (images/1.jpg)", reason)]
 
 

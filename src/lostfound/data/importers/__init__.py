@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lostfound.data.importers import coordinates, exif, folders, pairs, panoramas, table
-from lostfound.data.importers.source import Listing, Reader, SourceImage, image_files
+from lostfound.data.importers.source import Listing, Reader, SourceImage, sample_files
 from lostfound.errors import UsageError
 
 __all__ = ["LAYOUTS", "Listing", "SourceImage", "list_source", "recognise_layout"]
@@ -36,10 +36,9 @@ def recognise_layout(source: Path) -> str:
         if not table.recognise(source, []):
             raise UsageError(f"{source} is not a table (CSV or Parquet) of images: give a folder or a table")
         return "table"
-    files = list(image_files(source))
-    if not files:
+    sample = sample_files(source, _SAMPLE)
+    if not sample:
         raise UsageError(f"{source} holds no images (looked for .jpg, .png, .webp, .heic and the like)")
-    sample = files[:: -(-len(files) // _SAMPLE)]
     for layout in (table, panoramas, coordinates, pairs, folders):
         if layout.recognise(source, sample):
             return layout.__name__.rpartition(".")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lostfound.data.importers.source import (
     parse_text,
     resolve_countries,
 )
+from lostfound.data.packed import Packed
 
 LATITUDE_KEYS = ("latitude", "lat")
 LONGITUDE_KEYS = ("longitude", "lng", "lon", "long")
@@ -32,7 +34,7 @@ def recognise(_source: Path, sample: Sequence[Path]) -> bool:
 def read(source: Path) -> Listing:
     """List the images with the place that their JSON states: coordinates, a country's name, or both."""
     listing = Listing()
-    found = []
+    found: Packed[SourceImage] = Packed()  # with countries' names
     for path in image_files(source):
         original = path.relative_to(source).as_posix()
         try:
@@ -49,11 +51,11 @@ def read(source: Path) -> Listing:
         if problem and (country is None or (latitude, longitude) != (None, None)):
             listing.skip(original, problem)
             continue
-        found.append((path, original, latitude, longitude, country))
-    codes = resolve_countries((country for *_, country in found if country), str(source))
-    for path, original, latitude, longitude, country in found:
-        code = codes[country] if country else None
-        listing.images.append(SourceImage(str(path), original, None, latitude, longitude, code))
+        found.append(SourceImage(str(path), original, None, latitude, longitude, country))
+    codes = resolve_countries({image.country for image in found if image.country}, str(source))
+    listing.images.extend(
+        replace(image, country=codes[image.country]) if image.country else image for image in found
+    )
     return listing
 
 

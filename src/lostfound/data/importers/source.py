@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from lostfound.data.images import IMAGE_SUFFIXES
+from lostfound.data.packed import Packed
 from lostfound.errors import CountryNameError
 from lostfound.geo.countries import find_country
 
@@ -48,7 +50,7 @@ class SourceImage:
 class Listing:
     """The files of one source in a stable order, and those that its layout already ruled out."""
 
-    images: list[SourceImage] = field(default_factory=list)
+    images: Packed[SourceImage] = field(default_factory=Packed)
     skipped: list[tuple[str, str]] = field(default_factory=list)  # (path below the source, reason)
 
     def skip(self, original: str, reason: str) -> None:
@@ -63,11 +65,28 @@ Reader = Callable[[Path], Listing]
 
 def image_files(folder: Path) -> Iterator[Path]:
     """All image files below a folder, sorted, hidden ones left out."""
+    return map(Path, _image_names(folder))
+
+
+def sample_files(folder: Path, number: int) -> list[Path]:
+    """At most so many of the image files below a folder, evenly spread; empty if there are none."""
+    step = -(-sum(1 for _ in _image_names(folder)) // number)
+    return [Path(name) for name in islice(_image_names(folder), 0, None, max(step, 1))]
+
+
+def _image_names(folder: Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield Path(root) / name
+        files.sort()
+        for name in files:
+            if not name.startswith(".") and _suffix(name) in IMAGE_SUFFIXES:
+                yield f"{root}{os.sep}{name}"
+
+
+def _suffix(name: str) -> str:
+    """As `Path.suffix`, in lower case; a Path for each of a million files takes long."""
+    stem, dot, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" if stem and dot else ""
 
 
 def mostly(files: Sequence[Path], look: Callable[[Path], bool]) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -72,13 +73,28 @@ def read(source: Path) -> Listing:
 
 def _tables(source: Path) -> list[tuple[Path, dict[str, str]]]:
     """Tables with the columns needed: the source, those in the folder, or else those one folder down."""
-    groups = [[source]] if source.is_file() else [sorted(source.glob("*")), sorted(source.glob("*/*"))]
-    for group in groups:
-        tables = [(path, _columns(path)) for path in group if path.suffix.lower() in _TABLE_SUFFIXES]
-        usable = [(path, columns) for path, columns in tables if columns]
-        if usable:
-            return usable
+    if source.is_file():
+        return _usable([source])
+    return _usable(_files_in(source)) or _usable(
+        path for folder in _subfolders(source) for path in _files_in(folder)
+    )
+
+
+def _usable(paths: Iterable[Path]) -> list[tuple[Path, dict[str, str]]]:
+    tables = [(path, _columns(path)) for path in sorted(paths) if path.suffix.lower() in _TABLE_SUFFIXES]
+    return [(path, columns) for path, columns in tables if columns]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """A folder's tables; one by one, since it may hold a million images."""
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        return [Path(entry) for entry in entries if entry.name.lower().endswith(_TABLE_SUFFIXES)]
     return []
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [Path(entry) for entry in entries if entry.is_dir()]
 
 
 def _columns(path: Path) -> dict[str, str]:
@@ -144,12 +160,15 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Listing) -> None:
-    rows = [{role: row.get(column) for role, column in columns.items()} for row in _rows(path)]
     where = path.relative_to(base).as_posix()
-    countries = [parse_text(row.get("country")) for row in rows]
+    countries: set[str | None] = set()
+    if "country" in columns:
+        countries = {parse_text(row.get(columns["country"])) for row in _rows(path)}
     codes = resolve_countries(filter(None, countries), where)
     prefix = f"{where}:" if path.parent != base else ""
-    for number, (row, country) in enumerate(zip(rows, countries, strict=True), start=2):
+    for number, cells in enumerate(_rows(path), start=2):
+        row = {role: cells.get(column) for role, column in columns.items()}
+        country = parse_text(row.get("country"))
         name = parse_text(row["file"]) or ""
         label = f"{where} row {number} ({name})"
         try:
