@@ -7,8 +7,8 @@ file. What the work folder holds already is not done again.
 
 1. `elsewhere`: the average of the recipe's three trainings on everything but the panoramas, judged on them.
    Half of their places chose the settings and fit the temperature; the card reports the other half.
-2. `starter`: the same on everything. Its temperature is its own, times what `elsewhere` needed more for
-   photos of another origin.
+2. `starter`: the same on everything. Its temperature lies between its own and the one that photos of another
+   origin would need, by what `elsewhere` showed of them.
 
 Reports of other trainings, such as with other settings, that lie in FOLDER/tried (NAME/metrics.json from
 `lostfound evaluate --to`, and the model's config.json beside it) are listed in the card as well.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -101,15 +102,16 @@ def main() -> None:
     own = {name: temperature(ModelFolder.open(work / "models" / name)) for name in ("elsewhere", "starter")}
     elsewhere, starter = copied(work, "elsewhere"), copied(work, "starter")
     needed = fitted_temperature(Locator.load(elsewhere), sets["panoramas"].split("val"))
-    factor = needed / own["elsewhere"]
+    factor = math.sqrt(needed / own["elsewhere"])  # half of the way, as photos may be of either kind
     record: dict[str, Any] = {"temperature": {"own": own, "elsewhere_needed": needed, "factor": factor}}
-    record["elsewhere_as_trained"] = measured(elsewhere, sets["panoramas"], "test")
-    record["tried"] = tried(work, sets["panoramas"])
-    set_temperature(elsewhere, needed)
-    record["elsewhere"] = measured(elsewhere, sets["panoramas"], "test", tables=True)
+    keep = work / "reports"
+    record["elsewhere_as_trained"] = measured(elsewhere, sets["panoramas"], "test", keep)
+    record["tried"] = tried(work, sets["panoramas"], keep)
+    set_temperature(elsewhere, own["elsewhere"] * factor)
+    record["elsewhere"] = measured(elsewhere, sets["panoramas"], "test", keep)
     set_temperature(starter, own["starter"] * factor)
-    record["starter"] = measured(starter, sets["everything"], "test", tables=True)
-    record["cambridge"] = measured(starter, sets["cambridge"], "all")
+    record["starter"] = measured(starter, sets["everything"], "test", keep)
+    record["cambridge"] = measured(starter, sets["cambridge"], "all", keep)
     config = ModelFolder.open(starter).config
     record["training"] = {key: config[key] for key in ("training", "recipe", "names")}
     write_atomic(RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
@@ -136,22 +138,25 @@ def copied(work: Path, name: str) -> Path:
     return to
 
 
-def measured(model: Path, dataset: Dataset, split: str, *, tables: bool = False) -> dict[str, Any]:
+def measured(model: Path, dataset: Dataset, split: str, keep: Path) -> dict[str, Any]:
     """What `lostfound evaluate` says, by image and by place; with how single countries fare."""
+    heat = temperature(ModelFolder.open(model))
+    kept = keep / f"{model.name}-{dataset.name}-{split}-{heat:.6f}.json"
+    if kept.is_file():
+        found: dict[str, Any] = json.loads(kept.read_bytes())
+        return found
     locator, found = Locator.load(model), {}
     units: tuple[Unit, Unit] = ("image", "place")
     for unit in units:
         evaluation = evaluate(locator, dataset, split, unit=unit)
-        found[unit] = evaluation.as_dict()
-        if tables:
-            rows = evaluation.predictions
-            found[unit]["known"] = known(rows, locator)
-            pairs = zip(*(strings(rows, name) for name in ("country", "guess_country")), strict=True)
-            counts: dict[str, dict[str, int]] = {}
-            for truth, guess in pairs:
-                counts.setdefault(str(truth), {}).setdefault(str(guess), 0)
-                counts[str(truth)][str(guess)] += 1
-            found[unit]["guesses"] = counts
+        rows = evaluation.predictions
+        pairs = zip(*(strings(rows, name) for name in ("country", "guess_country")), strict=True)
+        guesses: dict[str, dict[str, int]] = {}
+        for truth, guess in pairs:
+            guesses.setdefault(str(truth), {}).setdefault(str(guess), 0)
+            guesses[str(truth)][str(guess)] += 1
+        found[unit] = {**evaluation.as_dict(), "known": known(rows, locator), "guesses": guesses}
+    write_atomic(kept, json.dumps(found, ensure_ascii=False).encode())
     return found
 
 
@@ -170,11 +175,11 @@ def known(rows: pa.Table, locator: Locator) -> dict[str, Any]:
     return {"countries": len(set(truth[inside])), "metrics": metrics}
 
 
-def tried(work: Path, panoramas: Dataset) -> list[dict[str, Any]]:
+def tried(work: Path, panoramas: Dataset, keep: Path) -> list[dict[str, Any]]:
     """What single trainings and averages reach on the places that chose, and what else was tried."""
     found = []
     for name in (*(f"elsewhere-{variant}" for variant in VARIANTS), "elsewhere"):
-        metrics = measured(work / "models" / name, panoramas, "val")
+        metrics = measured(work / "models" / name, panoramas, "val", keep)
         config = ModelFolder.open(work / "models" / name).config
         found.append(
             {"name": name, "recipe": config["recipe"], "trained_on": config["training"]["sources"], **metrics}

@@ -127,6 +127,20 @@ def test_locate_gives_the_same_answers(lostfound, light, world: Path, model_fold
     assert json.loads(found.stdout) == json.loads(expected.stdout)
 
 
+def test_locate_needs_no_model_of_one_s_own(light, world: Path, tmp_path: Path):
+    done = light("locate", world / "images", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Model: the starter in the package" in done.stderr
+    assert all(len(photo["candidates"]) == 5 for photo in json.loads(done.stdout)["photos"])
+
+
+def test_several_photos_of_a_place_have_one_answer_of_the_starter(light, world: Path, tmp_path: Path):
+    photos = sorted((world / "images").iterdir())[:3]
+    done = light("locate", *photos, "--same-place", "--format", "json", cwd=tmp_path)
+    answers = [photo["candidates"] for photo in json.loads(done.stdout)["photos"]]
+    assert answers[0] == answers[1] == answers[2]
+
+
 def test_the_three_lines_of_python(light_python: Path, world: Path, model_folder: Path):
     photo = next((world / "images").iterdir())
     code = f"""

@@ -77,10 +77,13 @@ def evaluate(
         say(f"Report: {measured.save(to)}")
 
 
-@COMMANDS.command(epilog=example("lostfound locate holiday/ --model model --output holiday.html"))
+@COMMANDS.command(epilog=example("lostfound locate holiday/ --output holiday.html"))
 def locate(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
-    model: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of a model.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Folder of a model; by default the starter in the package."),
+    ] = None,
     same_place: Annotated[
         bool, typer.Option("--same-place", help="All photos show one place: one answer for them together.")
     ] = False,
@@ -103,8 +106,11 @@ def locate(
     """
     form = _format(format, output)
     from lostfound.locate.photos import locate_photos
+    from lostfound.models.folder import CARD, STARTER
 
-    results = locate_photos(photos, model, top=top, same_place=same_place)
+    if model is None:
+        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+    results = locate_photos(photos, model or STARTER, top=top, same_place=same_place)
     _write_located(results, form, output)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):

@@ -19,7 +19,7 @@ from PIL import Image
 from lostfound.data.images import ImageSource
 from lostfound.errors import ImageError, ModelError, UsageError
 from lostfound.locate.guess import Candidate, Guess
-from lostfound.models.folder import ModelFolder
+from lostfound.models.folder import STARTER, ModelFolder
 
 BATCH_SIZE = 32
 
@@ -52,11 +52,11 @@ class Locator:
             )
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None) -> Locator:
+    def load(cls, path: str | Path = STARTER, *, threads: int | None = None) -> Locator:
         """Open a model folder.
 
         Args:
-            path: The folder.
+            path: The folder; by default the starter model in the package.
             threads: CPU threads for the network; all cores if None.
 
         Raises:

@@ -11,6 +11,7 @@ from lostfound.data.importers.source import image_files
 from lostfound.errors import ImageError, UsageError
 from lostfound.locate.locator import Locator
 from lostfound.locate.outputs import Located
+from lostfound.models.folder import STARTER
 from lostfound.progress import progress
 
 
@@ -35,7 +36,7 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
 
 
 def locate_photos(
-    paths: Sequence[Path], model: Path, *, top: int = 5, same_place: bool = False
+    paths: Sequence[Path], model: Path = STARTER, *, top: int = 5, same_place: bool = False
 ) -> list[Located]:
     """Locate all photos that paths mean, in order.
 

@@ -1,0 +1,60 @@
+"""The starter model in the package: small, whole, and good for an answer without anything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lostfound
+from lostfound.geo.countries import country_codes
+from lostfound.models.folder import STARTER, ModelFolder
+
+LARGEST = 12_000_000
+
+
+@pytest.fixture(scope="module")
+def starter() -> ModelFolder:
+    return ModelFolder.open(STARTER)
+
+
+def test_it_is_small():
+    assert sum(file.stat().st_size for file in STARTER.rglob("*") if file.is_file()) <= LARGEST
+
+
+def test_it_names_countries_and_decodes_them_to_coordinates(starter: ModelFolder):
+    partition = starter.partition
+    assert partition is not None
+    assert partition.kind == "countries"
+    assert len(partition) >= 60
+    assert set(partition.cell_ids) <= set(country_codes())
+
+
+def test_it_answers_where_no_model_is_named(photo: Path):
+    guess = lostfound.load().locate(photo)
+    assert guess.probability is not None
+    assert 0 < guess.probability < 1
+    assert -90 <= guess.latitude <= 90
+
+
+def test_its_card_says_what_it_is():
+    card = (STARTER / "README.md").read_text(encoding="utf-8")
+    for said in ("not an oracle", "Where it fails", "must not be used", "street-countries", "95 % interval"):
+        assert said in card
+
+
+def test_its_card_reports_what_the_record_says():
+    record = json.loads((Path(__file__).parents[2] / "benchmarks" / "results" / "starter.json").read_bytes())
+    top = record["elsewhere"]["image"]["metrics"]["top_1_accuracy"]
+    card = (STARTER / "README.md").read_text(encoding="utf-8")
+    assert f"{100 * top['value']:.1f} % ({100 * top['low']:.1f} to {100 * top['high']:.1f} %)" in card
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.jpg")
+    return tmp_path / "photo.jpg"
