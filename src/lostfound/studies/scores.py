@@ -61,7 +61,8 @@ def number(metric: str, value: float, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if is_share(metric):
         return f"{100 * value:{sign}.1f}"
-    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    size = abs(value)
+    digits = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0  # metres count within a city
     return f"{value:{sign}.{digits}f}"
 
 
