@@ -74,7 +74,7 @@ def test_errors_in_degrees_where_the_evaluation_has_them(tmp_path):
     ("metric", "value", "says"),
     [
         ("top_5_accuracy", 0.1234, ("top-5 accuracy (%)", "12.3", "+12.3")),
-        ("median_distance_km", 0.0712, ("median distance (km)", "0.07", "+0.07")),
+        ("median_distance_km", 0.0712, ("median distance (km)", "0.071", "+0.071")),
         ("median_distance_km", 1815.7, ("median distance (km)", "1816", "+1816")),
         ("within_25_km_city", 0.5, ("within 25 km city (%)", "50.0", "+50.0")),
         ("geoguessr_score", 42.42, ("geoguessr score", "42.4", "+42.4")),
