@@ -123,7 +123,7 @@ def main() -> None:
         keep(folder)
     records = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in RECORDS.glob("*.json")}
     names = [name for name in ORDER if name in records] + sorted(records.keys() - set(ORDER))
-    intro = (ROOT / "benchmarks" / "studies" / "README.md").read_text(encoding="utf-8")
+    intro = (ROOT / "scripts" / "studies_intro.md").read_text(encoding="utf-8")
     text = "\n".join([intro, *(section(records[name]) for name in names)])
     if STARTER.is_file():
         text += starter(json.loads(STARTER.read_text(encoding="utf-8")))
