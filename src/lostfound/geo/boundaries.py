@@ -197,7 +197,8 @@ def _packed() -> Boundaries:
 def _read_packed(name: str) -> Boundaries:
     """Read the package's own file, whose shapes need no cleaning."""
     # The package is always installed as files (hatchling wheel or editable).
-    table = pq.read_table(Path(str(resources.files("lostfound.geo"))) / "data" / name)
+    file = Path(str(resources.files("lostfound.geo"))) / "data" / name
+    table = pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
     return Boundaries(table["code"].to_pylist(), shapely.from_wkb(table["geometry"].to_pylist()).tolist())
 
 

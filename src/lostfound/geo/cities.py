@@ -21,7 +21,8 @@ def city_table() -> pa.Table:
         Columns ``name``, ``alternate_names`` (Latin script, places of `LARGE_CITY` and more), ``latitude``,
         ``longitude`` (degrees), ``country`` (alpha-2), ``admin1`` (GeoNames' region code) and ``population``.
     """
-    return pq.read_table(Path(str(resources.files("lostfound.geo"))) / "data" / "cities.parquet")
+    file = Path(str(resources.files("lostfound.geo"))) / "data" / "cities.parquet"
+    return pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
 
 
 def people_by_country(name: str) -> dict[str, int]:
