@@ -82,7 +82,8 @@ so the model in the package takes the geometric mean: {heat["factor"]:.2f} times
 | the same, with the temperature between | {ece(elsewhere)} |
 | new places of its own collections, the model in the package | {ece(starter)} |
 
-Several views averaged are less sure than they are right.
+Several views averaged are less sure than they are right. That the temperature lies between was decided after the errors of both
+kinds had been seen, so the second row is a little too good.
 
 ## Where it fails
 
