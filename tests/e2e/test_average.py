@@ -42,3 +42,15 @@ def test_one_model_is_wrong_usage(lostfound, model_folder: Path, dataset_folder:
     assert done.returncode == 2
     assert "an average takes two models or more" in done.stderr
     assert not (tmp_path / "average").exists()
+
+
+def test_nothing_is_written_where_there_is_nothing_to_calibrate_on(
+    lostfound, model_folder: Path, again: Path, world: Path, tmp_path: Path
+):
+    lostfound("import", world, "--to", tmp_path / "data", "--size", 32, "--val", 0, "--test", 0.2)
+    done = lostfound(
+        "average", model_folder, again, "--data", tmp_path / "data", "--to", tmp_path / "average"
+    )
+    assert done.returncode == 1
+    assert "has no validation images to calibrate on" in done.stderr
+    assert not (tmp_path / "average").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lostfound.data.dataset import Dataset
+from lostfound.errors import DatasetError
 from lostfound.evaluation.calibrate import fitted_temperature
 from lostfound.locate.locator import Locator
 from lostfound.models.folder import ModelFolder, set_temperature
@@ -31,3 +32,9 @@ def test_it_does_not_depend_on_the_model_s_own_temperature(model: Path, dataset_
     found = fitted_temperature(Locator.load(model), part)
     set_temperature(model, 20.0)
     assert fitted_temperature(Locator.load(model), part) == pytest.approx(found)
+
+
+def test_without_images_it_is_an_error(model: Path, dataset_folder: Path) -> None:
+    dataset = Dataset.open(dataset_folder)
+    with pytest.raises(DatasetError, match="no images to calibrate on"):
+        fitted_temperature(Locator.load(model), dataset.with_records(dataset.records.slice(0, 0)))

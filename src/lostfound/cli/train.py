@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lostfound.cli.common import Remote, example, require_training, say
-from lostfound.errors import UsageError
+from lostfound.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
@@ -143,6 +143,8 @@ def average(
     from lostfound.training.settings import Recipe
 
     dataset = Dataset.open(data)
+    if not len(dataset.split("val")):  # before anything is written
+        raise DatasetError(f"{data} has no validation images to calibrate on: use the data set they learnt")
     model = average_models(models, to)
     recipe = Recipe.model_validate(model.config["recipe"])
     part, split = test_part(recipe, dataset)

@@ -6,7 +6,7 @@ import numpy as np
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import coordinates, strings
-from lostfound.errors import ModelError
+from lostfound.errors import DatasetError, ModelError
 from lostfound.evaluation.evaluate import by_place, part_outputs
 from lostfound.locate.locator import Locator
 from lostfound.training.calibration import fit_temperature
@@ -23,11 +23,15 @@ def fitted_temperature(locator: Locator, part: Dataset) -> float:
 
     Raises:
         ModelError: The model has no cells.
-        DatasetError: An image can't be read.
+        DatasetError: There are no images, or one can't be read.
     """
     partition = locator.model.partition
     if partition is None:
         raise ModelError(f"{locator.model.path} gives no probabilities: there is nothing to calibrate")
+    if not len(part):
+        raise DatasetError(
+            f"{part.folder} has no images to calibrate on: use a data set with a validation split"
+        )
     outputs = part_outputs(locator, part)
     if locator.model.views > 1:
         part, outputs = by_place(part, outputs)
