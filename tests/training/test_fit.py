@@ -25,8 +25,7 @@ import torch
 from safetensors.numpy import load_file
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import set_column
-from lostfound.errors import DatasetError, LostFoundError, ModelError, RecipeError, UsageError
+from lostfound.errors import DatasetError, LostFoundError, ModelError, UsageError
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.locate.locator import Locator
 from lostfound.training.fit import FitResult, fit
@@ -386,93 +385,6 @@ def test_a_folder_of_something_else_is_never_taken(dataset: Dataset, tmp_path: P
 def test_an_empty_folder_is_taken(dataset: Dataset, tmp_path: Path) -> None:
     fit(recipe(), dataset, tmp_path)
     Locator.load(tmp_path)
-
-
-# --- what can't be trained leaves nothing behind
-
-
-def refused(run: Recipe, dataset: Dataset, folder: Path, **options: object) -> str:
-    with pytest.raises((RecipeError, ModelError, UsageError)) as caught:
-        fit(run, dataset, folder, **options)  # type: ignore[arg-type]
-    assert not folder.exists()
-    return str(caught.value)
-
-
-def relabelled(dataset: Dataset, column: str, values: list[object]) -> Dataset:
-    return dataset.with_records(set_column(dataset.records, column, values))
-
-
-def test_no_validation_images(dataset: Dataset, tmp_path: Path) -> None:
-    train = dataset.split("train")
-    said = refused(recipe(), train, tmp_path / "m")
-    assert "50 training and 0 validation images" in said
-    assert "training needs both" in said
-    assert "prepare --resplit" in said
-
-
-def test_no_training_images(dataset: Dataset, tmp_path: Path) -> None:
-    assert "0 training and" in refused(recipe(), dataset.split("val"), tmp_path / "m")
-
-
-def test_a_class_with_one_image(dataset: Dataset, tmp_path: Path) -> None:
-    countries = dataset.records["country"].to_pylist()
-    first = dataset.records["split"].to_pylist().index("train")
-    countries[first] = "IS"
-    lonely = relabelled(dataset, "country", countries)
-    said = refused(recipe("task.min_images=1"), lonely, tmp_path / "m")
-    assert "1 cell(s) have a single training image (Iceland)" in said
-    assert "task.min_images=2" in said
-    result = fit(recipe("task.min_images=2"), lonely, tmp_path / "m")
-    assert result.left_out == [("IS", 1)]
-    assert training(tmp_path / "m")["left_out"] == {"IS": 1}
-    assert "IS" not in result.folder.partition.cell_ids
-
-
-def test_countries_with_too_few_images_are_listed(dataset: Dataset, tmp_path: Path) -> None:
-    result = fit(recipe("task.min_images=11"), dataset, tmp_path / "m")
-    train = dataset.split("train").records
-    numbers = {each["values"]: each["counts"] for each in pc.value_counts(train["country"]).to_pylist()}
-    assert dict(result.left_out) == {code: n for code, n in numbers.items() if n < 11}
-    assert result.left_out
-    assert training(tmp_path / "m")["train_images"] == sum(n for n in numbers.values() if n >= 11)
-
-
-def test_one_class_only(dataset: Dataset, tmp_path: Path) -> None:
-    alone = relabelled(dataset, "country", ["FR"] * len(dataset))
-    assert "only one cell (France)" in refused(recipe(), alone, tmp_path / "m")
-
-
-def test_too_few_images_of_every_class(dataset: Dataset, tmp_path: Path) -> None:
-    said = refused(recipe("task.min_images=1000"), dataset, tmp_path / "m")
-    assert "has 1000 training images" in said
-
-
-def test_validation_images_of_other_countries_alone(dataset: Dataset, tmp_path: Path) -> None:
-    records = dataset.records
-    countries = [
-        "IS" if split == "val" else country
-        for split, country in zip(records["split"].to_pylist(), records["country"].to_pylist(), strict=True)
-    ]
-    said = refused(recipe(), relabelled(dataset, "country", countries), tmp_path / "m")
-    assert "trainer.monitor=accuracy can't be measured on the 16 validation images" in said
-    assert "none of them lies in one of the 4 cells" in said
-
-
-@pytest.mark.parametrize(
-    ("override", "says"),
-    [
-        ("model.backbone=resnett18", "did you mean"),
-        ("model.backbone=vit_tiny_patch16_224", "images of 32x32 pixels"),
-        ("trainer.device=toaster", "trainer.device=toaster"),
-        ("trainer.device=gpu", "trainer.device=gpu"),
-    ],
-)
-def test_a_recipe_that_cannot_run_here(dataset: Dataset, tmp_path: Path, override: str, says: str) -> None:
-    assert says in refused(recipe(override), dataset, tmp_path / "m")
-
-
-def test_weights_that_cannot_be_used(dataset: Dataset, tmp_path: Path) -> None:
-    assert "does not exist" in refused(recipe(), dataset, tmp_path / "m", weights=tmp_path / "w.safetensors")
 
 
 # --- what goes wrong on the way
