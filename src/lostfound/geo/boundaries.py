@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import CountryNameError, DatasetError
 from lostfound.geo.countries import country_name
-from lostfound.geo.index import ShapeIndex
+from lostfound.geo.index import Pieces, ShapeIndex
 from lostfound.geo.points import as_points
 from lostfound.geo.segments import Segments
 from lostfound.geo.shapes import (
@@ -46,13 +47,16 @@ class Boundaries:
         codes: The countries' codes, in the order they were given.
     """
 
-    def __init__(self, codes: list[str], geometries: list[BaseGeometry]) -> None:
+    def __init__(
+        self, codes: list[str], geometries: list[BaseGeometry], pieces: Pieces | None = None
+    ) -> None:
         """Take shapes as they are.
 
         Args:
             codes: One code for each shape.
             geometries: Valid polygons or multipolygons, x the longitude in [-180, 180] and y the latitude,
                 shells counter-clockwise and holes clockwise, cut at the date line.
+            pieces: What `lostfound.geo.index.cut_small` makes of them, if it was kept.
 
         Raises:
             ValueError: The lists differ in length, or a code comes twice.
@@ -61,6 +65,7 @@ class Boundaries:
             raise ValueError("boundaries need one shape for each code, and each code once")
         self.codes = tuple(codes)
         self._geometries = np.array(geometries, dtype=object)
+        self._pieces = pieces
 
     @classmethod
     def read(cls, path: Path, field: str | None = None) -> "Boundaries":
@@ -123,8 +128,8 @@ class Boundaries:
         known = np.flatnonzero(~np.isnan(array).any(axis=1))
         places = np.column_stack([array[known, 0], wrap_longitude(array[known, 1])])
         owner = self._index.holding(places)
-        if max_distance_km is None or max_distance_km > 0:
-            outside = np.flatnonzero(owner < 0)
+        outside = np.flatnonzero(owner < 0)
+        if len(outside) and (max_distance_km is None or max_distance_km > 0):
             limit = math.inf if max_distance_km is None else max_distance_km
             owner[outside] = self._borders.nearest(places[outside], limit)[1]
         answer = np.full(len(array), -1, dtype=np.intp)
@@ -164,7 +169,7 @@ class Boundaries:
 
     @cached_property
     def _index(self) -> ShapeIndex:
-        return ShapeIndex(self._geometries)
+        return ShapeIndex(self._geometries, self._pieces)
 
     @cached_property
     def _borders(self) -> Segments:
@@ -177,7 +182,7 @@ def outlines() -> dict[str, Any]:
     Returns:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
     """
-    shapes = _read_packed("outlines.parquet")
+    shapes = _with_shapes(_read_packed("outlines.parquet"))
     features = [
         {
             "type": "Feature",
@@ -191,15 +196,22 @@ def outlines() -> dict[str, Any]:
 
 @cache
 def _packed() -> Boundaries:
-    return _read_packed("countries.parquet")
+    cut = _read_packed("country_pieces.parquet")
+    pieces = shapely.from_wkb(cut["geometry"].to_numpy()), cut["country"].to_numpy()
+    return _with_shapes(_read_packed("countries.parquet"), pieces)
 
 
-def _read_packed(name: str) -> Boundaries:
-    """Read the package's own file, whose shapes need no cleaning."""
+def _with_shapes(table: pa.Table, pieces: Pieces | None = None) -> Boundaries:
+    """The package's own shapes, which need no cleaning."""
+    return Boundaries(
+        table["code"].to_pylist(), shapely.from_wkb(table["geometry"].to_numpy()).tolist(), pieces
+    )
+
+
+def _read_packed(name: str) -> pa.Table:
     # The package is always installed as files (hatchling wheel or editable).
     file = Path(str(resources.files("lostfound.geo"))) / "data" / name
-    table = pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
-    return Boundaries(table["code"].to_pylist(), shapely.from_wkb(table["geometry"].to_pylist()).tolist())
+    return pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
 
 
 def _as_countries(

@@ -1,13 +1,18 @@
-"""The packed table of the world's cities (GeoNames, CC BY 4.0: see ``data/NOTICE.md``)."""
+"""The packed tables of the world's cities and their names (GeoNames, CC BY 4.0: see ``data/NOTICE.md``)."""
 
+from __future__ import annotations
+
+import json
+from collections import defaultdict
 from functools import cache
 from importlib import resources
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from lostfound.geo.names import name_key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LARGE_CITY = 500_000
 """People from which a city's name can stand for its country; smaller names are too often plain words."""
@@ -21,6 +26,8 @@ def city_table() -> pa.Table:
         Columns ``name``, ``alternate_names`` (Latin script, places of `LARGE_CITY` and more), ``latitude``,
         ``longitude`` (degrees), ``country`` (alpha-2), ``admin1`` (GeoNames' region code) and ``population``.
     """
+    import pyarrow.parquet as pq  # here, for a name is looked up without it
+
     file = Path(str(resources.files("lostfound.geo"))) / "data" / "cities.parquet"
     return pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
 
@@ -40,22 +47,10 @@ def people_by_country(name: str) -> dict[str, int]:
 
 @cache
 def _large_names() -> dict[str, dict[str, int]]:
-    """Largest population by country, for each key of a large city's name."""
-    table = city_table()
-    keys = [name_key(name) for name in table["name"].to_pylist()]
-    countries, population = table["country"].to_pylist(), table["population"].to_pylist()
-    large = [row for row, people in enumerate(population) if people >= LARGE_CITY]
-
-    found: dict[str, dict[str, int]] = {keys[row]: {} for row in large}
-    # Small places of the same name count against it.
-    for key, country, people in zip(keys, countries, population, strict=True):
-        if (same := found.get(key)) is not None:
-            same[country] = max(people, same.get(country, 0))
-    # A by-name counts only where it is no place's own name: Hong Kong was once called Victoria.
-    own_names = set(keys)
-    others = table["alternate_names"].take(large).to_pylist()
-    for row, spellings in zip(large, others, strict=True):
-        for key in {name_key(spelling) for spelling in spellings} - own_names:
-            same = found.setdefault(key, {})
-            same[countries[row]] = max(population[row], same.get(countries[row], 0))
-    return found
+    """Largest population by country, for each key of a large city's name (``scripts/build_names.py``)."""
+    file = resources.files("lostfound.geo") / "data" / "city_names.json"
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for country, people, *keys in json.loads(file.read_text(encoding="utf-8")):
+        for key in keys:
+            found[key][country] = people
+    return dict(found)

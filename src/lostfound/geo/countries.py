@@ -6,6 +6,7 @@ misspelt, or by a large city. Where a name could be several countries, none is c
 
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from lostfound.errors import CountryNameError
@@ -36,6 +37,8 @@ _PREFIX_SCORE = FUZZY_THRESHOLD - 1
 _PREFIX_LETTERS = 4
 _HINT_SCORE = 70.0
 _CANDIDATES = 8
+# Folders are asked for more than once: to recognise a layout, then to import it.
+_REMEMBERED = 4096
 _FOREIGN_CONFIDENCE = 0.95
 
 # Where CLDR's English name is not the one people use.
@@ -98,9 +101,10 @@ def country_name(code: str) -> str:
         )
     if code in _SHORT_NAMES:
         return _SHORT_NAMES[code]
-    return cldr_names("en")[code].replace(" & ", " and ").replace("St. ", "Saint ").replace("’", "'")
+    return cldr_names().english[code].replace(" & ", " and ").replace("St. ", "Saint ").replace("’", "'")
 
 
+@lru_cache(_REMEMBERED)
 def find_country(text: str) -> CountryMatch:
     """Find the country that a text names.
 

@@ -76,7 +76,7 @@ def country(code: str) -> Country:
     """
     import pycountry
 
-    name, local, continent = country_name(code), _local_names(code), _CONTINENT_OF[code]
+    name, local, continent = country_name(code), tuple(cldr_names().local.get(code, ())), _CONTINENT_OF[code]
     listed = pycountry.countries.get(alpha_2=code)
     if listed is None:
         # The only code that ISO 3166-1 does not list.
@@ -100,18 +100,3 @@ def countries_of(continent: str) -> tuple[str, ...]:
         listed = ", ".join(f"{code} ({name})" for code, name in CONTINENTS.items())
         raise CountryNameError(f'"{continent}" is no continent: choose one of {listed}')
     return tuple(_COUNTRIES_OF[continent].split())
-
-
-def _local_names(code: str) -> tuple[str, ...]:
-    from babel import UnknownLocaleError
-    from babel.languages import get_official_languages
-
-    names: dict[str, None] = {}
-    for language in get_official_languages(code, regional=True, de_facto=True):
-        try:
-            local = cldr_names(language).get(code)
-        except UnknownLocaleError:
-            continue
-        if local:
-            names[local] = None
-    return tuple(names)

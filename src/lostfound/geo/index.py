@@ -5,6 +5,7 @@ which are cut into small pieces for it.
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import shapely
@@ -20,16 +21,20 @@ _PIECE_CORNERS = 48
 _TURN = 5_000
 _POLYGON = 3  # shapely's type id
 
+Pieces = tuple[NDArray[np.object_], NDArray[np.integer[Any]]]
+
 
 class ShapeIndex:
     """Searches polygons for the one that holds a point; of several, the first.
 
     Args:
         geometries: Valid polygons or multipolygons, x the longitude in [-180, 180] and y the latitude, (n,).
+        pieces: What `cut_small` makes of them, if it was kept; cut when they are needed otherwise.
     """
 
-    def __init__(self, geometries: NDArray[np.object_]) -> None:
+    def __init__(self, geometries: NDArray[np.object_], pieces: Pieces | None = None) -> None:
         self._geometries = geometries
+        self._kept = pieces
         self._seen = 0
 
     def holding(self, places: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -68,7 +73,7 @@ class ShapeIndex:
     @cached_property
     def _pieces(self) -> tuple[NDArray[np.object_], NDArray[np.int32], shapely.STRtree]:
         """Small polygons, the shape of each, and their search tree."""
-        pieces, owner = _cut(self._geometries)
+        pieces, owner = self._kept or cut_small(self._geometries)
         shapely.prepare(pieces)
         return pieces, owner.astype(np.int32), shapely.STRtree(pieces)
 
@@ -77,7 +82,7 @@ class ShapeIndex:
         return build_raster(self._geometries, self._test)
 
 
-def _cut(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+def cut_small(geometries: NDArray[np.object_]) -> Pieces:
     """Cut polygons by halving until each has few corners; also returns the index each came from."""
     todo, owner = shapely.get_parts(geometries, return_index=True)
     done, done_owner = [todo[:0]], [owner[:0]]

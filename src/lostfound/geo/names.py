@@ -1,30 +1,19 @@
 """The names countries go by, and the one form in which two spellings of a name are equal."""
 
+import json
 import re
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import Any
 
-# Languages whose country names are known, besides English: those in which photos are commonly filed.
-LANGUAGES = (
-    *("ar", "bg", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id"),
-    *("is", "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv"),
-    *("th", "tr", "uk", "vi", "zh", "zh_Hant"),
-)
 # "Man" is Czech for the Isle of Man, and an English word.
 _MIN_FOREIGN = 4
 DOUBTFUL = frozenset({"island", "islands", "nigera"})
 """Never names when written so: German for Iceland but English words; Latvian for Niger but near Nigeria."""
 
-# Languages of one country or few, and the countries whose own names they give.
-_OWN_LANGUAGES = {
-    "am": "ET", "az": "AZ", "be": "BY", "bn": "BD", "bs": "BA", "cy": "GB", "fil": "PH", "fo": "FO",
-    "ga": "IE", "hy": "AM", "ka": "GE", "kk": "KZ", "kl": "GL", "km": "KH", "ky": "KG", "lb": "LU",
-    "lo": "LA", "mk": "MK", "mn": "MN", "mt": "MT", "my": "MM", "ne": "NP", "nn": "NO", "si": "LK",
-    "so": "SO", "sq": "AL XK", "sw": "KE TZ", "uz": "UZ",
-}  # fmt: skip
 # What English speakers write and neither ISO 3166 nor CLDR lists: everyday, shortened, earlier and own names.
 _EVERYDAY = {
     "Britain": "GB", "Burma": "MM", "DPRK": "KP", "DR Congo": "CD", "DRC": "CD", "East Timor": "TL",
@@ -53,6 +42,23 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 _SPELLED_OUT = {"st": "saint", "ste": "sainte", "rep": "republic"}
 _FORM_OF_STATE = frozenset({"republic", "kingdom", "commonwealth", "principality", "sultanate", "duchy"})
+
+
+@dataclass(frozen=True)
+class CldrNames:
+    """What Unicode CLDR says, as ``scripts/build_names.py`` packed it (see ``data/NOTICE.md``).
+
+    Attributes:
+        aliases: Alpha-2 codes by other code: alpha-3, numeric, withdrawn; several if it was divided.
+        english: English name by CLDR code of the territory.
+        local: Names in a country's own official languages, without repetitions, by alpha-2.
+        foreign: Keys of its names in other languages, by alpha-2.
+    """
+
+    aliases: dict[str, list[str]]
+    english: dict[str, str]
+    local: dict[str, list[str]]
+    foreign: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -108,28 +114,34 @@ def listed_codes() -> frozenset[str]:
 
 
 @cache
+def cldr_names() -> CldrNames:
+    """Names from Unicode CLDR; read once in a process."""
+    file = resources.files("lostfound.geo") / "data" / "country_names.json"
+    return CldrNames(**json.loads(file.read_text(encoding="utf-8")))
+
+
+@cache
 def name_index() -> NameIndex:
     """Read ISO 3166 and CLDR; once in a process."""
     import pycountry
-    from babel.core import get_global
 
-    listed = listed_codes()
-    aliases: dict[str, list[str]] = dict(get_global("territory_aliases"))
+    listed, cldr = listed_codes(), cldr_names()
     english: defaultdict[str, set[str]] = defaultdict(set)
     foreign: defaultdict[str, set[str]] = defaultdict(set)
     reordered: defaultdict[str, set[str]] = defaultdict(set)
 
-    english_names = [*_iso_names(pycountry), *_cldr_english_names(listed), *_EVERYDAY.items()]
+    english_names = [*_iso_names(pycountry), *_cldr_english_names(cldr, listed), *_EVERYDAY.items()]
     for name, code in english_names:
-        english[name_key(name)].add(code)
-        reordered[" ".join(sorted(name_words(name)))].add(code)
-    for name, code in _cldr_foreign_names(listed) + _former_names(pycountry, aliases):
-        key = name_key(name)
+        words = name_words(name)
+        english["".join(words)].add(code)
+        reordered[" ".join(sorted(words))].add(code)
+    foreign_keys = [(key, code) for code, keys in cldr.foreign.items() if code in listed for key in keys]
+    for key, code in foreign_keys + _former_keys(pycountry, cldr.aliases):
         # An English reading goes first: it is the language most folders are named in.
         if key not in english and not (key.isascii() and len(key) < _MIN_FOREIGN):
             foreign[key].add(code)
     return NameIndex(
-        codes=_codes(pycountry, aliases, listed),
+        codes=_codes(pycountry, cldr.aliases, listed),
         english={key: frozenset(codes) for key, codes in english.items()},
         foreign={key: frozenset(codes) for key, codes in foreign.items()},
         reordered={key: frozenset(codes) for key, codes in reordered.items()},
@@ -158,9 +170,9 @@ def _iso_names(pycountry: Any) -> list[tuple[str, str]]:
     return names
 
 
-def _cldr_english_names(listed: frozenset[str]) -> list[tuple[str, str]]:
+def _cldr_english_names(cldr: CldrNames, listed: frozenset[str]) -> list[tuple[str, str]]:
     names = []
-    for territory, name in cldr_names("en").items():
+    for territory, name in cldr.english.items():
         code = _PARTS.get(territory, territory)
         if code in listed:
             # Each half of a pair of islands stands for both: "Trinidad" for "Trinidad & Tobago".
@@ -169,30 +181,16 @@ def _cldr_english_names(listed: frozenset[str]) -> list[tuple[str, str]]:
     return names
 
 
-def _cldr_foreign_names(listed: frozenset[str]) -> list[tuple[str, str]]:
-    own = [
-        (cldr_names(language)[code], code)
-        for language, codes in _OWN_LANGUAGES.items()
-        for code in codes.split()
-    ]
-    return own + [
-        (name, code)
-        for language in LANGUAGES
-        for code, name in cldr_names(language).items()
-        if code in listed
-    ]
-
-
-def _former_names(pycountry: Any, aliases: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Names of former countries, each with all that came after it."""
-    names = []
+def _former_keys(pycountry: Any, aliases: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Keys of the names of former countries, each with all that came after it."""
+    keys = []
     for former in pycountry.historic_countries:
         successors = aliases.get(getattr(former, "numeric", "")) or aliases.get(former.alpha_2) or []
         # HH marks a country that was divided; one successor alone would be wrong.
         if former.alpha_4.endswith("HH") and len(successors) < 2:
             continue
-        names += [(spelling, code) for spelling in _spellings(former.name) for code in successors]
-    return names
+        keys += [(name_key(spelling), code) for spelling in _spellings(former.name) for code in successors]
+    return keys
 
 
 def _spellings(name: str) -> list[str]:
@@ -211,11 +209,3 @@ def _spellings(name: str) -> list[str]:
             first, rest = plain.split(separator, 1)
             spellings += [first, f"{rest} {first}"]
     return spellings
-
-
-def cldr_names(language: str) -> dict[str, str]:
-    """Territory names of one language by CLDR code."""
-    from babel import Locale
-
-    names: dict[str, str] = dict(Locale.parse(language).territories)
-    return names
