@@ -9,7 +9,6 @@ Importing the package loads nothing heavy; `load` brings NumPy, Pillow and ONNX 
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,5 +37,7 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Loca
 
 def __getattr__(name: str) -> str:
     if name == "__version__":
+        from importlib.metadata import version  # which takes as long to load as all else of a small command
+
         return version("lostfound")
     raise AttributeError(f"module 'lostfound' has no attribute {name!r}")

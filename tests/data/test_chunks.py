@@ -29,7 +29,8 @@ def fail(number):
 
 
 def run(folder, items, encode=encode, key="0123456789abcdef0123"):
-    return run_chunks(items, encode, folder=folder, key=key, jobs=1, title="Testing")
+    records, skipped = run_chunks(items, encode, folder=folder, key=key, jobs=1, title="Testing")
+    return records.to_table(), skipped
 
 
 def test_results_come_in_the_order_of_the_items(tmp_path):

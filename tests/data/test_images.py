@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
@@ -12,6 +14,7 @@ from lostfound.data.images import (
     Preprocessing,
     cut_strip,
     encode_jpeg,
+    is_plain_jpeg,
     open_image,
     read_exif,
     shrink,
@@ -125,6 +128,39 @@ def test_a_stored_jpeg_holds_no_metadata_of_its_source(picture, gps):
 
         assert not set(markers(stored)) & {*range(0xE1, 0xF0), 0xFE}
         assert not Image.open(io.BytesIO(stored)).getexif()
+
+
+def test_a_jpeg_with_nothing_but_its_picture_is_plain(picture):
+    assert is_plain_jpeg(encoded(picture(1), "JPEG"))
+    assert is_plain_jpeg(encoded(picture(1), "JPEG", quality=100, subsampling=0, restart_marker_rows=1))
+    assert is_plain_jpeg(encode_jpeg(picture(1), 92))
+
+
+def test_a_jpeg_with_anything_more_is_not_plain(picture, gps):
+    plain = encoded(picture(1), "JPEG")
+    thumbnail = b"\xff\xe0\x00\x19JFIF\0\1\1\0\0\1\0\1\1\3" + bytes(9)
+    others = {
+        "location": encoded(picture(1), "JPEG", exif=gps({1: "N", 2: (48.0, 51.0, 0.0)})),
+        "profile": encoded(picture(1), "JPEG", icc_profile=b"profile"),
+        "comment": encoded(picture(1), "JPEG", comment="taken at home"),
+        "xmp": encoded(picture(1), "JPEG", xmp=b"<x:xmpmeta/>"),
+        "thumbnail": plain[:2] + thumbnail + plain[20:],
+        "progressive": encoded(picture(1), "JPEG", progressive=True),
+        "grey": encoded(picture(1).convert("L"), "JPEG"),
+        "ink": encoded(picture(1).convert("CMYK"), "JPEG"),
+        "something behind it": plain + b"PK",
+        "another behind it": plain + plain,
+        "cut short": plain[:-40],
+        "no JPEG": encoded(picture(1), "PNG"),
+        "nothing": b"",
+    }
+
+    assert [name for name, data in others.items() if is_plain_jpeg(data)] == []
+
+
+@given(st.lists(st.sampled_from([b"\xff", b"\xc0", b"\xdb", b"\xe0", b"\xd9", b"\0", b"\x11"])))
+def test_no_bytes_are_too_odd_to_be_told(middle):
+    assert is_plain_jpeg(b"\xff\xd8" + b"".join(middle) + b"\xff\xd9") in (True, False)
 
 
 def test_encoding_leaves_the_image_as_it_was(picture):

@@ -292,9 +292,33 @@ def test_a_table_is_called_by_its_name_without_the_suffix(tmp_path):
     assert source_names([tmp_path / "list.csv"]) == ["list"]
 
 
+def test_a_small_plain_jpeg_is_kept_to_the_byte_and_nothing_else_is(tmp_path, picture):
+    source = tmp_path / "photos" / "France"
+    source.mkdir(parents=True)
+    picture(1, 48, 40).save(source / "1 plain.jpg", quality=60)
+    picture(2, 48, 40).save(source / "2 comment.jpg", quality=60, comment="at home")
+    picture(3, 48, 40).save(source / "3 other.png")
+    picture(4, 96, 80).save(source / "4 large.jpg", quality=60)
+
+    dataset = import_sources([source.parent], tmp_path / "data", size=40, jobs=1).dataset
+
+    kept = {
+        original: dataset.read(row) == (source.parent / original).read_bytes()
+        for row, original in enumerate(dataset.records["original"].to_pylist())
+    }
+    assert kept == {
+        "France/1 plain.jpg": True,
+        "France/2 comment.jpg": False,
+        "France/3 other.png": False,
+        "France/4 large.jpg": False,
+    }
+    assert all(b"at home" not in dataset.read(row) for row in range(len(dataset)))
+
+
 @pytest.mark.data
-def test_no_stored_image_holds_metadata_of_a_camera_file(real_data, tmp_path):
-    dataset = import_sources([real_data / "exif-samples"], tmp_path / "data", size=64, jobs=2).dataset
+@pytest.mark.parametrize("size", [64, 4000])
+def test_no_stored_image_holds_metadata_of_a_camera_file(real_data, tmp_path, size):
+    dataset = import_sources([real_data / "exif-samples"], tmp_path / "data", size=size, jobs=2).dataset
 
     for index in range(len(dataset)):
         data = dataset.read(index)

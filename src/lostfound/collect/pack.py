@@ -10,17 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
 from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
 from lostfound.data.dataset import Dataset, read_info, write_dataset
-from lostfound.data.encoding import JPEG_QUALITY
-from lostfound.data.images import encode_jpeg, open_image, shrink
+from lostfound.data.encoding import JPEG_QUALITY, to_store
+from lostfound.data.images import open_image
+from lostfound.data.import_records import without_repeats
 from lostfound.data.phash import perceptual_hash
-from lostfound.data.records import SCHEMA, coordinates, digest, set_column, strings
+from lostfound.data.records import SCHEMA, AnyRecords, coordinates, digest, set_column, strings
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.writing import writing
 from lostfound.errors import ImageError, UsageError
@@ -88,7 +86,7 @@ def _pack_batch(
     with ledger.writing():
         number, images = ledger.batch()
     existing = existing_dataset(folder, size)
-    there = set() if existing is None else _held(existing.records, source)
+    there = set() if existing is None else _held(existing, source)
     items = [
         Waiting(key, inbox.path(key), record) for key, record in images if record["original"] not in there
     ]
@@ -103,17 +101,14 @@ def _pack_batch(
 def held_places(folder: Path, source: str, size: int) -> set[str]:
     """The places of one source that a data set holds, by `place_id`."""
     existing = existing_dataset(folder, size)
-    if existing is None:
-        return set()
-    own = strings(existing.records, "source") == source
-    return set(strings(existing.records, "place_id")[own].tolist())
+    return set() if existing is None else _held(existing, source, "place_id")
 
 
 def encode(item: Waiting, *, source: str, size: int) -> tuple[list[Encoded], list[Skipped]]:
     """Make the image to store of one that was collected, and its record."""
     try:
         data = item.path.read_bytes()
-        picture = shrink(open_image(data, at_least=2 * size), size)
+        picture, content = to_store(open_image(data, at_least=2 * size), size, data)
     except (OSError, ImageError) as error:  # it was whole when it came: the disk lost it
         return [], [(item.key, f"lost ({error})")]
     record = dict.fromkeys(SCHEMA.names) | dict(item.record)
@@ -125,7 +120,7 @@ def encode(item: Waiting, *, source: str, size: int) -> tuple[list[Encoded], lis
         "height": picture.height,
         "phash": perceptual_hash(picture),
     }
-    return [Encoded(record, encode_jpeg(picture, JPEG_QUALITY))], []
+    return [Encoded(record, content)], []
 
 
 def _add(
@@ -143,7 +138,7 @@ def _add(
     )
     records = _with_country(added)
     if existing is not None:
-        records = pa.concat_tables([existing.records, records])
+        records = existing.stored.followed_by(records)
     if records.num_rows:
         before: dict[str, Any] = existing.info if existing else {}
         splits = before.get("splits") or vars(SplitSettings())
@@ -158,22 +153,17 @@ def _add(
                 {"key": key, "sources": [files], "images": added.num_rows},
             ],
         }
-        write_dataset(folder, assign_splits(_once(records), SplitSettings(**splits)), info)
+        write_dataset(folder, assign_splits(without_repeats(records)[0], SplitSettings(**splits)), info)
     shutil.rmtree(work_folder(folder, key), ignore_errors=True)
     return lost
 
 
-def _held(records: pa.Table, source: str) -> set[str]:
-    own = strings(records, "source") == source
-    return set(strings(records, "original")[own].tolist())
+def _held(existing: Dataset, source: str, column: str = "original") -> set[str]:
+    """What one source's images are called in a column."""
+    records = existing.stored.select(["source", column])
+    return set(strings(records, column)[strings(records, "source") == source].tolist())
 
 
-def _with_country(records: pa.Table) -> pa.Table:
+def _with_country(records: AnyRecords) -> AnyRecords:
     points = coordinates(records)
     return set_column(records, "country", Boundaries.packed().country_at(points))
-
-
-def _once(records: pa.Table) -> pa.Table:
-    """Each image once; the first stays, as in imports."""
-    _, first = np.unique(strings(records, "image_id").astype(str), return_index=True)
-    return records.take(pa.array(np.sort(first)))

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lostfound.data.packed import Lazy
 from lostfound.data.processes import Engine, Processes
 from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
 from lostfound.data.shards import shard_writer
+from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.progress import progress
 
 Item = TypeVar("Item")
 Skipped = tuple[str, str]  # (path, reason)
 
-_LARGE = ("sha256", "original", "place_id", "image_id")
-"""Columns that are joined one by one, the largest first, so that little is held twice."""
-
 MIN_CHUNK, MAX_CHUNK, CHUNKS = 16, 2048, 64
+_APART = 8  # chunks between two that are done one after the other, if they are mixed
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,8 @@ def run_chunks(
     title: str,
     jobs: int | None = None,
     engine: Engine | None = None,
-) -> tuple[pa.Table, list[Skipped]]:
+    mixed: bool = False,
+) -> tuple[StoredRecords, list[Skipped]]:
     """Encode items into shards on all cores, skipping the chunks that an earlier run finished.
 
     Args:
@@ -70,9 +69,12 @@ def run_chunks(
         title: What the progress says.
         jobs: Processes; all cores if None.
         engine: Where the work is done; in so many processes of this machine if None.
+        mixed: Items far from each other may differ in work, as strips do from photos: do chunks from everywhere
+            in turn, so that the last ones, which not all processes share, are not the longest.
 
     Returns:
-        The records of all items in order, with the container's columns, and what was skipped.
+        The records of all items in order, with the container's columns, in files of the `work_folder`; and
+        what was skipped.
 
     Raises:
         LostFoundError: A process was killed.
@@ -91,29 +93,21 @@ def run_chunks(
     todo = [
         number for number in range(len(starts)) if not (parts[number].is_file() and shards[number].is_file())
     ]
+    if mixed:
+        todo.sort(key=lambda number: (number % _APART, -number))
     waiting = sum(min(size, len(items) - starts[number]) for number in todo)
     local: Any = nullcontext(engine) if engine else Processes(jobs)
     with local as where, progress(title, len(items), done=len(items) - waiting) as advance:
         for count in where.spread(_encode_chunk, Lazy(chunk, todo)):
             advance(count)
-    return _joined(parts)
+    return StoredRecords.of(parts), [each for part in parts for each in skipped_in(part)]
 
 
-def _joined(parts: Sequence[Path]) -> tuple[pa.Table, list[Skipped]]:
-    """The records of finished chunks, and what they skipped."""
-    with ExitStack() as opened:
-        files = [opened.enter_context(pq.ParquetFile(part)) for part in parts]
-        skipped = [
-            tuple(pair) for file in files for pair in json.loads(file.schema_arrow.metadata[b"skipped"])
-        ]
-        columns: dict[str, pa.ChunkedArray] = {}
-        rest = [name for name in SCHEMA.names if name not in _LARGE]
-        for names in (*([name] for name in _LARGE), rest):
-            tables = [file.read(names, use_threads=False).replace_schema_metadata() for file in files]
-            table = pa.concat_tables([SCHEMA.empty_table().select(names), *tables]).combine_chunks()
-            columns |= dict(zip(names, table.columns, strict=True))
-            del tables, table
-    return pa.table(columns, schema=SCHEMA), skipped
+def skipped_in(part: Path) -> list[Skipped]:
+    """What a finished chunk skipped."""
+    return [
+        (path, reason) for path, reason in json.loads(open_parquet(part).schema_arrow.metadata[b"skipped"])
+    ]
 
 
 def work_folder(folder: Path, key: str) -> Path:

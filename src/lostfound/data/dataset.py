@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass, field
+import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +15,38 @@ import pyarrow.parquet as pq
 
 from lostfound.data.records import SCHEMA, digest, file_digest, select_split, write_atomic, write_parquet
 from lostfound.data.shards import ShardReader
+from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.errors import DatasetError
 
 FORMAT = 1
 TABLE = "records.parquet"
+_BLOCK = 1 << 20
 _NEXT_TABLE = ".records.parquet.next"
 
 
-@dataclass
 class Dataset:
     """Images with places.
 
     Attributes:
         folder: Where it lies.
-        records: The table of records (see `lostfound.data.records.SCHEMA`), one row an image.
+        stored: Its records: in their file where the data set was opened, of which columns and rows can be had
+            without the rest.
         info: What `dataset.json` says: how the data set was made.
     """
 
-    folder: Path
-    records: pa.Table
-    info: dict[str, Any]
-    _reader: ShardReader = field(init=False, repr=False)
+    def __init__(self, folder: Path, records: pa.Table | StoredRecords, info: dict[str, Any]) -> None:
+        self.folder = folder
+        self.stored = records
+        self.info = info
+        self._reader = ShardReader(folder / "images")
 
-    def __post_init__(self) -> None:
-        self._reader = ShardReader(self.folder / "images")
+    @cached_property
+    def records(self) -> pa.Table:
+        """The table of records (see `lostfound.data.records.SCHEMA`), one row an image, in memory."""
+        return self.stored.to_table() if isinstance(self.stored, StoredRecords) else self.stored
+
+    def __reduce__(self) -> tuple[type[Dataset], tuple[Path, pa.Table, dict[str, Any]]]:
+        return Dataset, (self.folder, self.records, self.info)
 
     @classmethod
     def open(cls, folder: str | Path) -> Dataset:
@@ -51,22 +61,25 @@ class Dataset:
         table = folder / TABLE
         if not table.is_file():
             raise DatasetError(f"{table} is missing: import the data set again")
-        data = table.read_bytes()
-        if digest(data) != info["records_sha256"]:
+        source = pa.OSFile(os.fsencode(table))  # kept open: later it is read as it was checked
+        sha256 = hashlib.sha256()
+        while block := source.read(_BLOCK):
+            sha256.update(block)
+        if sha256.hexdigest() != info["records_sha256"]:
             raise DatasetError(
                 f"{table} is not the table that dataset.json was written with (its hash differs): "
                 "restore both files together, or import again"
             )
-        # On threads of Arrow's, one may still hold the bytes when the interpreter ends, and abort it
-        records = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-        missing = [name for name in SCHEMA.names if name not in records.column_names]
+        file = pq.ParquetFile(source)
+        missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
         if missing:
             raise DatasetError(f"{table} lacks the columns {', '.join(missing)}: import the data set again")
+        records = StoredRecords.of([file])
         _check_shards(folder / "images", records)
         return cls(folder, records, info)
 
     def __len__(self) -> int:
-        return int(self.records.num_rows)
+        return int(self.stored.num_rows)
 
     @property
     def name(self) -> str:
@@ -77,7 +90,7 @@ class Dataset:
         """The part of the data set that is in one split (train, val or test)."""
         return self.with_records(select_split(self.records, name))
 
-    def with_records(self, records: pa.Table) -> Dataset:
+    def with_records(self, records: pa.Table | StoredRecords) -> Dataset:
         """The same images' container under another table of records."""
         return Dataset(self.folder, records, self.info)
 
@@ -100,9 +113,10 @@ class Dataset:
         return data
 
 
-def _check_shards(folder: Path, records: pa.Table) -> None:
+def _check_shards(folder: Path, records: StoredRecords) -> None:
     """Is every shard there, and as long as the records need it?"""
-    shards = pa.table({"shard": records["shard"], "end": pc.add(records["offset"], records["size"])})
+    where = records.select(["shard", "offset", "size"])
+    shards = pa.table({"shard": where["shard"], "end": pc.add(where["offset"], where["size"])})
     for row in shards.group_by("shard", use_threads=False).aggregate([("end", "max")]).to_pylist():
         path = folder / row["shard"]
         if not path.is_file():
@@ -140,7 +154,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     return info
 
 
-def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Dataset:
+def write_dataset(folder: Path, records: pa.Table | StoredRecords, info: dict[str, Any]) -> Dataset:
     """Write the table and its description, whose hash of the table ties the two together.
 
     Stopped at any moment, it leaves the data set as it was or as it is to be.
@@ -149,7 +163,7 @@ def write_dataset(folder: Path, records: pa.Table, info: dict[str, Any]) -> Data
     info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": sha256}
     write_atomic(folder / "dataset.json", (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
     _finish_writing(folder, info)
-    return Dataset(folder, records, info)
+    return Dataset(folder, StoredRecords.of([open_parquet(folder / TABLE)]), info)
 
 
 def _finish_writing(folder: Path, info: dict[str, Any]) -> None:

@@ -5,8 +5,10 @@ Apart from the rest of importing, so that those processes load little and start 
 
 from __future__ import annotations
 
+from PIL import Image
+
 from lostfound.data.chunks import Encoded, Skipped
-from lostfound.data.images import cut_strip, encode_jpeg, open_image, read_exif, shrink
+from lostfound.data.images import cut_strip, encode_jpeg, is_plain_jpeg, open_image, read_exif, shrink
 from lostfound.data.importers import SourceImage, exif
 from lostfound.data.phash import perceptual_hash
 from lostfound.data.records import SCHEMA, digest
@@ -14,6 +16,21 @@ from lostfound.errors import ImageError
 from lostfound.geo.sphere import wrap_longitude
 
 JPEG_QUALITY = 92
+
+
+def to_store(picture: Image.Image, size: int, data: bytes = b"") -> tuple[Image.Image, bytes]:
+    """A picture as it is stored, and its bytes.
+
+    Args:
+        picture: Upright, in RGB.
+        size: The shorter side, in pixels; a smaller picture stays as it is.
+        data: The file that it is the whole of. Where that is a plain JPEG and small enough, it is kept to the
+            byte: encoded once more, it would lose quality and mostly take more room.
+    """
+    small = shrink(picture, size)
+    if small is picture and is_plain_jpeg(data):
+        return picture, data
+    return small, encode_jpeg(small, JPEG_QUALITY)
 
 
 def encode_source_image(
@@ -46,8 +63,11 @@ def encode_source_image(
             latitude, longitude = place
             heading, captured_at = exif.heading(fields), exif.captured_at(fields)
         picture = open_image(data, at_least=None if image.strip else 2 * size)
-        views = [shrink(view, size) for view in (cut_strip(picture) if image.strip else [picture])]
-        stored = [encode_jpeg(view, JPEG_QUALITY) for view in views]
+        views = (
+            [to_store(view, size) for view in cut_strip(picture)]
+            if image.strip
+            else [to_store(picture, size, data)]
+        )
     except ImageError as error:
         return [], [(label, f"unreadable ({error})")]
     except OSError as error:
@@ -55,7 +75,7 @@ def encode_source_image(
     source_id = digest(data)
     longitude = None if longitude is None else float(wrap_longitude(longitude))
     encoded = []
-    for number, (view, content) in enumerate(zip(views, stored, strict=True)):
+    for number, (view, content) in enumerate(views):
         record = dict.fromkeys(SCHEMA.names) | {
             "image_id": source_id[:32] if len(views) == 1 else digest(f"{source_id}:{number}".encode())[:32],
             "place_id": f"{source}/{image.place or image.original}",

@@ -17,12 +17,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks
@@ -33,8 +31,9 @@ from lostfound.data.importers import SourceImage, list_source
 from lostfound.data.importers.source import image_files
 from lostfound.data.packed import Packed
 from lostfound.data.processes import Engine, Processes
-from lostfound.data.records import SCHEMA, write_atomic
+from lostfound.data.records import SCHEMA, Records, write_atomic
 from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.stored import StoredRecords
 from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, UsageError
 from lostfound.geo.boundaries import Boundaries
@@ -128,20 +127,21 @@ def import_sources(
             existing = _existing(to, settings)
             for done in existing.info["imports"] if existing else []:
                 if existing and done["key"] == key:
-                    _tidy(to, existing.records)
+                    _tidy(to, existing.stored)
                     return ImportSummary(0, done["images"], 0, listed.skipped, listed.layouts, existing)
             where = engine or processes
             added, problems = run_chunks(
-                listed.items, encode, folder=to, key=key, title="Importing", engine=where
+                listed.items, encode, folder=to, key=key, title="Importing", engine=where, mixed=True
             )
             listed.skipped.extend(problems)
+            processes.close()
             return _add(to, existing, with_country(added, countries), listed, key, settings, splits)
 
 
 def _packed_countries() -> Boundaries:
-    """The packed countries, ready to answer: Shapely cuts them to pieces while Python lists files."""
+    """The packed countries, made ready to answer while files are listed."""
     boundaries = Boundaries.packed()
-    boundaries.country_at([(50.0, 10.0)])
+    boundaries.country_at([(0.0, 0.0)])  # at sea, which asks for the nearest coast too
     return boundaries
 
 
@@ -183,14 +183,15 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
 def _add(
     to: Path,
     existing: Dataset | None,
-    added: pa.Table,
+    added: StoredRecords,
     listed: _Listed,
     key: str,
     settings: dict[str, Any],
     splits: SplitSettings,
 ) -> ImportSummary:
     """Write the data set with the records added."""
-    kept, duplicates, other_label = without_repeats(existing.records if existing else None, added)
+    records = existing.stored.followed_by(added) if existing else added
+    kept, duplicates, other_label = without_repeats(records)
     if kept.num_rows == 0:
         _tidy(to, kept)
         summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(listed.skipped).most_common())
@@ -206,7 +207,7 @@ def _add(
     }
     _write_skipped(to / "skipped.csv", listed.skipped)
     dataset = write_dataset(to, records, info)
-    _tidy(to, records)
+    _tidy(to, dataset.stored)
     before = len(existing) if existing else 0
     return ImportSummary(
         len(dataset) - before, duplicates, other_label, listed.skipped, listed.layouts, dataset
@@ -239,9 +240,8 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str 
     """A hash of what is imported and how."""
     how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
     key = hashlib.sha256(json.dumps(how).encode())
-    fields_of = attrgetter(*(each for each in SourceImage.__slots__ if each != "file"))
     for name, image in items:
-        fields = [*fields_of(image)]
+        fields = [*image[1:]]  # all but the file
         with suppress(OSError):  # a file that can't be read is skipped later
             stat = os.stat(image.file)  # noqa: PTH116  # a Path for each takes as long again
             fields += [stat.st_size, stat.st_mtime_ns]
@@ -269,11 +269,11 @@ def _reasons(skipped: list[Skipped]) -> Counter[str]:
     return Counter(reason.split(" (")[0] for _, reason in skipped)
 
 
-def _tidy(folder: Path, records: pa.Table) -> None:
+def _tidy(folder: Path, records: Records) -> None:
     """Remove what no record needs: parts of imports, finished or given up, and shards of repeats only."""
+    needed = set(records["shard"].unique().to_pylist())
     for work in folder.glob(".import-*"):
         shutil.rmtree(work, ignore_errors=True)
-    needed = set(records["shard"].unique().to_pylist())
     images = folder / "images"
     for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
         if shard.name not in needed:

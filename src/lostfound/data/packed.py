@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar, overload
 
 Item = TypeVar("Item")
-BLOCK = 8192
+BLOCK = 1024
 
 
 class Packed(Sequence[Item]):

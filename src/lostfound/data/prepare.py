@@ -203,9 +203,9 @@ def _write_dropped(path: Path, drops: list[Drop]) -> None:
 
 def _tidy(dataset: Dataset) -> None:
     """Remove what no record needs: parts of preparations, finished or given up, and their shards."""
+    needed = set(dataset.stored["shard"].unique().to_pylist())
     for work in dataset.folder.glob(".import-*"):
         shutil.rmtree(work, ignore_errors=True)
-    needed = set(dataset.records["shard"].unique().to_pylist())
     images = dataset.folder / "images"
     for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
         if shard.name not in needed:

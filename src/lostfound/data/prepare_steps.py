@@ -25,7 +25,7 @@ from lostfound.data.measure import measure_quality
 from lostfound.data.prepare_recipe import NEAREST_PLACE, Duplicates, Enrich, PrepareRecipe, Quality, Rebalance
 from lostfound.data.quality import MEASURES
 from lostfound.data.rebalance import Balance, rebalance
-from lostfound.data.records import digest, set_column, strings
+from lostfound.data.records import Records, digest, set_column, strings
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.target import country_counts, read_target
 from lostfound.errors import RecipeError, UsageError
@@ -60,16 +60,17 @@ class Plan:
         about: What else is worth knowing: the balance of the countries, what was enriched.
     """
 
-    records: pa.Table
+    records: Records
     drops: list[Drop] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
 
     def drop(self, step: str, reason: str, rows: Rows, reasons: list[str], **more: int) -> None:
         """Leave out rows of the records, each with its own reason."""
-        ids, originals = strings(self.records, "image_id"), strings(self.records, "original")
+        named = self.records.select(["image_id", "original"]).take(rows).to_pylist()
         self.drops += [
-            Drop(ids[row], originals[row] or "", step, why) for row, why in zip(rows, reasons, strict=True)
+            Drop(each["image_id"], each["original"] or "", step, why)
+            for each, why in zip(named, reasons, strict=True)
         ]
         kept = np.ones(self.records.num_rows, dtype=np.bool_)
         kept[rows] = False
@@ -117,7 +118,7 @@ def plan(dataset: Dataset, recipe: PrepareRecipe, *, parts: Path, jobs: int | No
         RecipeError: A step would drop everything, or asks for countries that the data lacks.
         UsageError: A file that the recipe names is wrong.
     """
-    planned = Plan(dataset.records)
+    planned = Plan(dataset.stored)
     splits = recipe.split.settings() if recipe.split else None
     if recipe.enrich:
         found = _enrich(planned, recipe.enrich)
@@ -191,11 +192,12 @@ def _drop_duplicates(planned: Plan, settings: Duplicates) -> None:
 
 
 def _drop_repeats(planned: Plan, reason: str, repeats: Repeats) -> None:
-    ids, country = strings(planned.records, "image_id"), strings(planned.records, "country")
+    own = planned.records.select(["image_id", "country"])
+    country, ids = strings(own, "country"), own["image_id"].take(repeats.of).to_pylist()
     near = reason.startswith("near")
     reasons = [
-        f"near-duplicate of {ids[of]}, {bits} bits" if near else f"{reason} as {ids[of]}"
-        for of, bits in zip(repeats.of, repeats.distance, strict=True)
+        f"near-duplicate of {first}, {bits} bits" if near else f"{reason} as {first}"
+        for first, bits in zip(ids, repeats.distance, strict=True)
     ]
     other = int((country[repeats.rows] != country[repeats.of]).sum())
     planned.drop("duplicates", reason, repeats.rows, reasons, with_another_country=other)

@@ -89,6 +89,11 @@ class Processes(AbstractContextManager["Processes"]):
     def _new_pool(jobs: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_watch_parent)
 
+    def close(self) -> None:
+        """Let the processes end, now that no more work comes, without waiting for it."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 SPLITS = ("train", "val", "test")
+ROW_GROUP = 16384
+"""Rows that are written, and read, at a time."""
 
 SCHEMA = pa.schema(
     [
@@ -40,6 +44,32 @@ SCHEMA = pa.schema(
 )
 
 
+class Records(Protocol):
+    """What the steps of imports and preparations ask of records: a `pa.Table`, or records in files.
+
+    All is as `pa.Table` has it (see `lostfound.data.stored.StoredRecords`).
+    """
+
+    @property
+    def num_rows(self) -> int: ...  # noqa: D102
+
+    @property
+    def schema(self) -> pa.Schema: ...  # noqa: D102
+
+    def __getitem__(self, column: str, /) -> pa.ChunkedArray: ...
+
+    def select(self, columns: Sequence[str], /) -> pa.Table: ...  # noqa: D102
+
+    def slice(self, offset: int, length: int, /) -> pa.Table: ...  # noqa: D102
+
+    def filter(self, mask: pa.Array, /) -> Self: ...  # noqa: D102
+
+    def set_column(self, index: int, field: pa.Field, values: Any, /) -> Self: ...  # noqa: D102
+
+
+AnyRecords = TypeVar("AnyRecords", bound=Records)
+
+
 def digest(data: bytes) -> str:
     """SHA-256 of some bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
@@ -51,19 +81,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def coordinates(records: pa.Table) -> NDArray[np.float64]:
+def coordinates(records: Records) -> NDArray[np.float64]:
     """Latitude and longitude in degrees, (n, 2); NaN where a record has none."""
-    columns = [records[name].to_numpy(zero_copy_only=False) for name in ("latitude", "longitude")]
-    return np.stack(columns, axis=1).astype(np.float64)
+    columns = records.select(["latitude", "longitude"])
+    return np.stack([column.to_numpy(zero_copy_only=False) for column in columns], axis=1).astype(np.float64)
 
 
-def strings(records: pa.Table, column: str) -> NDArray[np.object_]:
+def strings(records: Records, column: str) -> NDArray[np.object_]:
     """A text column as an array of `str` and None."""
     values: NDArray[np.object_] = records[column].to_numpy(zero_copy_only=False)
     return values
 
 
-def numbers(records: pa.Table, column: str) -> tuple[NDArray[np.int64], pa.Array]:
+def numbers(records: Records, column: str) -> tuple[NDArray[np.int64], pa.Array]:
     """A text column as numbers, equal where the texts are, in the order in which these come first.
 
     Much smaller than `strings`, of which each is an object.
@@ -71,13 +101,16 @@ def numbers(records: pa.Table, column: str) -> tuple[NDArray[np.int64], pa.Array
     Returns:
         The number of each row's text, (n,), and the texts by number; null is a text of its own.
     """
-    encoded = pc.dictionary_encode(records[column].combine_chunks(), null_encoding="encode")
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
+    parts = pc.dictionary_encode(records[column], null_encoding="encode").chunks
+    if not parts:
+        return np.empty(0, dtype=np.int64), pa.array([], SCHEMA.field(column).type)
+    indices = [part.indices.to_numpy(zero_copy_only=False) for part in parts]
+    return np.concatenate(indices, dtype=np.int64), parts[-1].dictionary
 
 
 def set_column(
-    records: pa.Table, name: str, values: pa.Array | pa.ChunkedArray | list[object] | NDArray[np.object_]
-) -> pa.Table:
+    records: AnyRecords, name: str, values: pa.Array | pa.ChunkedArray | list[object] | NDArray[np.object_]
+) -> AnyRecords:
     """The table with one of its columns replaced."""
     field = SCHEMA.field(name)
     if not isinstance(values, pa.ChunkedArray):
@@ -90,7 +123,7 @@ def select_split(records: pa.Table, split: str) -> pa.Table:
     return records.filter(pc.equal(records["split"], split))
 
 
-def counts(records: pa.Table, column: str) -> dict[str, int]:
+def counts(records: Records, column: str) -> dict[str, int]:
     """How many records have each value of a column, most first."""
     table = pc.value_counts(records[column]).to_pylist()
     named = {str(row["values"]) if row["values"] is not None else "unknown": row["counts"] for row in table}
@@ -104,12 +137,16 @@ def to_parquet(records: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def write_parquet(path: Path, records: pa.Table) -> str:
-    """Write a Parquet file of the same bytes, whole or not at all; gives their hash."""
+def write_parquet(path: Path, records: Records) -> str:
+    """Write a Parquet file, row group by row group, whole or not at all; gives the hash of its bytes.
+
+    The same records give the same bytes, wherever they were.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        pq.write_table(records, file, compression="zstd")
+    with partial.open("wb") as file, pq.ParquetWriter(file, records.schema, compression="zstd") as writer:
+        for start in range(0, records.num_rows, ROW_GROUP):
+            writer.write_table(records.slice(start, ROW_GROUP).combine_chunks())
     sha256 = file_digest(partial)
     partial.replace(path)
     return sha256

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
+from lostfound.data.chunks import Encoded, Skipped, run_chunks, skipped_in, work_folder
 from lostfound.data.dataset import FORMAT, TABLE, Dataset, write_dataset
 from lostfound.data.lists import DataList, missing, named, pin
 from lostfound.data.records import SCHEMA, digest
@@ -165,10 +165,10 @@ def _fetch(folder: Path, dataset: Dataset | None, lacking: DataList, url: str, j
     added, problems = run_chunks(spans, fetch, folder=folder, key=key, jobs=jobs, title="Fetching (reads)")
     if problems:  # what was had of them stays, what was not is tried again
         for part in work_folder(folder, key).glob("*.parquet"):
-            if json.loads(pq.read_schema(part).metadata[b"skipped"]):
+            if skipped_in(part):
                 part.unlink()
     _refuse(problems, url)
-    records = pa.concat_tables([dataset.records.select(SCHEMA.names), added]) if dataset else added
+    records = dataset.stored.followed_by(added) if dataset else added
     about = dataset.info if dataset else {**info, "imports": [], "made_by": "lostfound fetch"}
     fetched = write_dataset(folder, records, {**about, "remote": url})
     shutil.rmtree(work_folder(folder, key), ignore_errors=True)

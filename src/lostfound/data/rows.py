@@ -48,7 +48,9 @@ class Rows(Sequence[Row]):
 
     def __getitem__(self, index: int | slice) -> Row | Rows:
         if isinstance(index, slice):
-            own = self.dataset.records.take(np.arange(len(self))[index])
+            start, stop, _ = index.indices(len(self))
+            own = self.dataset.stored.slice(start, stop - start)
+            own = own.take(np.arange(len(own)))  # a slice would be sent with the table that it is of
             return Rows(Dataset(self.dataset.folder, own, {}))
         if not 0 <= index < len(self):
             raise IndexError(index)

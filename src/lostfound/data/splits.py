@@ -12,7 +12,7 @@ import pyarrow as pa
 from lostfound.data.duplicates import near_duplicates
 from lostfound.data.graph import Rows, components, star_pairs
 from lostfound.data.nearby import connect_within
-from lostfound.data.records import SPLITS, coordinates, numbers, set_column, strings
+from lostfound.data.records import SPLITS, AnyRecords, Records, coordinates, numbers, set_column
 from lostfound.errors import UsageError
 
 SplitBy = Literal["place", "image"]
@@ -47,7 +47,7 @@ class SplitSettings:
             raise UsageError(f"the distance between splits is {self.distance_km} km; it can't be negative")
 
 
-def assign_splits(records: pa.Table, settings: SplitSettings) -> pa.Table:
+def assign_splits(records: AnyRecords, settings: SplitSettings) -> AnyRecords:
     """Fill the column `split`, deterministically and stably when rows are added.
 
     Rows are joined into groups: the same place, places within `distance_km`, and near-duplicate images.
@@ -58,15 +58,16 @@ def assign_splits(records: pa.Table, settings: SplitSettings) -> pa.Table:
     """
     if settings.by == "image":
         groups, names = numbers(records, "image_id")
-        return _divide(records, settings, names, groups, groups)
+        return set_column(records, "split", _divide(records, settings, names, groups, groups))
     place, places = numbers(records, "place_id")
-    return _divide(records, settings, places, place, _groups(records, settings.distance_km))
+    groups = _groups(records.select(["phash", "latitude", "longitude"]), place, settings.distance_km)
+    return set_column(records, "split", _divide(records, settings, places, place, groups))
 
 
 def _divide(
-    records: pa.Table, settings: SplitSettings, places: pa.Array, place: Rows, groups: Rows
-) -> pa.Table:
-    """Give each group (n,) the split of its place (n,), a number of `places`, whose hash is smallest."""
+    records: Records, settings: SplitSettings, places: pa.Array, place: Rows, groups: Rows
+) -> pa.Array:
+    """The splits, (n,): a group's is that of its place, a number of `places`, whose hash is smallest."""
     position = np.fromiter((_position(settings.seed, str(name)) for name in places), float, len(places))
     lowest = np.full(groups.max(initial=-1) + 1, 1.0)
     np.minimum.at(lowest, groups, position[place])
@@ -74,11 +75,12 @@ def _divide(
     drawn = np.fromiter((_position(settings.seed, value.hex()) for value in lowest), float, len(lowest))
     choice = np.where(drawn < settings.test, 2, np.where(drawn < settings.test + settings.val, 1, 0))
     held = {name: index for index, name in enumerate(SPLITS)}
-    known = np.array([held.get(name, len(SPLITS)) for name in strings(records, "split")], dtype=np.int64)
+    split, names = numbers(records, "split")
+    known = np.array([held.get(name, len(SPLITS)) for name in names.to_pylist()], dtype=np.int64)
     earliest = np.full(len(choice), len(SPLITS))
-    np.minimum.at(earliest, groups, known)
+    np.minimum.at(earliest, groups, known[split])
     choice = np.where(earliest < len(SPLITS), earliest, choice)
-    return set_column(records, "split", pa.array([SPLITS[index] for index in choice[groups]]))
+    return pa.array(SPLITS).take(pa.array(choice[groups]))
 
 
 def _position(seed: int, name: str) -> float:
@@ -87,9 +89,8 @@ def _position(seed: int, name: str) -> float:
     return int.from_bytes(value[:8], "big") / 2**64
 
 
-def _groups(records: pa.Table, distance_km: float) -> Rows:
-    """The number of each row's group, (n,)."""
-    place, _ = numbers(records, "place_id")
+def _groups(records: pa.Table, place: Rows, distance_km: float) -> Rows:
+    """The number of each row's group, (n,), of the rows' hashes, coordinates and places (n,)."""
     pairs = [star_pairs(place), near_duplicates(records["phash"].to_numpy())]
     points = coordinates(records)
     located = np.flatnonzero(np.isfinite(points).all(axis=1))

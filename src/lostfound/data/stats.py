@@ -46,7 +46,7 @@ class Stats:
 
 def dataset_stats(dataset: Dataset) -> Stats:
     """Count what a data set holds."""
-    records = dataset.records
+    records = dataset.stored.select(["place_id", "latitude", "longitude", "country", "split", "source"])
     places, first, views = np.unique(
         strings(records, "place_id").astype(str), return_index=True, return_counts=True
     )

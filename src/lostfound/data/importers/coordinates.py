@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem, mostly
+from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem, mostly
 
 _NAME = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)(?:[\s,_(].*)?$")
 
@@ -26,17 +26,16 @@ def _is_named_so(path: Path) -> bool:
 def read(source: Path) -> Listing:
     """List the images; files of one coordinate are views of one place."""
     listing = Listing()
-    for path in image_files(source):
-        original = path.relative_to(source).as_posix()
-        match = _NAME.match(path.stem)
+    for image in files_below(source):
+        match = _NAME.match(image.stem)
         if match is None:
-            listing.skip(original, "no location: the name is not <lat>,<lon>")
+            listing.skip(image.original, "no location: the name is not <lat>,<lon>")
             continue
         latitude, longitude = float(match[1]), float(match[2])
         problem = location_problem(latitude, longitude)
         if problem:
-            listing.skip(original, problem)
+            listing.skip(image.original, problem)
             continue
         place = f"{match[1]},{match[2]}"
-        listing.images.append(SourceImage(str(path), original, place, latitude, longitude))
+        listing.images.append(SourceImage(*image, place, latitude, longitude))
     return listing

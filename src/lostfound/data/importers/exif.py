@@ -8,16 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem
+from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem
 from lostfound.data.packed import Packed
 
 
 def read(source: Path) -> Listing:
     """List every image; where it was taken is read when it is decoded."""
-    images = (
-        SourceImage(str(path), path.relative_to(source).as_posix(), exif=True) for path in image_files(source)
-    )
-    return Listing(Packed(images))
+    return Listing(Packed(SourceImage(*image, exif=True) for image in files_below(source)))
 
 
 def location(fields: Mapping[str, Any]) -> tuple[float, float] | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, resolve_countries
+from lostfound.data.importers.source import Listing, SourceImage, files_below, image_files, resolve_countries
 from lostfound.geo.countries import find_country
 
 MIN_RESOLVED = 0.5
@@ -38,9 +38,9 @@ def read(source: Path) -> Listing:
     folders = _country_folders(source)
     codes = resolve_countries((path.name for path in folders), str(source))
     for folder in folders:
-        for path in image_files(folder):
-            original = path.relative_to(source).as_posix()
-            listing.images.append(SourceImage(str(path), original, country=codes[folder.name]))
+        for file, original in files_below(folder):
+            below = f"{folder.name}/{original}"
+            listing.images.append(SourceImage(file, below, country=codes[folder.name]))
     for path in sorted(source.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             listing.skip(path.name, "not in a country's folder")

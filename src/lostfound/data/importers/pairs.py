@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lostfound.data.importers.source import (
     Listing,
     SourceImage,
-    image_files,
+    files_below,
     location_problem,
     mostly,
     parse_number,
@@ -35,10 +34,9 @@ def read(source: Path) -> Listing:
     """List the images with the place that their JSON states: coordinates, a country's name, or both."""
     listing = Listing()
     found: Packed[SourceImage] = Packed()  # with countries' names
-    for path in image_files(source):
-        original = path.relative_to(source).as_posix()
+    for file, original in files_below(source):
         try:
-            content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8-sig"))
+            content = json.loads(Path(file).with_suffix(".json").read_text(encoding="utf-8-sig"))
             latitude, longitude = _coordinates(content)
         except FileNotFoundError:
             listing.skip(original, "no JSON file beside it")
@@ -51,10 +49,10 @@ def read(source: Path) -> Listing:
         if problem and (country is None or (latitude, longitude) != (None, None)):
             listing.skip(original, problem)
             continue
-        found.append(SourceImage(str(path), original, None, latitude, longitude, country))
+        found.append(SourceImage(file, original, None, latitude, longitude, country))
     codes = resolve_countries({image.country for image in found if image.country}, str(source))
     listing.images.extend(
-        replace(image, country=codes[image.country]) if image.country else image for image in found
+        image._replace(country=codes[image.country]) if image.country else image for image in found
     )
     return listing
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from lostfound.data.importers.source import (
     Listing,
     SourceImage,
-    image_files,
+    files_below,
     location_problem,
     mostly,
     parse_number,
@@ -60,20 +60,19 @@ def read(source: Path) -> Listing:
     """List the strips; each becomes one place with all its views."""
     listing = Listing()
     known = _metadata(source)
-    for path in image_files(source):
-        original = path.relative_to(source).as_posix()
-        match = _NAME.match(path.stem)
-        pano_id = match[3] if match else path.stem
+    for image in files_below(source):
+        match = _NAME.match(image.stem)
+        pano_id = match[3] if match else image.stem
         if match:
             latitude, longitude = float(match[1]), float(match[2])
         elif pano_id in known:
             latitude, longitude = known[pano_id]  # type: ignore[assignment]
         else:
-            listing.skip(original, "no location: neither in the file's name nor in metadata.json")
+            listing.skip(image.original, "no location: neither in the file's name nor in metadata.json")
             continue
         problem = location_problem(latitude, longitude)
         if problem:
-            listing.skip(original, problem)
+            listing.skip(image.original, problem)
             continue
-        listing.images.append(SourceImage(str(path), original, pano_id, latitude, longitude, strip=True))
+        listing.images.append(SourceImage(*image, pano_id, latitude, longitude, strip=True))
     return listing

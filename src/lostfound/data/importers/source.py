@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from lostfound.data.images import IMAGE_SUFFIXES
 from lostfound.data.packed import Packed
@@ -14,12 +15,11 @@ from lostfound.errors import CountryNameError
 from lostfound.geo.countries import find_country
 
 
-@dataclass(frozen=True, slots=True)
-class SourceImage:
+class SourceImage(NamedTuple):
     """One image file and what its layout says of it.
 
     Attributes:
-        file: Where it lies; a text, which takes a fifth of a Path's memory.
+        file: Where it lies.
         original: Its path below the source, with forward slashes.
         place: The spot it shows, unique within the source; the file itself if None.
         latitude: Degrees, or None.
@@ -63,8 +63,32 @@ _EMPTY = frozenset({"", "nan", "null", "none", "n/a", "<na>"})  # what programs 
 Reader = Callable[[Path], Listing]
 
 
-def image_files(folder: Path) -> Iterator[Path]:
+class ImageFile(NamedTuple):
+    """An image file below a folder, in texts: a Path for each of a million files takes long, and much memory.
+
+    Attributes:
+        file: Where it lies.
+        original: Its path below the folder, with forward slashes.
+    """
+
+    file: str
+    original: str
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its ending."""
+        return self.original.rpartition("/")[2].rpartition(".")[0]
+
+
+def files_below(folder: Path) -> Iterator[ImageFile]:
     """All image files below a folder, sorted, hidden ones left out."""
+    start = len(os.path.join(folder, ""))  # noqa: PTH118  # as os.walk joins it
+    for name in _image_names(folder):
+        yield ImageFile(name, name[start:].replace(os.sep, "/"))
+
+
+def image_files(folder: Path) -> Iterator[Path]:
+    """The same as paths."""
     return map(Path, _image_names(folder))
 
 
@@ -80,11 +104,11 @@ def _image_names(folder: Path) -> Iterator[str]:
         files.sort()
         for name in files:
             if not name.startswith(".") and _suffix(name) in IMAGE_SUFFIXES:
-                yield f"{root}{os.sep}{name}"
+                yield os.path.join(root, name)  # noqa: PTH118
 
 
 def _suffix(name: str) -> str:
-    """As `Path.suffix`, in lower case; a Path for each of a million files takes long."""
+    """As `Path.suffix`, in lower case."""
     stem, dot, suffix = name.rpartition(".")
     return f".{suffix.lower()}" if stem and dot else ""
 
