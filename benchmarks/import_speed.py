@@ -8,8 +8,11 @@ In turn: `lostfound`'s import of the folders into a fresh data set and its prepa
 bare loop on as many processes that only decodes, resizes and encodes the same files with the same library and
 quality, and writes nothing down. The import also lists, hashes and fingerprints the images, finds their
 countries and duplicates, divides them into splits, and writes shards and table; its share of the bare loop's
-speed says what that costs, starting and ending included. Last, the share of the codecs in the work on each
-file, in one process. With `--memory`, the largest memory of the importing process and of its workers for so
+speed says what that costs, starting and ending included. Plain JPEGs that are small enough it keeps as they
+are; the bare loop encodes them like all others, so that `--size 224` is the stricter comparison for files of
+256 pixels. Last, the share of the codecs in the work on each file, in one process.
+
+With `--memory`, the largest memory of `lostfound import`, of `lostfound prepare` and of their workers for so
 many photos of 64 pixels.
 """
 
@@ -101,25 +104,35 @@ def pair(folders: list[Path], images: list[SourceImage], size: int) -> float:
     return (loop + second_loop) / (ours + prepared)
 
 
+_MEMORY = """
+import resource, sys
+from lostfound.cli import main
+if __name__ == "__main__":
+    sys.argv[0] = "lostfound"
+    try:
+        main()
+    except SystemExit:
+        who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        print("used", *(resource.getrusage(each).ru_maxrss / 1024 for each in who))
+        raise
+"""
+
+
 def memory(numbers: list[int]) -> None:
-    """The largest resident memory of importing so many small photos."""
-    script = (
-        "import resource, sys\nfrom lostfound.data.importing import import_sources\n"
-        "if __name__ == '__main__':\n"
-        "    import_sources([sys.argv[1]], sys.argv[2], size=64)\n"
-        "    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)\n"
-        "    print(*(resource.getrusage(each).ru_maxrss / 1024 for each in who))\n"
-    )
+    """The largest resident memory of importing and preparing so many small photos by the command line."""
     for number in numbers:
         with tempfile.TemporaryDirectory() as folder:
             write_photos(Path(folder) / "photos", number, 64, 64)
-            (Path(folder) / "run.py").write_text(script)
-            command = [sys.executable, f"{folder}/run.py", f"{folder}/photos", f"{folder}/data"]
-            start = time.perf_counter()
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            own, worker = map(float, done.stdout.split())
-            seconds = time.perf_counter() - start
-        print(f"  {number:7} images: {own:.0f} MiB, a worker {worker:.0f} MiB, {seconds:.1f} s", flush=True)
+            (Path(folder) / "run.py").write_text(_MEMORY)
+            used = []
+            for command in ("import photos --to data --size 64", "prepare data --to small --size 32"):
+                start = time.perf_counter()
+                run = [sys.executable, "run.py", *command.split()]
+                done = subprocess.run(run, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+                own, worker = map(float, done.stdout.split("used")[-1].split())
+                seconds = time.perf_counter() - start
+                used.append(f"{command.split()[0]} {own:.0f} MiB, a worker {worker:.0f} MiB, {seconds:.1f} s")
+        print(f"  {number:7} images: {'; '.join(used)}", flush=True)
 
 
 def codec_share(images: list[SourceImage], size: int) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.importing import import_sources
 from lostfound.data.prepare import prepare_dataset
 from lostfound.data.records import write_atomic
-from lostfound.data.stats import draw_stats
+from lostfound.data.stats_picture import draw_stats
 from lostfound.data.world import SYNTHETIC_SOURCE, sample_places, write_world
 from lostfound.errors import UsageError
 from lostfound.evaluation.card import write_card

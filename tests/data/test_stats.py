@@ -7,7 +7,8 @@ from PIL import Image
 from lostfound.data.dataset import Dataset
 from lostfound.data.importing import import_sources
 from lostfound.data.splits import SplitSettings
-from lostfound.data.stats import dataset_stats, draw_stats
+from lostfound.data.stats import dataset_stats
+from lostfound.data.stats_picture import draw_stats
 
 ALL_TRAIN = SplitSettings(val=0, test=0)
 
@@ -80,7 +81,7 @@ def test_one_image_is_drawn_whatever_the_data_set_is_called(tmp_path, write_pict
 def test_one_size_is_one_bar_with_whole_ticks(dataset_folder):
     from matplotlib.figure import Figure
 
-    from lostfound.data.stats import _draw_sizes
+    from lostfound.data.stats_picture import _draw_sizes
 
     axes = Figure().add_subplot()
     _draw_sizes(axes, Dataset.open(dataset_folder))
@@ -92,7 +93,7 @@ def test_one_size_is_one_bar_with_whole_ticks(dataset_folder):
 def test_sizes_far_apart_fall_into_about_twenty_whole_bars(mixed):
     from matplotlib.figure import Figure
 
-    from lostfound.data.stats import _draw_sizes
+    from lostfound.data.stats_picture import _draw_sizes
 
     records = mixed.records
     wide = records.set_column(
@@ -110,7 +111,7 @@ def test_sizes_far_apart_fall_into_about_twenty_whole_bars(mixed):
 def test_places_in_antarctica_are_on_the_map(tmp_path, write_picture):
     from matplotlib.figure import Figure
 
-    from lostfound.data.stats import _draw_map
+    from lostfound.data.stats_picture import _draw_map
 
     write_picture(tmp_path / "photos" / "-77.85,166.67.jpg")
     dataset = import_sources([tmp_path / "photos"], tmp_path / "data", jobs=1).dataset

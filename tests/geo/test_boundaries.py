@@ -1,5 +1,6 @@
 import json
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -374,3 +375,27 @@ def test_all_real_photos_are_in_a_country(world):
     found = world.country_at([sample["coordinates"] for sample in samples])
     assert None not in found
     assert 50 <= len(set(found)) <= 60
+
+
+def test_the_packed_pieces_are_those_of_the_packed_countries(world):
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "build_pieces.py"))
+    packed, built = pq.read_table(script["DATA"] / "country_pieces.parquet"), script["pieces"]()
+
+    assert packed["country"].to_pylist() == built["country"].to_pylist()
+    ours, fresh = (shapely.from_wkb(table["geometry"].to_numpy()) for table in (packed, built))
+    assert shapely.equals_exact(ours, fresh, tolerance=1e-9).all()
+
+
+def test_countries_that_are_not_kept_are_read_anew(world):
+    assert Boundaries.packed() is world
+    assert Boundaries.packed(keep=False) is not world
+    assert Boundaries.packed(keep=False).country_at([(48.86, 2.35)]).tolist() == ["FR"]
+
+
+def test_many_points_are_answered_as_each_alone(world, monkeypatch):
+    points = random_points(2000, 7)
+    points[::9] = np.nan
+    whole = world.country_at(points)
+    monkeypatch.setattr("lostfound.geo.boundaries._TURN", 300)
+
+    assert world.country_at(points).tolist() == whole.tolist()

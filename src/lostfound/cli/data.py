@@ -229,7 +229,7 @@ def stats(
     print_stats(opened, leaks=found, as_json=json)
     if to is not None:
         from lostfound.data.records import write_atomic
-        from lostfound.data.stats import draw_stats
+        from lostfound.data.stats_picture import draw_stats
 
         write_atomic(to, draw_stats(opened))
         say(f"Picture: {to}")

@@ -69,8 +69,8 @@ def run_chunks(
         title: What the progress says.
         jobs: Processes; all cores if None.
         engine: Where the work is done; in so many processes of this machine if None.
-        mixed: Items far from each other may differ in work, as strips do from photos: do chunks from everywhere
-            in turn, so that the last ones, which not all processes share, are not the longest.
+        mixed: Items far from each other may differ in work, as strips do from photos: do chunks from
+            everywhere in turn, so that the last ones, which not all processes share, are not the longest.
 
     Returns:
         The records of all items in order, with the container's columns, in files of the `work_folder`; and

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks
@@ -119,8 +120,8 @@ def import_sources(
         land = beside.submit(_packed_countries)
         own = None if boundaries is None else Boundaries.read(Path(boundaries))
         listed = _list_sources(sources, layout)
-        countries = own or land.result()
-        _refuse_swapped(listed)
+        countries = land.result()
+        _refuse_swapped(listed, countries)
         encode = partial(encode_source_image, size=size, license=license)
         key = _key(listed.items, size, license)
         with writing(to):
@@ -135,12 +136,15 @@ def import_sources(
             )
             listed.skipped.extend(problems)
             processes.close()
-            return _add(to, existing, with_country(added, countries), listed, key, settings, splits)
+            added = with_country(added, own or countries)
+            del own, countries, land  # the memory that they took is enough for what is still to do
+            pa.default_memory_pool().release_unused()
+            return _add(to, existing, added, listed, key, settings, splits)
 
 
 def _packed_countries() -> Boundaries:
     """The packed countries, made ready to answer while files are listed."""
-    boundaries = Boundaries.packed()
+    boundaries = Boundaries.packed(keep=False)
     boundaries.country_at([(0.0, 0.0)])  # at sea, which asks for the nearest coast too
     return boundaries
 
@@ -258,11 +262,11 @@ def _places(images: Iterable[SourceImage]) -> NDArray[np.float64]:
     return np.unique(np.reshape(degrees, (-1, 2)), axis=0)
 
 
-def _refuse_swapped(listed: _Listed) -> None:
+def _refuse_swapped(listed: _Listed, countries: Boundaries) -> None:
     """Refuse sources whose columns are swapped: most places at sea that would be on land the other way."""
     for source, places in listed.places:
         if len(places) >= MIN_TO_TELL_SWAPPED:
-            check_points(places, source)
+            check_points(places, source, boundaries=countries)
 
 
 def _reasons(skipped: list[Skipped]) -> Counter[str]:

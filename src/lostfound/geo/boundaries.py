@@ -36,6 +36,9 @@ from lostfound.geo.sphere import from_unit_vectors, haversine_km, unit_vectors, 
 DEFAULT_MAX_DISTANCE_KM = 50.0
 """How far off a country a point may lie and still belong to it: coasts are drawn coarsely, ships go far."""
 
+# Points are taken in turns of this size, which bounds the memory that they need.
+_TURN = 32_768
+
 # Steps past a border, when a centroid outside its country is moved in: 10 m to 5 km.
 _STEPS_INWARD_KM = tuple(0.01 * 2**k for k in range(10))
 
@@ -92,9 +95,13 @@ class Boundaries:
         return cls(codes, list(clean_polygons(path, codes, shapes)))
 
     @classmethod
-    def packed(cls) -> "Boundaries":
-        """The countries of the world at 1:50m, read once in a process."""
-        return _packed()
+    def packed(cls, *, keep: bool = True) -> "Boundaries":
+        """The countries of the world at 1:50m.
+
+        Args:
+            keep: Hold them (50 MB) for the next who asks in this process.
+        """
+        return _packed() if keep else _read_countries()
 
     def country_at(
         self, points: ArrayLike, max_distance_km: float | None = DEFAULT_MAX_DISTANCE_KM
@@ -125,6 +132,13 @@ class Boundaries:
     ) -> NDArray[np.intp]:
         """The same as numbers: indices into `codes`, -1 for None."""
         array = as_points(points, unknown=True)
+        turns = [
+            self._index_in_turn(array[begin : begin + _TURN], max_distance_km)
+            for begin in range(0, len(array), _TURN)
+        ]
+        return np.concatenate([np.empty(0, dtype=np.intp), *turns])
+
+    def _index_in_turn(self, array: NDArray[np.float64], max_distance_km: float | None) -> NDArray[np.intp]:
         known = np.flatnonzero(~np.isnan(array).any(axis=1))
         places = np.column_stack([array[known, 0], wrap_longitude(array[known, 1])])
         owner = self._index.holding(places)
@@ -196,6 +210,10 @@ def outlines() -> dict[str, Any]:
 
 @cache
 def _packed() -> Boundaries:
+    return _read_countries()
+
+
+def _read_countries() -> Boundaries:
     cut = _read_packed("country_pieces.parquet")
     pieces = shapely.from_wkb(cut["geometry"].to_numpy()), cut["country"].to_numpy()
     return _with_shapes(_read_packed("countries.parquet"), pieces)
