@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lostfound.geo.middle import bounding_circle, spherical_median
@@ -21,6 +21,8 @@ def cost(place, points):
 
 
 @given(centres, offsets)
+# A flat valley, that begins at a point which nearly holds its place.
+@example(np.zeros(2), [(0.0, 0.0)] * 5 + [(0.0, 12.0)] * 5 + [(3.0, 34.0), (7.0, 1.0)])
 def test_no_place_near_the_median_is_better(centre, offset):
     points = around(centre, offset)
     median = spherical_median(points)

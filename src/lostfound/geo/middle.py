@@ -45,9 +45,11 @@ def spherical_median(points: ArrayLike, weights: ArrayLike | None = None) -> NDA
     for _ in range(_STEPS):
         step = _weiszfeld_step(place, vectors, share)
         length = float(np.linalg.norm(step))
-        if length < _CLOSE:
+        if length == 0:
             break
-        place = np.cos(length) * place + np.sin(length) * step / length
+        before, place = place, _downhill(place, step / length, length, vectors, share)
+        if np.linalg.norm(place - before) < _CLOSE:
+            break
     return from_unit_vectors(place)
 
 
@@ -114,6 +116,25 @@ def _weiszfeld_step(
         return np.zeros(3)
     step: NDArray[np.float64] = pull * (1 - own / strength) / (share[away] / angle[away]).sum()
     return step
+
+
+def _downhill(
+    start: NDArray[np.float64],
+    direction: NDArray[np.float64],
+    length: float,
+    vectors: NDArray[np.float64],
+    share: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Go that far, and twice as far while that is better: near a point of much weight the steps are tiny."""
+    place, cost = start, np.inf
+    while length < np.pi / 2:
+        farther = np.cos(length) * start + np.sin(length) * direction
+        farther /= np.linalg.norm(farther)  # or rounding adds up
+        its_cost = float(share @ _angles(vectors, farther))
+        if its_cost >= cost:
+            break
+        place, cost, length = farther, its_cost, 2 * length
+    return place
 
 
 def _smallest_cap(
