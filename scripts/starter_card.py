@@ -107,7 +107,7 @@ answer as well, which means nothing. Neighbours that look alike are mixed up.
 
 {training["train_images"]} images: {images}. They are street-level images of public research collections, which have no licence
 for republication: none is in this package. The list of their ids and hashes is `benchmarks/lists/streets.txt` of the
-project. A quarter is of the
+project; single photos had been encoded once more then, which importing no longer does. A quarter is of the
 United States; countries are drawn by the square root of how many images they have. The network is MobileNetV2, from Google's
 ImageNet weights (Apache-2.0); the recipe is `starter`, the script `scripts/build_starter.py`. The weights are the
 average of three trainings, each of whose best epoch was chosen on the validation places.

@@ -86,8 +86,9 @@ def import_sources(
 ) -> ImportSummary:
     """Import images with places into a data set, new or existing, on all cores.
 
-    Images are decoded upright, shrunk to `size`, stored as JPEG without metadata. Unreadable files and
-    files without a place are skipped and listed in `skipped.csv`. A run that was stopped goes on.
+    Images are decoded upright, shrunk to `size`, stored as JPEG without metadata; one that is such a JPEG
+    already is kept to the byte. Unreadable files and files without a place are skipped and listed in
+    `skipped.csv`. A run that was stopped goes on.
 
     Args:
         sources: Folders or tables (see `lostfound.data.importers`).
