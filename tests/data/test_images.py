@@ -163,6 +163,50 @@ def test_no_bytes_are_too_odd_to_be_told(middle):
     assert is_plain_jpeg(b"\xff\xd8" + b"".join(middle) + b"\xff\xd9") in (True, False)
 
 
+@pytest.fixture(scope="module")
+def swapped_profile():
+    """sRGB's profile with red and green exchanged, under another name."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for old, new in ((b"rXYZ", b"?"), (b"gXYZ", b"rXYZ"), (b"?", b"gXYZ")):
+        profile = profile.replace(old, new, 1)
+    return profile.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))
+
+
+@pytest.mark.parametrize(("form", "at_least"), [("JPEG", None), ("JPEG", 16), ("PNG", None), ("TIFF", None)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_become_srgb(swapped_profile, form, at_least, mode):
+    if (form, mode) == ("JPEG", "RGBA"):
+        pytest.skip("JPEGs have no transparency")
+    red = Image.new(mode, (64, 64), (230, 20, 20))
+
+    image = open_image(encoded(red, form, icc_profile=swapped_profile), at_least=at_least)
+
+    assert image.mode == "RGB"
+    assert np.abs(np.asarray(image, dtype=int) - (20, 230, 20)).max() < 6
+    assert "icc_profile" not in image.info
+
+
+@pytest.mark.parametrize(
+    "profile", [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()]
+)
+def test_a_profile_that_can_t_be_used_changes_nothing(profile):
+    image = open_image(encoded(Image.new("RGB", (64, 64), (230, 20, 20)), "PNG", icc_profile=profile))
+
+    assert image.getpixel((5, 5)) == (230, 20, 20)
+
+
+@pytest.mark.data
+def test_real_photos_of_another_gamma_become_srgb(real_data):
+    """Apple's Generic RGB has a gamma of 1.8: taken for sRGB, its photos would be too dark."""
+    found = []
+    for path in sorted((real_data / "exif-samples").rglob("*.jpg")):
+        with Image.open(path) as image:
+            if b"Generic RGB" in image.info.get("icc_profile", b""):
+                found.append(np.mean(open_image(path)) - np.mean(image.convert("RGB")))
+    assert len(found) > 5
+    assert min(found) > 5  # levels of 255
+
+
 def test_encoding_leaves_the_image_as_it_was(picture):
     image = picture(1)
     image.info["comment"] = "mine"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from lostfound.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL.ImageCms import ImageCmsTransform
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
@@ -94,7 +98,7 @@ class Preprocessing:
 
 
 def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Image:
-    """Decode an image, upright by its EXIF orientation, in RGB, without its metadata.
+    """Decode an image, upright by its EXIF orientation, in sRGB, without its metadata.
 
     Args:
         source: A path, the bytes of a file, a `PIL.Image`, or an array (h, w, 3) or (h, w) of uint8.
@@ -161,9 +165,31 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode == "P":
         upright = upright.convert("RGBA")  # straight to RGB, Pillow warns where entries are transparent
+    transform = _to_srgb(image.info.get("icc_profile"), upright.mode)
+    if transform is not None:
+        upright = transform.apply(upright)
     rgb = upright if upright.mode == "RGB" else upright.convert("RGB")
     rgb.info = {}
     return rgb
+
+
+@lru_cache(maxsize=64)
+def _to_srgb(profile: object, mode: str) -> ImageCmsTransform | None:
+    """From the colours of a photo's own profile (Display P3, Adobe RGB) to sRGB, which everything else is in.
+
+    None where there is no profile, it is sRGB's, or it can't be used.
+    """
+    if not isinstance(profile, bytes) or mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return None
+    from PIL import ImageCms  # here, since few photos need it
+
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(own).casefold():
+            return None
+        return ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return None
 
 
 def _from_array(pixels: NDArray[Any]) -> Image.Image:
