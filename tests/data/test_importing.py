@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -290,6 +291,24 @@ def test_a_table_is_called_by_its_name_without_the_suffix(tmp_path):
     (tmp_path / "list.csv").write_text("")
 
     assert source_names([tmp_path / "list.csv"]) == ["list"]
+
+
+def test_names_that_are_no_text_are_written_out(tmp_path, picture):
+    """Names from another system's code page: the photos are as good as any."""
+    folder = os.fsencode(tmp_path / "photos") + b" caf\xe9"
+    Path(os.fsdecode(folder + b"/France")).mkdir(parents=True)
+    for number, name in enumerate([b"/France/caf\xe9.jpg", b"/France/caf\xc3\xa9.jpg", b"/stray \xe9.jpg"]):
+        picture(number, 48, 40).save(os.fsdecode(folder + name))
+
+    summary = import_sources([os.fsdecode(folder)], tmp_path / "data", jobs=1)
+
+    rows = summary.dataset.records.select(["original", "source", "country"]).to_pylist()
+    assert rows == [
+        {"original": name, "source": r"photos caf\xe9", "country": "FR"}
+        for name in ("France/café.jpg", r"France/caf\xe9.jpg")
+    ]
+    skipped = (tmp_path / "data" / "skipped.csv").read_text(encoding="utf-8")
+    assert r"photos caf\xe9/stray \xe9.jpg,not in a country's folder" in skipped
 
 
 def test_a_small_plain_jpeg_is_kept_to_the_byte_and_nothing_else_is(tmp_path, picture):

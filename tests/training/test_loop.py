@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -303,6 +304,27 @@ def test_what_this_machine_cannot_do_is_said(
     run = run_of(dataset, tmp_path, *overrides)
     with pytest.raises(RecipeError, match=expected), training(run.folder):
         build_trainer(run.recipe, run, "accuracy")
+
+
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_ctrl_c_while_a_loader_starts_is_ctrl_c(dataset: Dataset, tmp_path: Path, where: str) -> None:
+    """There Lightning's own answer to it fails."""
+
+    class Stopped(DataLoader[Tensor]):
+        def __iter__(self) -> Any:
+            raise KeyboardInterrupt
+
+    stopped = Stopped(images().dataset, batch_size=None)
+    loaders = (stopped, images()) if where == "train" else (images(), stopped)
+    run = run_of(dataset, tmp_path)
+    before = signal.getsignal(signal.SIGINT)
+
+    trainer, _ = build_trainer(run.recipe, run, "accuracy")
+
+    with pytest.raises(KeyboardInterrupt), training(run.folder):
+        trainer.fit(Module(), *loaders)
+
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 # --- a loss that is no number

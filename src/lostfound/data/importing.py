@@ -29,7 +29,7 @@ from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.encoding import JPEG_QUALITY, encode_source_image
 from lostfound.data.import_records import with_country, without_repeats
 from lostfound.data.importers import SourceImage, list_source
-from lostfound.data.importers.source import image_files
+from lostfound.data.importers.source import image_files, readable
 from lostfound.data.packed import Packed
 from lostfound.data.processes import Engine, Processes
 from lostfound.data.records import SCHEMA, Records, write_atomic
@@ -226,7 +226,7 @@ def source_names(sources: Sequence[str | Path]) -> list[str]:
     length = 1
     while len({own[-length:] for own in parts}) < len(set(parts)):
         length += 1
-    return ["/".join(own[-length:]) for own in parts]
+    return [readable("/".join(own[-length:])) for own in parts]
 
 
 def _existing(folder: Path, settings: dict[str, Any]) -> Dataset | None:

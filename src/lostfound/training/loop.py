@@ -190,6 +190,7 @@ def training(folder: Path) -> Iterator[None]:
         KeyboardInterrupt: Ctrl-C; Lightning would end the process.
         LostFoundError: The data can't be read, the loss is no number, or the disk is full.
     """
+    handler = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
             hush()
@@ -199,6 +200,9 @@ def training(folder: Path) -> Iterator[None]:
             raise
         raise KeyboardInterrupt from None  # Lightning's answer to Ctrl-C
     except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning failed in its answer, deaf by now
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
         raise explain(error, folder) from None
 
 

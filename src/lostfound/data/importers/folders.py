@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, files_below, image_files, resolve_countries
+from lostfound.data.importers.source import (
+    Listing,
+    SourceImage,
+    files_below,
+    image_files,
+    readable,
+    resolve_countries,
+)
 from lostfound.geo.countries import find_country
 
 MIN_RESOLVED = 0.5
@@ -39,9 +46,9 @@ def read(source: Path) -> Listing:
     codes = resolve_countries((path.name for path in folders), str(source))
     for folder in folders:
         for file, original in files_below(folder):
-            below = f"{folder.name}/{original}"
+            below = f"{readable(folder.name)}/{original}"
             listing.images.append(SourceImage(file, below, country=codes[folder.name]))
     for path in sorted(source.iterdir()):
         if path.is_file() and not path.name.startswith("."):
-            listing.skip(path.name, "not in a country's folder")
+            listing.skip(readable(path.name), "not in a country's folder")
     return listing

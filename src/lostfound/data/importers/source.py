@@ -84,7 +84,12 @@ def files_below(folder: Path) -> Iterator[ImageFile]:
     """All image files below a folder, sorted, hidden ones left out."""
     start = len(os.path.join(folder, ""))  # noqa: PTH118  # as os.walk joins it
     for name in _image_names(folder):
-        yield ImageFile(name, name[start:].replace(os.sep, "/"))
+        yield ImageFile(name, readable(name[start:].replace(os.sep, "/")))
+
+
+def readable(name: str) -> str:
+    r"""A path as a text that any table holds: its bytes that are not UTF-8 are written out, `caf\xe9.jpg`."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
 def image_files(folder: Path) -> Iterator[Path]:

@@ -21,6 +21,7 @@ from lostfound.data.importers.source import (
     location_problem,
     parse_number,
     parse_text,
+    readable,
     resolve_countries,
 )
 from lostfound.errors import UsageError
@@ -160,7 +161,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Listing) -> None:
-    where = path.relative_to(base).as_posix()
+    where = readable(path.relative_to(base).as_posix())
     countries: set[str | None] = set()
     if "country" in columns:
         countries = {parse_text(row.get(columns["country"])) for row in _rows(path)}
@@ -187,7 +188,7 @@ def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Lis
             listing.images.append(
                 SourceImage(
                     str(file),
-                    file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name,
+                    readable(file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name),
                     prefix + (parse_text(row.get("place")) or name),
                     latitude,
                     longitude,
