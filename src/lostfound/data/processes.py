@@ -43,7 +43,7 @@ class Processes(AbstractContextManager["Processes"]):
         if self.jobs > 1 and start:
             self._pool = self._new_pool(self.jobs)
             try:
-                with _without_interrupts():
+                with without_interrupts():
                     for _ in range(self.jobs):
                         self._pool.submit(_load, tuple(start))
             except BaseException:
@@ -74,7 +74,7 @@ class Processes(AbstractContextManager["Processes"]):
                 if len(waiting) >= 2 * jobs:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from [future.result() for future in done]
-                with _without_interrupts():
+                with without_interrupts():
                     waiting.add(self._pool.submit(work, item))
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -121,7 +121,7 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int |
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Processes started meanwhile never see a Ctrl-C: it is the parent's to handle, afterwards."""
     came: list[tuple[int, FrameType | None]] = []
     main = threading.current_thread() is threading.main_thread()

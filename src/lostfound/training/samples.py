@@ -15,6 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
+from lostfound.data.processes import without_interrupts
 from lostfound.training.augmentation import build_augmentation
 from lostfound.training.settings import Augmentation
 from lostfound.training.units import Key, Rows
@@ -116,7 +117,13 @@ def collate(samples: list[Sample]) -> list[Tensor]:
     return batch
 
 
-Loader = DataLoader[Sample]
+class Loader(DataLoader[Sample]):
+    """Batches of samples."""
+
+    def _get_iterator(self) -> Any:
+        """Start the workers; a Ctrl-C waits for it, since half started they can't be ended."""
+        with without_interrupts():
+            return super()._get_iterator()
 
 
 def loader(
@@ -135,7 +142,7 @@ def loader(
     kept for the next pass, until Lightning ends them, or end with the first.
     """
     batches, rest = divmod(len(sampler), batch_size)  # type: ignore[arg-type]
-    return DataLoader(
+    return Loader(
         samples,
         batch_size=batch_size,
         sampler=sampler,
