@@ -106,7 +106,7 @@ def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
 
 def test_killed_while_packing_goes_on_with_the_packing(lostfound, serve, tmp_path: Path, start):
     services = serve()
-    command = (*STREET, "--places", 60)
+    command = (*STREET, "--places", 200)
     os.environ.update(services.environment())
     try:
         running = start(*command, cwd=tmp_path)
@@ -117,12 +117,15 @@ def test_killed_while_packing_goes_on_with_the_packing(lostfound, serve, tmp_pat
         for name in services.environment():
             del os.environ[name]
     asked = services.questions()
-    parts = {path: path.stat().st_mtime_ns for path in tmp_path.glob("data/images/*.tar")}
+    finished = [path.stem for path in tmp_path.glob("data/.import-*/*.parquet")]
+    shards = {path: path.stat().st_mtime_ns for path in tmp_path.glob("data/images/*.tar")}
+    shards = {path: time for path, time in shards.items() if path.stem.rpartition("-")[2] in finished}
+    assert shards
     done = lostfound(*command, cwd=tmp_path, **services.environment())
     assert done.returncode == 0, done.stderr
     assert services.questions() == asked
-    assert len(originals(tmp_path / "data")) == 60
-    assert {path: path.stat().st_mtime_ns for path in parts} == parts
+    assert len(originals(tmp_path / "data")) == 200
+    assert {path: path.stat().st_mtime_ns for path in shards} == shards
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
