@@ -108,21 +108,23 @@ def dataset_folder(made_once, world: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_recipe():
+def tiny() -> list[str]:
+    """Overrides that let a recipe train on that data set, at 32 pixels, in this process."""
+    return [
+        "task.min_images=2",
+        "input.size=[32, 32]",
+        "trainer.batch_size=16",
+        "trainer.workers=0",
+        "trainer.device=cpu",
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny: list[str]):
     """The demo's recipe, cut down to an epoch at 32 pixels."""
     from lostfound.training.recipe import load_recipe
 
-    return load_recipe(
-        "demo",
-        [
-            "task.min_images=2",
-            "input.size=[32, 32]",
-            "trainer.epochs=1",
-            "trainer.batch_size=16",
-            "trainer.workers=0",
-            "trainer.device=cpu",
-        ],
-    )
+    return load_recipe("demo", [*tiny, "trainer.epochs=1"])
 
 
 @pytest.fixture(scope="session")

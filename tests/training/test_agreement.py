@@ -23,11 +23,6 @@ from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
 
 
-@pytest.fixture(scope="module")
-def dataset(dataset_folder: Path) -> Dataset:
-    return Dataset.open(dataset_folder)
-
-
 class Watching(Locator):
     """A locator that keeps what it gives to the network."""
 

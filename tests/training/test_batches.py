@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lostfound.data.dataset import Dataset
 from lostfound.data.lists import limit, write_list
 from lostfound.training.fit import fit
 from lostfound.training.recipe import load_recipe
@@ -23,11 +22,6 @@ TINY = [
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "pixels"
-
-
-@pytest.fixture
-def dataset(dataset_folder) -> Dataset:
-    return Dataset.open(dataset_folder)
 
 
 def same_weights(one, other) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -11,25 +12,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.records import set_column
 from lostfound.errors import ModelError, RecipeError, UsageError
 from lostfound.training.fit import fit
-from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
-
-TINY = [
-    "task.min_images=2",
-    "input.size=[32, 32]",
-    "trainer.batch_size=16",
-    "trainer.device=cpu",
-    "trainer.workers=0",
-]
-
-
-def recipe(*overrides: str) -> Recipe:
-    return load_recipe("demo", [*TINY, "trainer.epochs=1", *overrides])
-
-
-@pytest.fixture(scope="session")
-def dataset(dataset_folder: Path) -> Dataset:
-    return Dataset.open(dataset_folder)
 
 
 def refused(run: Recipe, dataset: Dataset, folder: Path, **options: object) -> str:
@@ -43,7 +26,7 @@ def relabelled(dataset: Dataset, column: str, values: list[object]) -> Dataset:
     return dataset.with_records(set_column(dataset.records, column, values))
 
 
-def test_no_validation_images(dataset: Dataset, tmp_path: Path) -> None:
+def test_no_validation_images(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     train = dataset.split("train")
     said = refused(recipe(), train, tmp_path / "m")
     assert "50 training and 0 validation images" in said
@@ -51,11 +34,11 @@ def test_no_validation_images(dataset: Dataset, tmp_path: Path) -> None:
     assert "prepare --resplit" in said
 
 
-def test_no_training_images(dataset: Dataset, tmp_path: Path) -> None:
+def test_no_training_images(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     assert "0 training and" in refused(recipe(), dataset.split("val"), tmp_path / "m")
 
 
-def test_a_class_with_one_image(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_class_with_one_image(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     countries = dataset.records["country"].to_pylist()
     first = dataset.records["split"].to_pylist().index("train")
     countries[first] = "IS"
@@ -69,7 +52,9 @@ def test_a_class_with_one_image(dataset: Dataset, tmp_path: Path) -> None:
     assert "IS" not in result.folder.partition.cell_ids
 
 
-def test_countries_with_too_few_images_are_listed(dataset: Dataset, tmp_path: Path) -> None:
+def test_countries_with_too_few_images_are_listed(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
     result = fit(recipe("task.min_images=11"), dataset, tmp_path / "m")
     train = dataset.split("train").records
     numbers = {each["values"]: each["counts"] for each in pc.value_counts(train["country"]).to_pylist()}
@@ -78,17 +63,21 @@ def test_countries_with_too_few_images_are_listed(dataset: Dataset, tmp_path: Pa
     assert result.folder.config["training"]["train_images"] == sum(n for n in numbers.values() if n >= 11)
 
 
-def test_one_class_only(dataset: Dataset, tmp_path: Path) -> None:
+def test_one_class_only(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     alone = relabelled(dataset, "country", ["FR"] * len(dataset))
     assert "only one cell (France)" in refused(recipe(), alone, tmp_path / "m")
 
 
-def test_too_few_images_of_every_class(dataset: Dataset, tmp_path: Path) -> None:
+def test_too_few_images_of_every_class(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
     said = refused(recipe("task.min_images=1000"), dataset, tmp_path / "m")
     assert "has 1000 training images" in said
 
 
-def test_validation_images_of_other_countries_alone(dataset: Dataset, tmp_path: Path) -> None:
+def test_validation_images_of_other_countries_alone(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
     records = dataset.records
     countries = [
         "IS" if split == "val" else country
@@ -108,9 +97,11 @@ def test_validation_images_of_other_countries_alone(dataset: Dataset, tmp_path: 
         ("trainer.device=gpu", "trainer.device=gpu"),
     ],
 )
-def test_a_recipe_that_cannot_run_here(dataset: Dataset, tmp_path: Path, override: str, says: str) -> None:
+def test_a_recipe_that_cannot_run_here(
+    dataset: Dataset, tmp_path: Path, override: str, says: str, recipe: Callable[..., Recipe]
+) -> None:
     assert says in refused(recipe(override), dataset, tmp_path / "m")
 
 
-def test_weights_that_cannot_be_used(dataset: Dataset, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_used(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     assert "does not exist" in refused(recipe(), dataset, tmp_path / "m", weights=tmp_path / "w.safetensors")

@@ -81,11 +81,6 @@ def images(scale: float = 1.0) -> DataLoader[Tensor]:
     return DataLoader(list(scale * data), batch_size=None)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def dataset(dataset_folder: Path) -> Dataset:
-    return Dataset.open(dataset_folder)
-
-
 def run_of(dataset: Dataset, folder: Path, *overrides: str) -> Run:
     recipe = load_recipe("demo", ["trainer.device=cpu", "trainer.epochs=3", *overrides])
     return Run(folder, recipe, dataset, None)

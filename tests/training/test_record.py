@@ -20,11 +20,6 @@ from lostfound.errors import DatasetError, ModelError, UsageError
 from lostfound.training.record import Record, write_record
 
 
-@pytest.fixture(scope="module")
-def dataset(dataset_folder: Path) -> Dataset:
-    return Dataset.open(dataset_folder)
-
-
 def record(dataset: Dataset, model: Path, weights: str | None = None) -> Record:
     write_record(model / "run", dataset, weights, 7)
     (model / "run" / "recipe.yaml").write_text("name: demo\n")

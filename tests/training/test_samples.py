@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -18,11 +16,6 @@ EVERYTHING = Augmentation.model_validate(
     {"crop_scale": [0.3, 1], "rotation": 20, "color_jitter": {"brightness": 0.4, "hue": 0.2}}
 )
 SMALL = Preprocessing(32, 32)
-
-
-@pytest.fixture(scope="module")
-def dataset(dataset_folder: Path) -> Dataset:
-    return Dataset.open(dataset_folder)
 
 
 def samples(dataset: Dataset, augmentation: Augmentation | None = None, seed: int = 0, **kwargs) -> Samples:

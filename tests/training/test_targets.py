@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,11 +10,6 @@ from lostfound.data.records import set_column
 from lostfound.errors import RecipeError
 from lostfound.training.settings import Data
 from lostfound.training.targets import Images, select, training_images
-
-
-@pytest.fixture(scope="module")
-def dataset(dataset_folder: Path) -> Dataset:
-    return Dataset.open(dataset_folder)
 
 
 def changed(dataset: Dataset, **columns: list[object]) -> Dataset:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from lostfound.data.dataset import Dataset
 from lostfound.errors import MissingExtraError
 from lostfound.training import tracking
 from lostfound.training.fit import fit
-from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
+
+Tracked = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SCRIPT = """
 import json, sys
@@ -29,30 +31,30 @@ dataset, to, *overrides = sys.argv[1:]
 if __name__ == "__main__":
     fit(load_recipe("demo", overrides), Dataset.open(dataset), to)
 """
-TINY = [
-    "task.min_images=2",
-    "input.size=[32, 32]",
-    "trainer.batch_size=16",
-    "trainer.device=cpu",
-    "trainer.workers=0",
-    "trainer.epochs=2",
-]
 
 
-def tracked(dataset: Path, to: Path, *loggers: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A run in a process of its own: the trackers' libraries keep threads and change the environment."""
-    script = to.parent / "run.py"
-    script.write_text(SCRIPT)
-    overrides = [*TINY, f"trainer.loggers={json.dumps(loggers)}"]
-    return subprocess.run(
-        [sys.executable, script, dataset, to, *overrides],
-        env={**os.environ, **variables},
-        cwd=to.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
+@pytest.fixture
+def tracked(dataset_folder: Path, tmp_path: Path, tiny: list[str]) -> Tracked:
+    """`tracked(logger, ..., VARIABLE=...)` trains for two epochs in a process of its own, into "model".
+
+    The trackers' libraries keep threads and change the environment.
+    """
+
+    def run(*loggers: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "run.py"
+        script.write_text(SCRIPT)
+        overrides = [*tiny, "trainer.epochs=2", f"trainer.loggers={json.dumps(loggers)}"]
+        return subprocess.run(
+            [sys.executable, script, dataset_folder, tmp_path / "model", *overrides],
+            env={**os.environ, **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+
+    return run
 
 
 def needs(library: str) -> pytest.MarkDecorator:
@@ -68,28 +70,30 @@ def test_numbers_go_to_csv_and_tensorboard_by_default(model_folder: Path) -> Non
     assert "optimizer.learning_rate: 0.004" in (run / "tensorboard" / "hparams.yaml").read_text()
 
 
-def test_no_tracker_is_a_choice(dataset_folder: Path, tmp_path: Path) -> None:
-    recipe = load_recipe("demo", [*TINY, "trainer.epochs=1", "trainer.loggers=[]"])
-    fit(recipe, Dataset.open(dataset_folder), tmp_path / "model")
+def test_no_tracker_is_a_choice(dataset: Dataset, recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    fit(recipe("trainer.loggers=[]"), dataset, tmp_path / "model")
     left = {path.name for path in (tmp_path / "model" / "run").iterdir()}
     assert left == {"recipe.yaml", "environment.json", "images.csv"}
 
 
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
 def test_a_missing_tracker_is_named_with_its_extra(
-    name: str, dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    dataset: Dataset,
+    recipe: Callable[..., Recipe],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before anything is written."""
     monkeypatch.setattr(tracking, "find_spec", lambda _: None)
-    recipe: Recipe = load_recipe("demo", [*TINY, f"trainer.loggers=[csv, {name}]"])
     with pytest.raises(MissingExtraError, match=rf"pip install 'lostfound\[{name}\]'"):
-        fit(recipe, Dataset.open(dataset_folder), tmp_path / "model")
+        fit(recipe(f"trainer.loggers=[csv, {name}]"), dataset, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
 @needs("mlflow")
-def test_mlflow_keeps_a_run_in_a_store_of_its_own(dataset_folder: Path, tmp_path: Path) -> None:
-    tracked(dataset_folder, tmp_path / "model", "mlflow")
+def test_mlflow_keeps_a_run_in_a_store_of_its_own(tracked: Tracked, tmp_path: Path) -> None:
+    tracked("mlflow")
     assert not (tmp_path / "mlruns").exists()
     look = """
 import json, sys
@@ -118,9 +122,9 @@ print(json.dumps([experiment.name, run.info.status, run.data.params, len(epochs)
 
 
 @needs("wandb")
-def test_wandb_is_offline_unless_it_is_told_otherwise(dataset_folder: Path, tmp_path: Path) -> None:
+def test_wandb_is_offline_unless_it_is_told_otherwise(tracked: Tracked, tmp_path: Path) -> None:
     environment = dict.fromkeys(("WANDB_API_KEY", "WANDB_MODE"), "")
-    tracked(dataset_folder, tmp_path / "model", "wandb", **environment)
+    tracked("wandb", **environment)
     (kept,) = (tmp_path / "model" / "run" / "wandb").glob("offline-run-*")
     assert list(kept.glob("run-*.wandb"))
     assert {path.name for path in (kept / "files").iterdir()} >= {

@@ -7,6 +7,7 @@ chunks that are missing, and ends with the same bytes as an undisturbed one.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from lostfound.data.packed import Lazy
 from lostfound.data.processes import Engine, Processes
-from lostfound.data.records import SCHEMA, digest, to_parquet, write_atomic
+from lostfound.data.records import SCHEMA, Records, digest, to_parquet, write_atomic
 from lostfound.data.shards import shard_writer
 from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.progress import progress
@@ -113,6 +114,20 @@ def skipped_in(part: Path) -> list[Skipped]:
 def work_folder(folder: Path, key: str) -> Path:
     """Where the parts of an unfinished run lie."""
     return folder / f".import-{key[:16]}"
+
+
+def tidy(folder: Path, records: Records) -> None:
+    """Remove what no record of a data set needs: parts of runs, finished or given up, and their shards."""
+    needed = set(records["shard"].unique().to_pylist())
+    for work in folder.glob(".import-*"):
+        shutil.rmtree(work, ignore_errors=True)
+    images = folder / "images"
+    for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
+        if shard.name not in needed:
+            shard.unlink()
+    for empty in (images, folder):
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def _encode_chunk(chunk: _Chunk[Any]) -> int:

@@ -20,7 +20,6 @@ from lostfound.errors import DatasetError
 
 FORMAT = 1
 TABLE = "records.parquet"
-_BLOCK = 1 << 20
 _NEXT_TABLE = ".records.parquet.next"
 
 
@@ -62,10 +61,7 @@ class Dataset:
         if not table.is_file():
             raise DatasetError(f"{table} is missing: import the data set again")
         source = pa.OSFile(os.fsencode(table))  # kept open: later it is read as it was checked
-        sha256 = hashlib.sha256()
-        while block := source.read(_BLOCK):
-            sha256.update(block)
-        if sha256.hexdigest() != info["records_sha256"]:
+        if hashlib.file_digest(source, "sha256").hexdigest() != info["records_sha256"]:
             raise DatasetError(
                 f"{table} is not the table that dataset.json was written with (its hash differs): "
                 "restore both files together, or import again"

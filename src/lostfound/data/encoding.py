@@ -8,8 +8,9 @@ from __future__ import annotations
 from PIL import Image
 
 from lostfound.data.chunks import Encoded, Skipped
-from lostfound.data.images import cut_strip, encode_jpeg, is_plain_jpeg, open_image, read_exif, shrink
+from lostfound.data.images import cut_strip, open_image, read_exif, shrink
 from lostfound.data.importers import SourceImage, exif
+from lostfound.data.jpeg import encode_jpeg, is_plain_jpeg
 from lostfound.data.phash import perceptual_hash
 from lostfound.data.records import SCHEMA, digest
 from lostfound.errors import ImageError

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks
+from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
 from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.encoding import JPEG_QUALITY, encode_source_image
 from lostfound.data.import_records import with_country, without_repeats
@@ -32,7 +31,7 @@ from lostfound.data.importers import SourceImage, list_source
 from lostfound.data.importers.source import image_files, readable
 from lostfound.data.packed import Packed
 from lostfound.data.processes import Engine, Processes
-from lostfound.data.records import SCHEMA, Records, write_atomic
+from lostfound.data.records import SCHEMA, write_atomic
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.stored import StoredRecords
 from lostfound.data.writing import writing
@@ -129,7 +128,7 @@ def import_sources(
             existing = _existing(to, settings)
             for done in existing.info["imports"] if existing else []:
                 if existing and done["key"] == key:
-                    _tidy(to, existing.stored)
+                    tidy(to, existing.stored)
                     return ImportSummary(0, done["images"], 0, listed.skipped, listed.layouts, existing)
             where = engine or processes
             added, problems = run_chunks(
@@ -198,7 +197,7 @@ def _add(
     records = existing.stored.followed_by(added) if existing else added
     kept, duplicates, other_label = without_repeats(records)
     if kept.num_rows == 0:
-        _tidy(to, kept)
+        tidy(to, kept)
         summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(listed.skipped).most_common())
         first = ": ".join(listed.skipped[0])
         raise DatasetError(f"no image could be imported into {to}: {summary} (the first: {first})")
@@ -212,7 +211,7 @@ def _add(
     }
     _write_skipped(to / "skipped.csv", listed.skipped)
     dataset = write_dataset(to, records, info)
-    _tidy(to, dataset.stored)
+    tidy(to, dataset.stored)
     before = len(existing) if existing else 0
     return ImportSummary(
         len(dataset) - before, duplicates, other_label, listed.skipped, listed.layouts, dataset
@@ -272,20 +271,6 @@ def _refuse_swapped(listed: _Listed, countries: Boundaries) -> None:
 
 def _reasons(skipped: list[Skipped]) -> Counter[str]:
     return Counter(reason.split(" (")[0] for _, reason in skipped)
-
-
-def _tidy(folder: Path, records: Records) -> None:
-    """Remove what no record needs: parts of imports, finished or given up, and shards of repeats only."""
-    needed = set(records["shard"].unique().to_pylist())
-    for work in folder.glob(".import-*"):
-        shutil.rmtree(work, ignore_errors=True)
-    images = folder / "images"
-    for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
-        if shard.name not in needed:
-            shard.unlink()
-    for empty in (images, folder):
-        if empty.is_dir() and not any(empty.iterdir()):
-            empty.rmdir()
 
 
 def _write_skipped(path: Path, skipped: list[Skipped]) -> None:

@@ -6,14 +6,13 @@ import csv
 import hashlib
 import io
 import json
-import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lostfound.data.chunks import run_chunks
+from lostfound.data.chunks import run_chunks, tidy
 from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.encoding import JPEG_QUALITY
 from lostfound.data.prepare_recipe import PrepareRecipe, Split
@@ -87,7 +86,7 @@ def prepare(
                 _write(dataset, planned, folder, key, size, recipe, jobs, engine)
         datasets = [Dataset.open(folder) for folder in folders]
         for each in datasets:
-            _tidy(each)
+            tidy(each.folder, each.stored)
     return Preparation(datasets, datasets[0].info["prepared"])
 
 
@@ -199,14 +198,3 @@ def _write_dropped(path: Path, drops: list[Drop]) -> None:
     rows = ((each.image_id, each.original, each.step, each.reason) for each in drops)
     csv.writer(text).writerows([("image_id", "original", "step", "reason"), *rows])
     write_atomic(path, text.getvalue().encode())
-
-
-def _tidy(dataset: Dataset) -> None:
-    """Remove what no record needs: parts of preparations, finished or given up, and their shards."""
-    needed = set(dataset.stored["shard"].unique().to_pylist())
-    for work in dataset.folder.glob(".import-*"):
-        shutil.rmtree(work, ignore_errors=True)
-    images = dataset.folder / "images"
-    for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
-        if shard.name not in needed:
-            shard.unlink()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lostfound.data.chunks import Encoded, Skipped
 from lostfound.data.encoding import JPEG_QUALITY
-from lostfound.data.images import encode_jpeg, open_image, shrink
+from lostfound.data.images import open_image, shrink
+from lostfound.data.jpeg import encode_jpeg
 from lostfound.data.rows import Row
 from lostfound.errors import ImageError
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lostfound.data.images import encode_jpeg, open_image, shrink
+from lostfound.data.images import open_image, shrink
+from lostfound.data.jpeg import encode_jpeg
 from lostfound.locate.guess import Guess
 from lostfound.locate.page import Candidate, MapEntry, write_map
 

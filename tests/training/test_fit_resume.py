@@ -1,0 +1,338 @@
+"""Training: the same run gives the same model, stops cleanly, and goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import multiprocessing
+import os
+import pty
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from lostfound.data.dataset import Dataset
+from lostfound.errors import ModelError, UsageError
+from lostfound.locate.locator import Locator
+from lostfound.training.fit import fit
+from lostfound.training.settings import Recipe
+
+# Everything that draws random numbers is on.
+RANDOM = [
+    "model.dropout=0.3",
+    "augmentation={crop_scale: [0.5, 1], rotation: 5, color_jitter: {brightness: 0.3, hue: 0.1}}",
+]
+EPOCHS, STOP_AFTER = 12, 3
+PATIENCE = 300  # seconds until a process is held to hang
+
+SCRIPT = """
+import signal, sys
+from lostfound.data.dataset import Dataset
+from lostfound.errors import LostFoundError
+from lostfound.training.fit import fit
+from lostfound.training.recipe import load_recipe
+
+if __name__ == "__main__":
+    dataset, to, *overrides = sys.argv[1:]
+    try:
+        fit(load_recipe("demo", overrides), Dataset.open(dataset), to, resume=True)
+    except KeyboardInterrupt:
+        print("stopped", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    except LostFoundError as error:
+        print("failed", error)
+"""
+
+
+@pytest.fixture(scope="session")
+def undisturbed(dataset: Dataset, made_once, recipe: Callable[..., Recipe]) -> Path:
+    """A run that nobody stopped."""
+    long = recipe(*RANDOM, f"trainer.epochs={EPOCHS}")
+    return made_once("run-undisturbed", lambda folder: fit(long, dataset, folder))
+
+
+@pytest.fixture(scope="session")
+def stopped(dataset_folder: Path, made_once, tiny: list[str]) -> Path:
+    """The same run with two workers, stopped by Ctrl-C in its fourth epoch; `said.json` is what it said."""
+
+    def build(folder: Path) -> None:
+        process = start(
+            dataset_folder, folder, *tiny, *RANDOM, f"trainer.epochs={EPOCHS}", "trainer.workers=2"
+        )
+        said = interrupt(process, times=1)
+        (folder / "run" / "said.json").write_text(json.dumps(said))
+
+    return made_once("stopped", build)
+
+
+def start(
+    dataset: Path, to: Path, *overrides: str, limit: int | None = None, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    script = to.with_suffix(".py")
+    script.write_text(SCRIPT)
+    return subprocess.Popen(
+        [sys.executable, script, dataset, to, *overrides],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, "TERM": "xterm"},
+        text=True,
+        start_new_session=True,
+        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
+    )
+
+
+def interrupt(process: subprocess.Popen[str], times: int) -> dict[str, object]:
+    """Press Ctrl-C after some epochs, as a terminal does: the workers get it too."""
+    lines = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if line.startswith(f"epoch {STOP_AFTER}/"):
+            break
+    for _ in range(times):
+        os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    return {"out": out, "err": "".join(lines) + err, "code": process.returncode}
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def epochs(folder: Path) -> dict[int, tuple[str, str]]:
+    """How each epoch was validated; a run that went on has several logs."""
+    parts = sorted((folder / "run" / "csv").glob("*/metrics.csv"))
+    return {
+        int(row["epoch"]): (row["val_loss"], row["val_accuracy"])
+        for part in parts
+        for row in rows(part)
+        if row["val_loss"]
+    }
+
+
+def training(folder: Path) -> dict[str, object]:
+    return json.loads((folder / "config.json").read_bytes())["training"]
+
+
+# --- the same run gives the same model
+
+
+def test_the_same_seed_gives_the_same_weights_with_any_number_of_workers(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    for workers in (0, 2):
+        run = recipe(*RANDOM, "trainer.epochs=3", f"trainer.workers={workers}")
+        fit(run, dataset, tmp_path / str(workers))
+    assert weights(tmp_path / "0") == weights(tmp_path / "2")
+    assert epochs(tmp_path / "0") == epochs(tmp_path / "2")
+    assert len(epochs(tmp_path / "0")) == 3
+
+
+def test_another_seed_gives_other_weights(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    for seed in (0, 1):
+        fit(recipe(f"seed={seed}"), dataset, tmp_path / str(seed))
+    assert weights(tmp_path / "0") != weights(tmp_path / "1")
+
+
+def test_no_worker_is_left_behind(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
+    """Nor is one left for the garbage collector to end some day."""
+    gc.collect()
+    gc.disable()
+    try:
+        fit(recipe("trainer.workers=2"), dataset, tmp_path / "model")
+        assert multiprocessing.active_children() == []
+    finally:
+        gc.enable()
+
+
+# --- stopping and going on
+
+
+def test_ctrl_c_stops_without_noise(stopped: Path) -> None:
+    said = json.loads((stopped / "run" / "said.json").read_text())
+    assert said["out"] == "stopped True\n"  # and Ctrl-C works again after it
+    assert said["code"] == 0
+    lines = said["err"].splitlines()
+    assert lines
+    assert all(line.startswith("epoch ") for line in lines)
+
+
+def test_on_a_terminal_it_shows_a_bar(dataset_folder: Path, tmp_path: Path, tiny: list[str]) -> None:
+    """Epochs are counted from 1 there too."""
+    mine, its = pty.openpty()
+    process = start(dataset_folder, tmp_path / "model", *tiny, "trainer.epochs=2", stderr=its)
+    os.close(its)
+    shown = b""
+    while process.poll() is None or select.select([mine], [], [], 0)[0]:
+        if select.select([mine], [], [], 1)[0]:
+            try:
+                shown += os.read(mine, 4096)
+            except OSError:  # the other end is closed
+                break
+    os.close(mine)
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert out == ""  # the bar is not in what a pipe would get
+    assert b"Epoch 1/2" in shown
+    assert b"epoch 2/2  train_loss" in shown
+    assert b"Epoch 0" not in shown
+    assert b"v_num" not in shown
+
+
+def test_a_stopped_run_is_no_model(stopped: Path) -> None:
+    with pytest.raises(ModelError, match="did not finish"):
+        Locator.load(stopped)
+
+
+def test_going_on_ends_as_if_nothing_had_happened(
+    stopped: Path, undisturbed: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    """Even with another number of workers, and with the folder moved to another place."""
+    folder = shutil.copytree(stopped, tmp_path / "model")
+    result = fit(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
+    assert training(folder) == training(undisturbed)
+    assert weights(folder) == weights(undisturbed)
+    assert epochs(folder) == epochs(undisturbed)
+    assert result.folder.answers.temperature == pytest.approx(
+        json.loads((undisturbed / "calibration.json").read_text())["temperature"]
+    )
+
+
+def test_going_on_starts_after_the_last_finished_epoch(stopped: Path) -> None:
+    """Also if the best epoch was an earlier one."""
+    said = json.loads((stopped / "run" / "said.json").read_text())["err"].splitlines()
+    last = torch.load(stopped / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["epoch"] + 1 == len(said) >= STOP_AFTER
+
+
+def test_going_on_keeps_the_log_of_the_first_part(
+    stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "model")
+    before = (folder / "run" / "csv" / "version_0" / "metrics.csv").read_bytes()
+    fit(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
+    parts = sorted((folder / "run" / "csv").glob("*/metrics.csv"))
+    assert len(parts) == 2
+    assert parts[0].read_bytes() == before
+    assert epochs(folder).keys() == set(range(EPOCHS))
+    assert min(int(row["epoch"]) for row in rows(parts[1])) >= STOP_AFTER
+
+
+def test_a_best_epoch_before_the_stop_survives_it(
+    stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "model")
+    last = folder / "run" / "checkpoints" / "last.ckpt"
+    state = torch.load(last, weights_only=True)
+    state["callbacks"]["Checkpoints"]["best_score"] = 2.0  # better than any accuracy
+    torch.save(state, last)
+    before = torch.load(folder / "run" / "checkpoints" / "best.ckpt", weights_only=True)
+    result = fit(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
+    assert result.best_epoch == before["epoch"] + 1 <= STOP_AFTER + 1
+    kept = load_file(folder / "model.safetensors")
+    assert np.array_equal(kept["head.1.weight"], before["state_dict"]["network.head.1.weight"])
+
+
+def test_ctrl_c_twice_stops_as_cleanly(
+    dataset_folder: Path, dataset: Dataset, tmp_path: Path, tiny: list[str]
+) -> None:
+    folder = tmp_path / "model"
+    said = interrupt(start(dataset_folder, folder, *tiny, "trainer.epochs=200"), times=2)
+    assert said["out"] == "stopped True\n"
+    assert "Traceback" not in str(said["err"])
+    assert (folder / "run" / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_a_run_stopped_in_its_first_epoch_starts_again(
+    stopped: Path, undisturbed: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "model")
+    shutil.rmtree(folder / "run" / "checkpoints")
+    fit(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
+    assert weights(folder) == weights(undisturbed)
+
+
+def test_a_full_disk_is_one_message_and_costs_no_checkpoint(
+    stopped: Path,
+    undisturbed: Path,
+    dataset_folder: Path,
+    dataset: Dataset,
+    tmp_path: Path,
+    recipe: Callable[..., Recipe],
+    tiny: list[str],
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "model")
+    checkpoints = {path.name: path.read_bytes() for path in (folder / "run" / "checkpoints").glob("*.ckpt")}
+    assert checkpoints.keys() == {"best.ckpt", "last.ckpt"}
+    process = start(dataset_folder, folder, *tiny, *RANDOM, f"trainer.epochs={EPOCHS}", limit=100_000)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert out.startswith(f"failed the training in {folder / 'run'} stopped: File too large")
+    assert "--resume" in out
+    assert "Traceback" not in err
+    for name, data in checkpoints.items():
+        assert (folder / "run" / "checkpoints" / name).read_bytes() == data
+    fit(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
+    assert weights(folder) == weights(undisturbed)
+
+
+# --- a run that did not finish
+
+
+def test_an_unfinished_run_is_not_overwritten_by_chance(
+    stopped: Path, dataset: Dataset, recipe: Callable[..., Recipe]
+) -> None:
+    with pytest.raises(UsageError, match=r"did not finish: go on with --resume, or --overwrite it"):
+        fit(recipe(), dataset, stopped)
+
+
+def test_an_unfinished_run_can_be_overwritten(
+    stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "model")
+    fit(recipe(), dataset, folder, overwrite=True)
+    assert training(folder)["best_epoch"] == 1
+    assert not (folder / "run" / "csv" / "version_1").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("optimizer.learning_rate=1e-5", "recipe.optimizer.learning_rate"),
+        ("trainer.epochs=7", "recipe.trainer.epochs"),
+        ("seed=1", "recipe.seed"),
+    ],
+)
+def test_a_run_does_not_go_on_with_another_recipe(
+    stopped: Path, dataset: Dataset, override: str, key: str, recipe: Callable[..., Recipe]
+) -> None:
+    changed = recipe(*RANDOM, f"trainer.epochs={EPOCHS}", override)
+    with pytest.raises(UsageError, match=rf"had other settings \({key}\)"):
+        fit(changed, dataset, stopped, resume=True)
+
+
+def test_a_run_does_not_go_on_with_other_weights_or_data(
+    stopped: Path, dataset: Dataset, recipe: Callable[..., Recipe]
+) -> None:
+    same = recipe(*RANDOM, f"trainer.epochs={EPOCHS}")
+    with pytest.raises(UsageError, match=r"other settings \(weights\)"):
+        fit(same, dataset, stopped, resume=True, weights="other.safetensors")
+    other = Dataset(dataset.folder, dataset.records, {**dataset.info, "records_sha256": "0"})
+    with pytest.raises(UsageError, match=r"other settings \(data\.records_sha256\)"):
+        fit(same, other, stopped, resume=True)
