@@ -26,6 +26,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.errors import ModelError, UsageError
 from lostfound.locate.locator import Locator
 from lostfound.training.fit import fit
+from lostfound.training.module import TrainingModule
 from lostfound.training.settings import Recipe
 
 # Everything that draws random numbers is on.
@@ -41,6 +42,7 @@ import signal, sys
 from lostfound.data.dataset import Dataset
 from lostfound.errors import LostFoundError
 from lostfound.training.fit import fit
+from lostfound.training.module import TrainingModule
 from lostfound.training.recipe import load_recipe
 
 if __name__ == "__main__":
@@ -161,6 +163,21 @@ def test_no_worker_is_left_behind(dataset: Dataset, tmp_path: Path, recipe: Call
         assert multiprocessing.active_children() == []
     finally:
         gc.enable()
+
+
+def test_no_worker_is_left_behind_by_a_stop_while_validating(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning ends the workers of the loop that it is in, not those of the training."""
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingModule, "validation_step", press)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(recipe("trainer.workers=1"), dataset, tmp_path / "model")
+    assert multiprocessing.active_children() == []
+    assert caught.traceback  # what holds the loaders in memory
 
 
 # --- stopping and going on

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
@@ -119,3 +121,15 @@ def test_validation_batches_hold_every_sample_in_order(dataset: Dataset) -> None
     assert torch.cat(rows).tolist() == pairs.tolist()
     assert torch.cat(images).dtype == torch.uint8
     assert torch.cat(images).shape == (9, 2, 32, 32, 3)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_closing_ends_the_workers_of_a_pass_that_was_given_up(dataset: Dataset, keep: bool) -> None:
+    batches = loader(samples(dataset), InOrder(np.arange(9)[:, None]), 1, 1, keep_workers=keep)
+    given_up = iter(batches)
+    next(given_up)
+    assert multiprocessing.active_children()
+    batches.close()
+    assert multiprocessing.active_children() == []
+    assert len(list(batches)) == 9  # the next pass starts others
+    batches.close()

@@ -76,6 +76,11 @@ class Batches:
             val_samples, InOrder(val_rows), size, min(workers, 2), keep_workers=False
         )
 
+    def close(self) -> None:
+        """End the worker processes: Lightning leaves some of them to Ctrl-C, or to the end of the program."""
+        for each in (self.train, self.val, self.val_once):
+            each.close()
+
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Training images as the network's input, or their features, without changes."""
         return torch.from_numpy(np.stack([self._plain[0, 0, rows[[at]]][0][0] for at in range(len(rows))]))

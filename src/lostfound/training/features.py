@@ -117,6 +117,7 @@ def _compute(
                 write_atomic(state, str(int(numbers[-1, 0]) + 1).encode())
                 advance(len(values))
     finally:
+        batches.close()
         for module, mode in modes.items():
             module.training = mode
     return partial

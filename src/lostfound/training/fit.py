@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def fit(
         network, objective, validation, recipe, locking, set(report.loaded) if report else set()
     )
     batches = Batches(recipe, objective, val, val_rows, preprocessing, network, locking)
-    with training(run.folder):
+    with closing(batches), training(run.folder):
         trainer, checkpoints = build_trainer(recipe, run, monitor)
         if on_epoch is not None:
             trainer.callbacks.append(OnEpoch(on_epoch))  # type: ignore[attr-defined]

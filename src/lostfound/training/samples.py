@@ -118,12 +118,21 @@ def collate(samples: list[Sample]) -> list[Tensor]:
 
 
 class Loader(DataLoader[Sample]):
-    """Batches of samples."""
+    """Batches of samples, from worker processes that `close` ends."""
+
+    _started: Any = None
 
     def _get_iterator(self) -> Any:
         """Start the workers; a Ctrl-C waits for it, since half started they can't be ended."""
         with without_interrupts():
-            return super()._get_iterator()
+            self._started = super()._get_iterator()
+        return self._started
+
+    def close(self) -> None:
+        """End the workers, also those of a pass that was given up."""
+        if self.num_workers and self._started is not None:
+            self._started._shutdown_workers()
+            self._started = self._iterator = None
 
 
 def loader(
