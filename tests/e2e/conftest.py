@@ -22,6 +22,7 @@ class Running:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "lostfound", *map(str, arguments)],
             cwd=cwd,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},  # so that `wait` can ask where it is
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -50,6 +51,20 @@ class Running:
             assert time.monotonic() < deadline
             time.sleep(0.005)
 
+    def wait(self) -> tuple[str, str]:
+        """Wait until it has ended; if it does not, fail with the stacks of its processes.
+
+        Returns:
+            What was printed on standard output and standard error.
+        """
+        try:
+            return self.process.communicate(timeout=WAIT_S)
+        except subprocess.TimeoutExpired:
+            for process in self.group():
+                os.kill(process, signal.SIGABRT)
+                time.sleep(0.5)  # or they write at once
+            pytest.fail(f"it did not end: {self.process.communicate()[1]}")
+
     def press_ctrl_c(self, whom: str) -> tuple[int, str, str]:
         """Interrupt "all" processes, as a terminal does, or the "parent"; nothing may go on running.
 
@@ -60,12 +75,16 @@ class Running:
             os.killpg(self.process.pid, signal.SIGINT)
         else:
             os.kill(self.process.pid, signal.SIGINT)
-        printed, said = self.process.communicate(timeout=WAIT_S)
+        printed, said = self.wait()
+        self.leaves_nothing_running()
+        return self.process.returncode, printed, said
+
+    def leaves_nothing_running(self) -> None:
+        """Its processes have ended, or do soon."""
         deadline = time.monotonic() + 10
         while self.group() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert self.group() == []
-        return self.process.returncode, printed, said
 
 
 @pytest.fixture

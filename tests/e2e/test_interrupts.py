@@ -75,12 +75,16 @@ SMALL = (
 )
 
 
+def train(dataset: Path, workers: int) -> tuple[object, ...]:
+    command = ("train", "demo", "--data", dataset, "--to", "model", *SMALL)
+    return (*command, "--set", f"trainer.workers={workers}")
+
+
 def stop_training(
     start, folder: Path, dataset: Path, whom: str, workers: int
 ) -> tuple[tuple[object, ...], str]:
     """Train until the first checkpoint; the command, and what it said."""
-    command = ("train", "demo", "--data", dataset, "--to", "model", *SMALL)
-    command = (*command, "--set", f"trainer.workers={workers}")
+    command = train(dataset, workers)
     running = start(*command, cwd=folder)
     running.wait_until(lambda: list(folder.glob("model/run/**/last.ckpt")))
     code, _, said = running.press_ctrl_c(whom)
@@ -103,6 +107,14 @@ def test_train_stopped_by_its_parent_alone_leaves_no_model(
     assert unfinished.returncode == 1
     assert "the training did not finish" in unfinished.stderr
     assert "--resume" in unfinished.stderr
+
+
+def test_a_killed_training_takes_its_workers_along(start, tmp_path: Path, dataset_folder: Path):
+    running = start(*train(dataset_folder, workers=1), cwd=tmp_path)
+    running.wait_until(lambda: list(tmp_path.glob("model/run/**/last.ckpt")))
+    running.process.kill()
+    running.wait()
+    running.leaves_nothing_running()
 
 
 def test_train_goes_on_where_it_was_stopped(lostfound, start, tmp_path: Path, dataset_folder: Path):

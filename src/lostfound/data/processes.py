@@ -87,7 +87,7 @@ class Processes(AbstractContextManager["Processes"]):
 
     @staticmethod
     def _new_pool(jobs: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_watch_parent)
+        return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=end_with_parent)
 
     def close(self) -> None:
         """Let the processes end, now that no more work comes, without waiting for it."""
@@ -143,12 +143,15 @@ def _load(modules: Sequence[str]) -> None:
         import_module(name)
 
 
-def _watch_parent() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def end_with_parent(*_: object) -> None:
+    """End this process when its parent ends, however it does.
+
+    The workers of a killed parent would wait for ever, or write beside its successor's.
+    """
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """The workers of a killed parent would wait for ever, or write beside its successor's."""
+def _wait_for_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
-from lostfound.data.processes import without_interrupts
+from lostfound.data.processes import end_with_parent, without_interrupts
 from lostfound.training.augmentation import build_augmentation
 from lostfound.training.settings import Augmentation
 from lostfound.training.units import Key, Rows
@@ -159,6 +159,7 @@ def loader(
         num_workers=workers,
         persistent_workers=workers > 0 and keep_workers,
         collate_fn=collate,
+        worker_init_fn=end_with_parent,  # torch's own watch is on the server that forks the workers
         multiprocessing_context=_workers_context() if workers else None,
         generator=_Generator(),  # its own: dropout's draws don't depend on the number of workers
     )
