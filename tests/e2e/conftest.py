@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ class Running:
             return self.process.communicate(timeout=WAIT_S)
         except subprocess.TimeoutExpired:
             for process in self.group():
-                os.kill(process, signal.SIGABRT)
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGABRT)
                 time.sleep(0.5)  # or they write at once
             pytest.fail(f"it did not end: {self.process.communicate()[1]}")
 

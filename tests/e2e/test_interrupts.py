@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,15 @@ def test_train_stopped_by_its_parent_alone_leaves_no_model(
     assert "--resume" in unfinished.stderr
 
 
-def test_a_killed_training_takes_its_workers_along(start, tmp_path: Path, dataset_folder: Path):
-    running = start(*train(dataset_folder, workers=1), cwd=tmp_path)
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_killed_training_takes_its_processes_along(
+    start, tmp_path: Path, dataset_folder: Path, devices: int
+):
+    endless = ("--set", f"trainer.devices={devices}", "--set", "trainer.epochs=1000")
+    command = (*train(dataset_folder, workers=1), *endless)
+    here = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a script starts what it leaves in the background
+    running = start(*command, cwd=tmp_path)
+    signal.signal(signal.SIGINT, here)
     running.wait_until(lambda: list(tmp_path.glob("model/run/**/last.ckpt")))
     running.process.kill()
     running.wait()

@@ -128,13 +128,22 @@ def test_what_goes_wrong_in_a_process_is_said_once(dataset_folder: Path, tmp_pat
     assert "Traceback" not in said.stderr
 
 
-def test_ctrl_c_ends_all_processes(dataset_folder: Path, tmp_path: Path) -> None:
-    """Even if it reaches the first one alone; and the run goes on afterwards."""
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that train for it."""
+    every = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(each) for each in every if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_ctrl_c_ends_all_processes(dataset_folder: Path, tmp_path: Path, stuck: bool) -> None:
+    """Even if it reaches the first one alone, and one of the others answers to nothing any more."""
     process = start(dataset_folder, tmp_path / "model", "trainer.devices=2", "trainer.epochs=500")
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("epoch 2/"):
             break
+    if stuck:
+        os.kill(children(process)[-1], signal.SIGSTOP)
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=PATIENCE)[1]  # ends when the last process closes it
     assert process.returncode == 1

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
+from lostfound.data.processes import end_with_parent
 from lostfound.data.records import write_atomic
 from lostfound.errors import RecipeError
 from lostfound.training.callbacks import (
@@ -37,6 +39,9 @@ from lostfound.training.faults import explain
 from lostfound.training.run import Run
 from lostfound.training.settings import Monitor, Recipe
 from lostfound.training.tracking import Tracking, check_trackers
+
+GRACE_S = 10.0
+"""Seconds that the processes of a training have to end by themselves."""
 
 
 def build_trainer(recipe: Recipe, run: Run, monitor: Monitor) -> tuple[lightning.Trainer, Checkpoints]:
@@ -141,9 +146,10 @@ class _Trainer(lightning.Trainer):
 
 
 class _Launcher(_MultiProcessingLauncher):
-    """Starts processes that are as quiet as this one."""
+    """Starts processes that are as quiet as this one, and don't outlive it."""
 
     def _wrapping_function(self, *arguments: Any, **named: Any) -> None:
+        end_with_parent()
         hush()
         super()._wrapping_function(*arguments, **named)
 
@@ -158,10 +164,17 @@ class _Processes(DDPStrategy):
         self._launcher = _Launcher(self, start_method="spawn")
 
     def on_exception(self, exception: BaseException) -> None:
-        """Lightning leaves them running where Ctrl-C reached only the first."""
+        """Lightning leaves them running where Ctrl-C reached only the first.
+
+        Asked to end, they agree on it, as Lightning has it, unless one is waiting for another's gradients.
+        """
         super().on_exception(exception)
         if isinstance(self.launcher, _Launcher):
             self.launcher.kill(signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_S
+            for process in self.launcher.procs:
+                process.join(max(0.0, deadline - time.monotonic()))
+            self.launcher.kill(signal.SIGKILL)  # what they write is whole, or not there
             for process in self.launcher.procs:
                 process.join()
 
