@@ -120,7 +120,7 @@ Usage = namedtuple("Usage", "total used free")
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, cache._SPARE + 1000))
-    with pytest.raises(DiskFullError, match=r"need 0.0 GB, and .* has room for 0.0 GB: .*LOSTFOUND_CACHE"):
+    with pytest.raises(DiskFullError, match=r"need 1 MB, and .* has room for 0 MB: .*LOSTFOUND_CACHE"):
         cached_pixels(dataset, SMALL, jobs=1, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

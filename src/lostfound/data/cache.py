@@ -161,8 +161,8 @@ def _make_room(folder: Path, size: int, keep: Path) -> None:
     if free + sum(path.stat().st_size for path in old) < size:
         shutil.rmtree(keep, ignore_errors=True)
         raise DiskFullError(
-            f"the decoded images need {size / 1e9:.1f} GB, and {folder} has room for "
-            f"{max(free, 0) / 1e9:.1f} GB: free some, or set LOSTFOUND_CACHE to a folder on a larger disk"
+            f"the decoded images need {-(-size // 10**6)} MB, and {folder} has room for "
+            f"{max(free, 0) // 10**6} MB: free some, or set LOSTFOUND_CACHE to a folder on a larger disk"
         )
     while free < size:
         path = old.pop(0)
