@@ -15,11 +15,26 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.importing import import_sources
 from lostfound.errors import DatasetError
 
+# Imports, and waits after so many chunks for a file beside the data set: no machine is so quick, or so busy,
+# that the import is done before it is stopped.
 IMPORT = """
-import sys
+import sys, time
+from pathlib import Path
 from lostfound.data.importing import import_sources
+from lostfound.data.processes import Processes
+
+source, to, chunks = sys.argv[1:]
+spread = Processes.spread
+
+def held(self, work, items):
+    for done, result in enumerate(spread(self, work, items), 1):
+        yield result
+        while done == int(chunks) and not Path(to + ".go").exists():
+            time.sleep(0.01)
+
 if __name__ == "__main__":
-    import_sources([sys.argv[1]], sys.argv[2], size=64, jobs=2)
+    Processes.spread = held
+    import_sources([source], to, size=64, jobs=2)
 """
 CHUNKS = 12
 TIMEOUT = 30
@@ -44,14 +59,17 @@ def undisturbed(made_once, source) -> Path:
 
 @pytest.fixture
 def start(source, tmp_path):
-    """Start the import in a process group of its own, whose processes are ended with the test."""
+    """`start(to, held=n)` imports in a process group of its own, and waits after n chunks; 0: nowhere.
+
+    Its processes are ended with the test.
+    """
     script = tmp_path / "run.py"
     script.write_text(IMPORT)
     started = []
 
-    def run(to: Path) -> subprocess.Popen[str]:
+    def run(to: Path, held: int = 0) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, str(script), str(source), str(to)],
+            [sys.executable, str(script), str(source), str(to), str(held)],
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -104,7 +122,7 @@ def workers(group: int) -> list[int]:
 @pytest.mark.parametrize("done", [0, 1, 5, CHUNKS - 1])
 def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
-    process = start(to)
+    process = start(to, held=done)
     wait_until(lambda: (to / "images").is_dir() and parts(to) >= done)
     process.kill()
     process.wait()
@@ -121,7 +139,7 @@ def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, und
 
 def test_finished_work_is_not_done_again(start, source, undisturbed, tmp_path):
     to = tmp_path / "data"
-    process = start(to)
+    process = start(to, held=3)
     wait_until(lambda: parts(to) >= 3)
     process.kill()
     process.wait()
@@ -139,7 +157,7 @@ def test_finished_work_is_not_done_again(start, source, undisturbed, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
 def test_a_killed_import_leaves_no_process_behind(start, tmp_path):
-    process = start(tmp_path / "data")
+    process = start(tmp_path / "data", held=1)
     wait_until(lambda: parts(tmp_path / "data") >= 1)
     assert len(group_members(process.pid)) >= 3  # it and two workers
 
@@ -152,9 +170,10 @@ def test_a_killed_import_leaves_no_process_behind(start, tmp_path):
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
 def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, source, undisturbed, tmp_path):
     to = tmp_path / "data"
-    process = start(to)
+    process = start(to, held=1)
     wait_until(lambda: parts(to) >= 1)
     os.kill(workers(process.pid)[0], signal.SIGKILL)
+    Path(f"{to}.go").touch()
 
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
@@ -169,7 +188,7 @@ def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, sourc
 @pytest.mark.parametrize("done", [0, 2])  # while the workers start, and while they work
 def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
-    process = start(to)
+    process = start(to, held=done)
     wait_until(lambda: parts(to) >= done and len(group_members(process.pid)) >= 3)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all processes
 
@@ -187,7 +206,7 @@ def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
 def test_workers_never_see_ctrl_c(start, tmp_path):
-    process = start(tmp_path / "data")
+    process = start(tmp_path / "data", held=1)
     wait_until(lambda: len(workers(process.pid)) == 2)
 
     for pid in workers(process.pid):
@@ -197,7 +216,7 @@ def test_workers_never_see_ctrl_c(start, tmp_path):
 
 def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, source, undisturbed, tmp_path):
     to = tmp_path / "data"
-    process = start(to)
+    process = start(to, held=2)
     wait_until(lambda: parts(to) >= 2)
     process.kill()
     process.wait()
@@ -211,7 +230,7 @@ def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, so
 
 def test_what_was_given_up_is_cleared_away_by_the_next_import(start, undisturbed, tmp_path, write_picture):
     to = tmp_path / "data"
-    process = start(to)
+    process = start(to, held=2)
     wait_until(lambda: parts(to) >= 2)
     process.kill()
     process.wait()
