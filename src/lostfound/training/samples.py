@@ -148,7 +148,7 @@ def loader(
 
     While training, the last batch is dropped if it is not full and there are others, or if it would hold one
     sample, which batch normalisation can't take; the next epoch has another order. The worker processes are
-    kept for the next pass, until Lightning ends them, or end with the first.
+    kept for the next pass, until they are closed, or end with the first.
     """
     batches, rest = divmod(len(sampler), batch_size)  # type: ignore[arg-type]
     return Loader(
