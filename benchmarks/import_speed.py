@@ -38,11 +38,10 @@ from generated import write_photos
 from machine import machine, versions
 from PIL import Image
 
-from lostfound.data import encoding
 from lostfound.data.dataset import Dataset
-from lostfound.data.importers import SourceImage, list_source
-from lostfound.data.importing import JPEG_QUALITY, import_sources
-from lostfound.data.prepare import prepare_dataset
+from lostfound.data.importers import SourceImage, encoding, list_source
+from lostfound.data.importers.importing import JPEG_QUALITY, import_images
+from lostfound.data.preparing.prepare import prepare_dataset
 
 
 def bare(image: SourceImage, size: int) -> int:
@@ -88,7 +87,7 @@ def pair(folders: list[Path], images: list[SourceImage], size: int) -> float:
     loop = bare_loop(bare, images, size)
     with tempfile.TemporaryDirectory() as to:
         start = time.perf_counter()
-        dataset = import_sources(folders, Path(to) / "dataset", size=size).dataset
+        dataset = import_images(folders, Path(to) / "dataset", size=size).dataset
         ours = time.perf_counter() - start
         rows = dataset.records.select(["shard", "offset", "size"]).to_pylist()
         stored = [(dataset.folder / "images" / row["shard"], row["offset"], row["size"]) for row in rows]

@@ -35,13 +35,13 @@ CROP, JITTER = (0.4, 1.0), (0.2, 0.2, 0.2, 0.02)
 def make_images(folder: Path, count: int) -> None:
     """Photos of the generated world at 640 pixels, as a data set, and that one's images as files."""
     from lostfound.data.dataset import Dataset
-    from lostfound.data.importing import import_sources
+    from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
-    from lostfound.data.world import write_world
+    from lostfound.world import write_world
 
     countries = ["FR", "JP", "BR", "KE", "US", "IN"]
     write_world(folder / "world", places=count, views=1, size=640, countries=countries)
-    import_sources([folder / "world"], folder / "dataset", size=SIZE, splits=SplitSettings(val=0.1, test=0.0))
+    import_images([folder / "world"], folder / "dataset", size=SIZE, splits=SplitSettings(val=0.1, test=0.0))
     train = Dataset.open(folder / "dataset").split("train")
     for index, row in enumerate(train.records.to_pylist()):
         for name, data in (
@@ -82,8 +82,8 @@ def our_batches(folder: Path, *, cached: bool, random: bool) -> Callable[[], Ite
     from lostfound.data.dataset import Dataset
     from lostfound.data.images import Preprocessing
     from lostfound.training.samples import Samples, loader
+    from lostfound.training.sampling import EpochSampler
     from lostfound.training.settings import Augmentation, ColorJitter
-    from lostfound.training.units import EpochSampler
 
     train = Dataset.open(folder / "dataset").split("train")
     preprocessing = Preprocessing(SIZE, SIZE, 1.0, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -17,7 +17,7 @@ import numpy as np
 from machine import machine, versions
 
 from lostfound.data.importers.source import image_files
-from lostfound.locate.locator import BATCH_SIZE, Locator
+from lostfound.predict.locator import BATCH_SIZE, Locator
 
 
 class TimedLocator(Locator):

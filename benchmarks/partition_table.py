@@ -17,8 +17,8 @@ from PIL import Image
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import coordinates, strings
-from lostfound.evaluation.partition_picture import draw_partition
-from lostfound.geo.partitions import Partition, build_partition, compare_partitions
+from lostfound.partitions import Partition, build_partition, compare_partitions
+from lostfound.partitions.plot import draw_partition
 
 # S2's usual settings, 50 and 1000 images, are made for data sets a hundred times as large.
 PARTITIONS: dict[str, tuple[str, dict[str, object]]] = {

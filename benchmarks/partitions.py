@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from shapely.geometry import box, mapping
 
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.partitions import OUTSIDE, Partition, build_partition
 from lostfound.geo.sampling import sample_around, sample_inside, sample_near_towns
+from lostfound.partitions import OUTSIDE, Partition, build_partition
 
 RESULT = Path(__file__).parent / "results" / "partitions.txt"
 CITIES = ["New York City", "Cairo", "Osaka", "Mumbai", "São Paulo", "Mexico City", "Delhi", "Tokyo"]

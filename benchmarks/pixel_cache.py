@@ -23,7 +23,7 @@ from machine import machine, versions
 from lostfound.data.cache import cached_pixels
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 
 START = """
 import sys, time
@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LOSTFOUND_CACHE"] = f"{folder}/cache"
         write_photos(Path(folder) / "photos", arguments.images, 256, 256)
-        import_sources([Path(folder) / "photos"], Path(folder) / "data", size=256)
+        import_images([Path(folder) / "photos"], Path(folder) / "data", size=256)
         begin = time.perf_counter()
         dataset = Dataset.open(Path(folder) / "data")
         pixels = cached_pixels(dataset, Preprocessing(arguments.size, arguments.size))

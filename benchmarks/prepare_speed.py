@@ -26,8 +26,8 @@ from machine import machine, versions
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.encoding import JPEG_QUALITY
-from lostfound.data.prepare import prepare_dataset
+from lostfound.data.importers.encoding import JPEG_QUALITY
+from lostfound.data.preparing.prepare import prepare_dataset
 
 
 def bare(place: tuple[Path, int, int], size: int) -> int:

@@ -72,10 +72,10 @@ def our_epochs(dataset: Path, folder: Path, size: int, epochs: int) -> list[floa
 def make_data(source: Path, work: Path) -> tuple[Path, Path, int]:
     """The data set, and a folder of class folders with the very images of its training split."""
     from lostfound.data.dataset import Dataset
-    from lostfound.data.importing import import_sources
+    from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
 
-    import_sources([source], work / "dataset", splits=SplitSettings(val=0.01, test=0.2))
+    import_images([source], work / "dataset", splits=SplitSettings(val=0.01, test=0.2))
     train = Dataset.open(work / "dataset").split("train")
     countries = train.records["country"].to_pylist()
     few = {code for code in countries if countries.count(code) < 2}

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
 from lostfound.geo.area import area_km2
-from lostfound.geo.partitions import Partition, build_partition
-from lostfound.geo.partitions.compare import gini
 from lostfound.geo.sampling import sample_around, sample_inside
+from lostfound.partitions import Partition, build_partition
+from lostfound.partitions.compare import gini
 
 RUNS = 20
 SHARE = 0.9

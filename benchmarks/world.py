@@ -13,8 +13,8 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from lostfound.data.world import render, sample_places
-from lostfound.data.world.write import QUALITY, view_headings
+from lostfound.world import render, sample_places
+from lostfound.world.write import QUALITY, view_headings
 
 PLACES = 240
 VIEWS = 4

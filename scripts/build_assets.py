@@ -3,7 +3,7 @@
     npm pack leaflet@1.9.4
     python scripts/build_assets.py leaflet-1.9.4.tgz
 
-Writes leaflet.js, leaflet.css and LEAFLET-LICENSE into src/lostfound/locate/assets. The tarball must have
+Writes leaflet.js, leaflet.css and LEAFLET-LICENSE into src/lostfound/pages/assets. The tarball must have
 the integrity hash that the registry published for this version; the same tarball gives the same files.
 """
 
@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 
 INTEGRITY = "sha512-nxS1ynzJOmOlHp+iL3FyWqK89GtNL8U8rvlMOsQdTTssxZwCXh8N2NB3GDQOL+YR3XnWyZAxwQixURb+FA74PA=="
-ASSETS = Path(__file__).resolve().parents[1] / "src" / "lostfound" / "locate" / "assets"
+ASSETS = Path(__file__).resolve().parents[1] / "src" / "lostfound" / "pages" / "assets"
 
 
 def verify(tarball: Path) -> None:

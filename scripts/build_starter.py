@@ -31,12 +31,13 @@ import pyarrow as pa
 from starter_card import card
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import strings, write_atomic
-from lostfound.evaluation.calibrate import fitted_temperature
+from lostfound.data.records import strings
 from lostfound.evaluation.evaluate import Unit, evaluate
 from lostfound.evaluation.metrics import Bootstrap
-from lostfound.locate.locator import Locator
-from lostfound.models.folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_temperature
+from lostfound.files import write_atomic
+from lostfound.predict.calibrate import fitted_temperature
+from lostfound.predict.locator import Locator
+from lostfound.predict.model_folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_temperature
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "benchmarks" / "results" / "starter.json"

@@ -85,7 +85,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 @pytest.fixture(scope="session")
 def world(made_once) -> Path:
     """A generated world: 48 places of 4 countries, two views each, 64 pixels; a `table` source."""
-    from lostfound.data.world import write_world
+    from lostfound.world import write_world
 
     return made_once(
         "world",
@@ -96,12 +96,12 @@ def world(made_once) -> Path:
 @pytest.fixture(scope="session")
 def dataset_folder(made_once, world: Path) -> Path:
     """That world as a data set of 96 images, with splits."""
-    from lostfound.data.importing import import_sources
+    from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
 
     return made_once(
         "dataset",
-        lambda folder: import_sources(
+        lambda folder: import_images(
             [world], folder, size=64, splits=SplitSettings(val=0.2, test=0.2), jobs=1
         ),
     )
@@ -133,7 +133,7 @@ def model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate
-    from lostfound.locate.locator import Locator
+    from lostfound.predict.locator import Locator
     from lostfound.training.fit import fit
 
     def build(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lostfound.locate.locator import Locator
+    from lostfound.predict.locator import Locator
 
 __all__ = ["__version__", "load"]
 
@@ -29,8 +29,8 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Loca
     Raises:
         ModelError: The folder is not a complete model folder, or a file in it is not its own.
     """
-    from lostfound.locate.locator import Locator
-    from lostfound.models.folder import STARTER
+    from lostfound.predict.locator import Locator
+    from lostfound.predict.model_folder import STARTER
 
     return Locator.load(STARTER if model is None else model, threads=threads)
 

@@ -92,7 +92,7 @@ def picture(
     name: str, width: int, height: int, lat: float, lon: float, heading: float, scenes: bool
 ) -> bytes:
     if scenes:
-        from lostfound.data.world import render
+        from lostfound.world import render
 
         side = min(width, height)
         image = Image.fromarray(np.asarray(render(lat, lon, heading=heading, size=side)))

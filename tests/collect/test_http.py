@@ -6,14 +6,14 @@ import logging
 import numpy as np
 import pytest
 
-from lostfound.collect.http import HttpClient, Question, Reply, Trouble, base_url, is_error_picture
+from lostfound.collect.http import HttpClient, Request, RequestFailed, Response, base_url, is_error_picture
 from lostfound.errors import UsageError
 
 
-def ask(url: str, timeout_s: float = 5) -> Reply:
-    async def run() -> Reply:
+def ask(url: str, timeout_s: float = 5) -> Response:
+    async def run() -> Response:
         async with HttpClient(timeout_s=timeout_s, connections=1) as client:
-            return await client.ask(Question(url, {"bbox": "2.0,48.0,2.01,48.01", "fields": "id"}))
+            return await client.ask(Request(url, {"bbox": "2.0,48.0,2.01,48.01", "fields": "id"}))
 
     return asyncio.run(run())
 
@@ -30,7 +30,7 @@ def ask(url: str, timeout_s: float = 5) -> Reply:
 )
 def test_what_is_no_answer_is_told_apart(serve, always: str, outcome: str, detail: str, wait_s: float | None):
     services = serve(always=always)
-    with pytest.raises(Trouble, match=detail) as raised:
+    with pytest.raises(RequestFailed, match=detail) as raised:
         ask(f"{services.base}/graph/images", 0.5)
     assert (raised.value.outcome, raised.value.wait_s) == (outcome, wait_s)
 
@@ -38,7 +38,7 @@ def test_what_is_no_answer_is_told_apart(serve, always: str, outcome: str, detai
 def test_no_server_is_unreachable(serve):
     services = serve()
     services.stop()
-    with pytest.raises(Trouble, match="no connection") as raised:
+    with pytest.raises(RequestFailed, match="no connection") as raised:
         ask(f"{services.base}/graph/images?access_token=secret")
     assert raised.value.outcome == "unreachable"
     assert "secret" not in str(raised.value)
@@ -53,14 +53,14 @@ def test_addresses_are_not_logged(serve, caplog: pytest.LogCaptureFixture):
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b'{"data": [', b"[1, 2]", b"null", b"\xff\xfe"])
 def test_what_is_no_json_object_is_asked_for_again(content: bytes):
-    with pytest.raises(Trouble, match="no JSON") as raised:
-        Reply(200, "application/json", content).json()
+    with pytest.raises(RequestFailed, match="no JSON") as raised:
+        Response(200, "application/json", content).json()
     assert raised.value.outcome == "retried"
 
 
 def test_a_page_is_no_image():
-    with pytest.raises(Trouble, match="text/html came instead of an image"):
-        Reply(200, "text/html", b"<html>").image()
+    with pytest.raises(RequestFailed, match="text/html came instead of an image"):
+        Response(200, "text/html", b"<html>").image()
 
 
 def noise(height: int = 64, width: int = 96) -> np.ndarray:

@@ -9,7 +9,7 @@ from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.pack import pack
 from lostfound.data.dataset import Dataset
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 from lostfound.errors import UsageError
 
 
@@ -28,20 +28,20 @@ def test_an_imported_data_set_can_be_added_to_and_the_other_way_round(
 ):
     serve()
     folder = tmp_path / "data"
-    import_sources([world], folder, size=48, jobs=1)
+    import_images([world], folder, size=48, jobs=1)
     imported = Dataset.open(folder).records
     street(folder, places=5)
     both = Dataset.open(folder)
     assert len(both) == imported.num_rows + 5
     assert both.records.slice(0, imported.num_rows).equals(imported)
-    again = import_sources([world], folder, size=48, jobs=1)
+    again = import_images([world], folder, size=48, jobs=1)
     assert again.imported == 0
     assert len(Dataset.open(folder)) == len(both)
 
 
 def test_another_size_is_refused_before_anything_is_asked(serve, street, tmp_path: Path, world: Path):
     services = serve()
-    import_sources([world], tmp_path / "data", size=64, jobs=1)
+    import_images([world], tmp_path / "data", size=64, jobs=1)
     with pytest.raises(UsageError, match="--size 64"):
         street()
     assert services.requests() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lostfound.collect.http import Reply, Trouble
+from lostfound.collect.http import RequestFailed, Response
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.places import Quotas, make_plan
 from lostfound.collect.streetview import StreetView, Views
@@ -277,7 +277,7 @@ def test_metadata_without_a_panorama_is_asked_for_again(said: dict, tmp_path: Pa
     ledger = Ledger(tmp_path / "ledger.sqlite")
     collector = StreetView(ledger, Quotas(make_plan("towns", places=1), 1), Views())
     content = json.dumps({"status": "OK", **said}).encode()
-    with pytest.raises(Trouble, match="metadata") as raised:
-        collector.answer(Task("place", "place:1", {}), Reply(200, "application/json", content))
+    with pytest.raises(RequestFailed, match="metadata") as raised:
+        collector.answer(Task("place", "place:1", {}), Response(200, "application/json", content))
     assert raised.value.outcome == "retried"
     ledger.close()

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lostfound.data.dataset import Dataset, write_dataset
-from lostfound.data.records import SPLITS, digest
+from lostfound.data.records import SPLITS
 from lostfound.errors import DatasetError
+from lostfound.files import digest
 
 
 @pytest.fixture

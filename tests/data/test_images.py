@@ -8,13 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from lostfound.data.images import (
-    Preprocessing,
-    cut_strip,
-    open_image,
-    read_exif,
-    shrink,
-)
+from lostfound.data.images import Preprocessing, cut_strip, open_image, read_exif, shrink
 from lostfound.data.jpeg import encode_jpeg
 from lostfound.errors import ImageError
 

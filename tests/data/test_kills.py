@@ -12,22 +12,22 @@ from contextlib import suppress
 import pytest
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importing import import_sources
-from lostfound.data.prepare import prepare_dataset
+from lostfound.data.importers.importing import import_images
+from lostfound.data.preparing.prepare import prepare_dataset
 
 pytestmark = pytest.mark.slow
 
 KILLS = 20
 IMPORT = """
 import sys
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 if __name__ == "__main__":
-    import_sources([sys.argv[1]], sys.argv[2], size=64, jobs=2)
+    import_images([sys.argv[1]], sys.argv[2], size=64, jobs=2)
 """
 PREPARE = """
 import sys
 from lostfound.data.dataset import Dataset
-from lostfound.data.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare_dataset
 if __name__ == "__main__":
     prepare_dataset(Dataset.open(sys.argv[1]), sys.argv[2], size=48, jobs=2)
 """
@@ -45,7 +45,7 @@ def source(made_once, write_picture):
 
 @pytest.fixture(scope="module")
 def imported(made_once, source):
-    return made_once("kills-imported", lambda to: import_sources([source], to, size=64, jobs=1))
+    return made_once("kills-imported", lambda to: import_images([source], to, size=64, jobs=1))
 
 
 @pytest.fixture(scope="module")

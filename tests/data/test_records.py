@@ -2,15 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lostfound.data.records import (
-    SCHEMA,
-    coordinates,
-    counts,
-    select_split,
-    set_column,
-    strings,
-    write_atomic,
-)
+from lostfound.data.records import SCHEMA, coordinates, counts, select_split, set_column, strings
+from lostfound.files import write_atomic
 
 
 @pytest.fixture

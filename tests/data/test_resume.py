@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 from lostfound.errors import DatasetError
 
 # Imports, and waits after so many chunks for a file beside the data set: no machine is so quick, or so busy,
@@ -20,8 +20,8 @@ from lostfound.errors import DatasetError
 IMPORT = """
 import sys, time
 from pathlib import Path
-from lostfound.data.importing import import_sources
-from lostfound.data.processes import Processes
+from lostfound.data.importers.importing import import_images
+from lostfound.parallel.processes import Processes
 
 source, to, chunks = sys.argv[1:]
 spread = Processes.spread
@@ -34,7 +34,7 @@ def held(self, work, items):
 
 if __name__ == "__main__":
     Processes.spread = held
-    import_sources([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=2)
 """
 CHUNKS = 12
 TIMEOUT = 30
@@ -54,7 +54,7 @@ def source(made_once, write_picture) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(made_once, source) -> Path:
-    return made_once("resume-undisturbed", lambda to: import_sources([source], to, size=64, jobs=1))
+    return made_once("resume-undisturbed", lambda to: import_images([source], to, size=64, jobs=1))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, und
         Dataset.open(to)
 
     kept = parts(to)
-    import_sources([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=2)
 
     assert kept >= done
     assert contents(to) == contents(undisturbed)
@@ -149,7 +149,7 @@ def test_finished_work_is_not_done_again(start, source, undisturbed, tmp_path):
         path: path.stat().st_ino for path in (to / "images").glob("*.tar") if path.stem[-5:] in finished
     }
 
-    import_sources([source], to, size=64, jobs=1)
+    import_images([source], to, size=64, jobs=1)
 
     assert len(shards) >= 3
     assert {path: path.stat().st_ino for path in shards} == shards
@@ -180,7 +180,7 @@ def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, sourc
     assert "LostFoundError: a process that was working on images ended abruptly" in errors
     assert "run the same command again with fewer --jobs" in errors
 
-    import_sources([source], to, size=64, jobs=1)
+    import_images([source], to, size=64, jobs=1)
     assert contents(to) == contents(undisturbed)
 
 
@@ -200,7 +200,7 @@ def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp
     assert not (to / "dataset.json").exists()
     assert parts(to) >= done
 
-    import_sources([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=2)
     assert contents(to) == contents(undisturbed)
 
 
@@ -223,7 +223,7 @@ def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, so
     number = min(to.glob(".import-*/*.parquet")).stem
     next(to.glob(f"images/*-{number}.tar")).unlink()
 
-    import_sources([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=2)
 
     assert contents(to) == contents(undisturbed)
 
@@ -237,7 +237,7 @@ def test_what_was_given_up_is_cleared_away_by_the_next_import(start, undisturbed
     wait_until(lambda: not group_members(process.pid))
     write_picture(tmp_path / "other" / "Japan" / "1.jpg")
 
-    import_sources([tmp_path / "other"], to, size=64, jobs=1)
+    import_images([tmp_path / "other"], to, size=64, jobs=1)
 
     assert len(list((to / "images").iterdir())) == 1
     assert not list(to.glob(".*"))
@@ -248,9 +248,9 @@ def two_states(tmp_path, write_picture):
     """A data set before and after images were added to it."""
     write_picture(tmp_path / "one" / "France" / "1.jpg", 1)
     write_picture(tmp_path / "two" / "Japan" / "2.jpg", 2)
-    import_sources([tmp_path / "one"], tmp_path / "before", size=32, jobs=1)
+    import_images([tmp_path / "one"], tmp_path / "before", size=32, jobs=1)
     shutil.copytree(tmp_path / "before", tmp_path / "after")
-    import_sources([tmp_path / "two"], tmp_path / "after", size=32, jobs=1)
+    import_images([tmp_path / "two"], tmp_path / "after", size=32, jobs=1)
     return tmp_path / "before", tmp_path / "after"
 
 
@@ -259,7 +259,7 @@ def test_adding_stopped_before_the_description_is_written_leaves_the_data_set_as
     shutil.copy(after / "records.parquet", before / ".records.parquet.next")
 
     assert len(Dataset.open(before)) == 1
-    assert len(import_sources([tmp_path / "two"], before, size=32, jobs=1).dataset) == 2
+    assert len(import_images([tmp_path / "two"], before, size=32, jobs=1).dataset) == 2
     assert contents(before) == contents(after)
 
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 from lostfound.data.splits import SplitSettings
 from lostfound.data.stats import dataset_stats
-from lostfound.data.stats_picture import draw_stats
+from lostfound.data.stats_plot import draw_stats
 
 ALL_TRAIN = SplitSettings(val=0, test=0)
 
@@ -39,7 +39,7 @@ def mixed(tmp_path, write_picture):
     for number in range(1, 7):
         write_picture(source / f"{number}.jpg", number, 40 + 8 * number, 40 + number)
     source.joinpath("t.csv").write_text("\n".join(["id,place,lat,lng,country", *rows]))
-    return import_sources([source], tmp_path / "data", jobs=1, splits=ALL_TRAIN).dataset
+    return import_images([source], tmp_path / "data", jobs=1, splits=ALL_TRAIN).dataset
 
 
 def test_images_places_and_labels_are_counted(mixed):
@@ -73,7 +73,7 @@ def test_images_without_places_and_of_many_sizes_are_drawn(mixed):
 @pytest.mark.parametrize("name", ["photos", "写真", "$\\frac$", "a" * 200])
 def test_one_image_is_drawn_whatever_the_data_set_is_called(tmp_path, write_picture, name):
     write_picture(tmp_path / "photos" / "Japan" / "1.jpg")
-    dataset = import_sources([tmp_path / "photos"], tmp_path / name, jobs=1).dataset
+    dataset = import_images([tmp_path / "photos"], tmp_path / name, jobs=1).dataset
 
     assert_is_a_picture(drawn(dataset))
 
@@ -81,7 +81,7 @@ def test_one_image_is_drawn_whatever_the_data_set_is_called(tmp_path, write_pict
 def test_one_size_is_one_bar_with_whole_ticks(dataset_folder):
     from matplotlib.figure import Figure
 
-    from lostfound.data.stats_picture import _draw_sizes
+    from lostfound.data.stats_plot import _draw_sizes
 
     axes = Figure().add_subplot()
     _draw_sizes(axes, Dataset.open(dataset_folder))
@@ -93,7 +93,7 @@ def test_one_size_is_one_bar_with_whole_ticks(dataset_folder):
 def test_sizes_far_apart_fall_into_about_twenty_whole_bars(mixed):
     from matplotlib.figure import Figure
 
-    from lostfound.data.stats_picture import _draw_sizes
+    from lostfound.data.stats_plot import _draw_sizes
 
     records = mixed.records
     wide = records.set_column(
@@ -111,10 +111,10 @@ def test_sizes_far_apart_fall_into_about_twenty_whole_bars(mixed):
 def test_places_in_antarctica_are_on_the_map(tmp_path, write_picture):
     from matplotlib.figure import Figure
 
-    from lostfound.data.stats_picture import _draw_map
+    from lostfound.data.stats_plot import _draw_map
 
     write_picture(tmp_path / "photos" / "-77.85,166.67.jpg")
-    dataset = import_sources([tmp_path / "photos"], tmp_path / "data", jobs=1).dataset
+    dataset = import_images([tmp_path / "photos"], tmp_path / "data", jobs=1).dataset
     axes = Figure().add_subplot()
     _draw_map(axes, dataset)
 

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importing import import_sources
-from lostfound.data.prepare import prepare_dataset
+from lostfound.data.importers.importing import import_images
+from lostfound.data.preparing.prepare import prepare_dataset
 from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, DiskFullError
 
@@ -58,7 +58,7 @@ def test_an_import_into_a_data_set_that_is_being_written_is_refused(hold, world,
     before = contents(to)
     hold(to)
     with pytest.raises(DatasetError, match=f"{to} is being written by another process: wait"):
-        import_sources([world], to, size=64, jobs=1)
+        import_images([world], to, size=64, jobs=1)
     assert contents(to) == {**before, ".lock": b""}
 
 
@@ -81,7 +81,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(hold, world, dataset_folder,
     process.wait()
     assert (to / ".lock").exists()
 
-    import_sources([world], to, size=64, jobs=1)
+    import_images([world], to, size=64, jobs=1)
 
     assert len(Dataset.open(to)) == 96
     assert not (to / ".lock").exists()

@@ -80,11 +80,11 @@ def test_nothing_for_training_is_there(light_python: Path, name: str):
 def test_the_whole_package_but_training_can_be_imported(light_python: Path):
     code = """
 import importlib, pkgutil, lostfound
-needing_torch = tuple(f"lostfound.{name}" for name in ("training", "models", "demo", "__main__"))
+needing_torch = tuple(f"lostfound.{name}" for name in ("training", "models", "cli.demo", "__main__"))
 for module in pkgutil.walk_packages(lostfound.__path__, "lostfound."):
     if not module.name.startswith(needing_torch):
         importlib.import_module(module.name)
-import lostfound.models.folder, lostfound.training.recipe
+import lostfound.predict.model_folder, lostfound.training.recipe
 """
     done = subprocess.run(
         [light_python, "-W", "error", "-c", code], capture_output=True, text=True, check=False

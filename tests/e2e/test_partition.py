@@ -16,8 +16,8 @@ from PIL import Image
 
 from lostfound.data.dataset import Dataset, write_dataset
 from lostfound.data.records import coordinates, strings
-from lostfound.geo.partitions import Partition
 from lostfound.geo.sphere import haversine_km, spherical_mean
+from lostfound.partitions import Partition
 
 
 def partition(*arguments: object) -> subprocess.CompletedProcess[str]:

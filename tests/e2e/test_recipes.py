@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lostfound.locate.locator import Locator
-from lostfound.models.folder import ModelFolder
+from lostfound.predict.locator import Locator
+from lostfound.predict.model_folder import ModelFolder
 
 # What a recipe can't have on a generated world of 36 places, and what would take more than seconds.
 TINY = (
@@ -37,9 +37,9 @@ OTHERS = [
 @pytest.fixture(scope="session")
 def places(made_once) -> Path:
     """Four views each of 36 places, half of them in Europe; a data set with splits."""
-    from lostfound.data.importing import import_sources
+    from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
-    from lostfound.data.world import write_world
+    from lostfound.world import write_world
 
     countries = ["FR", "DE", "JP", "FR", "DE", "BR"]
     world = made_once(
@@ -48,7 +48,7 @@ def places(made_once) -> Path:
     )
     splits = SplitSettings(val=0.25, test=0.25)
     return made_once(
-        "recipes-data", lambda folder: import_sources([world], folder, size=48, splits=splits, jobs=1)
+        "recipes-data", lambda folder: import_images([world], folder, size=48, splits=splits, jobs=1)
     )
 
 

@@ -22,7 +22,7 @@ SETTINGS = [
 @pytest.fixture(scope="session")
 def repeated(dataset_folder: Path, made_once, lostfound) -> Path:
     """A run, and its repetition after more images were imported; `said.txt` is what that said."""
-    from lostfound.data.world import write_world
+    from lostfound.world import write_world
 
     def build(folder: Path) -> None:
         shutil.copytree(dataset_folder, folder / "data")

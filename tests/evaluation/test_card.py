@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.world import SYNTHETIC_SOURCE
 from lostfound.evaluation.card import card, describe, write_card
 from lostfound.evaluation.evaluate import Evaluation, evaluate
 from lostfound.evaluation.metrics import Metric
-from lostfound.locate.locator import Locator
-from lostfound.models.folder import ModelFolder
+from lostfound.predict.locator import Locator
+from lostfound.predict.model_folder import ModelFolder
+from lostfound.world import SYNTHETIC_SOURCE
 
 
 @pytest.fixture(scope="module")

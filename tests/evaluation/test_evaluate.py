@@ -18,7 +18,7 @@ from lostfound.data.records import set_column
 from lostfound.errors import DatasetError, UsageError
 from lostfound.evaluation.evaluate import Evaluation, evaluate
 from lostfound.geo.sphere import haversine_km
-from lostfound.locate.locator import Locator
+from lostfound.predict.locator import Locator
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 
 from lostfound.errors import CountryNameError
 from lostfound.geo.cities import LARGE_CITY, city_table, people_by_country
-from lostfound.geo.countries import (
-    FUZZY_THRESHOLD,
-    country_codes,
-    country_name,
-    find_country,
-    parse_country,
-)
+from lostfound.geo.countries import FUZZY_THRESHOLD, country_codes, country_name, find_country, parse_country
 
 DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

@@ -10,10 +10,10 @@ from lostfound.geo.sphere import (
     from_unit_vectors,
     haversine_km,
     is_coordinate,
+    offsets_km,
     pairwise_km,
     spherical_mean,
     unit_vectors,
-    ways_km,
     wrap_longitude,
 )
 
@@ -248,27 +248,27 @@ def went(start, way):
 
 @given(points, points)
 def test_a_way_leads_to_its_point(start, end):
-    assert haversine_km(went(start, ways_km(start, end)), end) < CLOSE
+    assert haversine_km(went(start, offsets_km(start, end)), end) < CLOSE
 
 
 @given(points, points)
 def test_a_way_is_as_long_as_the_distance(start, end):
-    assert np.hypot(*ways_km(start, end)) == pytest.approx(haversine_km(start, end), abs=CLOSE)
+    assert np.hypot(*offsets_km(start, end)) == pytest.approx(haversine_km(start, end), abs=CLOSE)
 
 
 @given(points, st.floats(0, 360), st.floats(0.001, 19000))
 def test_a_way_undoes_a_destination(start, bearing, km):
     assume(abs(start[0]) < 89.999)  # at a pole any direction is north
-    north, east = ways_km(start, destination(start, bearing, km))
+    north, east = offsets_km(start, destination(start, bearing, km))
     expected = km * np.cos(np.radians(bearing)), km * np.sin(np.radians(bearing))
     assert (north, east) == pytest.approx(expected, abs=1e-4)
 
 
 def test_no_way_at_all():
-    assert ways_km((48.8, 2.3), (48.8, 2.3)).tolist() == [0.0, 0.0]
+    assert offsets_km((48.8, 2.3), (48.8, 2.3)).tolist() == [0.0, 0.0]
 
 
 def test_ways_over_the_date_line_are_short_and_lists_go_together():
-    found = ways_km([[0.0, 179.5], [0.0, 0.0]], [[0.0, -179.5], [1.0, 0.0]])
+    found = offsets_km([[0.0, 179.5], [0.0, 0.0]], [[0.0, -179.5], [1.0, 0.0]])
     degree = EARTH_RADIUS_KM * np.pi / 180
     assert found == pytest.approx(np.array([[0, degree], [degree, 0]]), abs=1e-6)

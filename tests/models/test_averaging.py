@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from lostfound.errors import ModelError, UsageError
-from lostfound.locate.locator import Locator
 from lostfound.models.averaging import average_models
-from lostfound.models.folder import ModelFolder
+from lostfound.predict.locator import Locator
+from lostfound.predict.model_folder import ModelFolder
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 
 import lostfound
 from lostfound.geo.countries import country_codes
-from lostfound.models.folder import STARTER, ModelFolder
+from lostfound.predict.model_folder import STARTER, ModelFolder
 
 LARGEST = 12_000_000
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lostfound.errors import UsageError
-from lostfound.models.folder import ModelFolder
+from lostfound.predict.model_folder import ModelFolder
 from lostfound.studies.compare import run_study
-from lostfound.studies.outcome import Outcome, Row
+from lostfound.studies.results import ResultRow, StudyResults
 from lostfound.studies.runs import plan
 from lostfound.studies.study import load_study
 
@@ -30,13 +30,13 @@ def run(write_study, dataset_folder, tmp_path, made_once):
     """Run a study into a copy of the folder where it was once run."""
     (tmp_path / "broken.safetensors").write_text("no weights")
 
-    def make(to, **changes) -> Outcome:
+    def make(to, **changes) -> StudyResults:
         study = load_study(write_study(**{"variants": ENTRIES, "metrics": METRICS, **changes}))
         return run_study(study, plan(study, to, data=dataset_folder), to)
 
     folder = made_once("study", lambda to: make(to))
 
-    def again(**changes) -> Outcome:
+    def again(**changes) -> StudyResults:
         if not (tmp_path / "out").exists():
             shutil.copytree(folder, tmp_path / "out")
         return make(tmp_path / "out", **changes)
@@ -45,7 +45,7 @@ def run(write_study, dataset_folder, tmp_path, made_once):
     return again
 
 
-def rows(outcome: Outcome) -> dict[tuple[str, str], Row]:
+def rows(outcome: StudyResults) -> dict[tuple[str, str], ResultRow]:
     return {(row.metric, row.entry): row for row in outcome.rows}
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lostfound.evaluation.paired import Difference, Estimate
-from lostfound.studies.outcome import Outcome, Row
+from lostfound.evaluation.comparison import Difference, Estimate
 from lostfound.studies.report import markdown, verdict, write_report
+from lostfound.studies.results import ResultRow, StudyResults
 from lostfound.studies.study import Claim, load_study
 
 PLAIN = Estimate(0.5, 0.4, 0.6, [0.45, 0.55], 0.0707, 30, 15)
 FASTER = Estimate(0.625, 0.5, 0.7, [0.6, 0.65], 0.0354, 30, 15)
 
 
-def outcome(write_study, **changes) -> Outcome:
+def outcome(write_study, **changes) -> StudyResults:
     study = load_study(
         write_study(
             metrics=["country_accuracy", "median_distance_km"],
@@ -25,8 +25,8 @@ def outcome(write_study, **changes) -> Outcome:
         )
     )
     rows = [
-        Row("country_accuracy", "plain", [0, 1], PLAIN, None, None, "image"),
-        Row(
+        ResultRow("country_accuracy", "plain", [0, 1], PLAIN, None, None, "image"),
+        ResultRow(
             "country_accuracy",
             "faster",
             [0, 1],
@@ -35,10 +35,10 @@ def outcome(write_study, **changes) -> Outcome:
             0.0123,
             "place",
         ),
-        Row("median_distance_km", "plain", [0, 1], None, None, None, "image"),
-        Row("median_distance_km", "faster", [], None, None, None, None),
+        ResultRow("median_distance_km", "plain", [0, 1], None, None, None, "image"),
+        ResultRow("median_distance_km", "faster", [], None, None, None, None),
     ]
-    return Outcome(study, rows, {("faster", 2): "the loss\nbecame nan"}, [("plain", 2)])
+    return StudyResults(study, rows, {("faster", 2): "the loss\nbecame nan"}, [("plain", 2)])
 
 
 def test_the_table(write_study):
@@ -74,7 +74,9 @@ def test_whether_a_claim_holds(write_study, change, p, expects, verdict_is):
 
 
 def test_fewer_kilometres_are_better(write_study):
-    nearer = Row("median_distance_km", "faster", [0], PLAIN, Difference(-9, -19, -1, 0.01, 15), 0.01, "image")
+    nearer = ResultRow(
+        "median_distance_km", "faster", [0], PLAIN, Difference(-9, -19, -1, 0.01, 15), 0.01, "image"
+    )
     claim = Claim(says="x", expects="better", metric="median_distance_km")
     found = replace(outcome(write_study), rows=[nearer])
     assert verdict(found, "faster", claim) == "holds here, by median distance (km) on 15 places"
@@ -136,6 +138,6 @@ def test_the_picture_shows_each_entry(write_study, tmp_path):
 
 def test_no_picture_of_nothing(write_study, tmp_path):
     found = outcome(write_study)
-    empty = Outcome(found.study, found.rows[2:], found.failed, found.missing)
+    empty = StudyResults(found.study, found.rows[2:], found.failed, found.missing)
     write_report(empty, tmp_path / "out")
     assert not (tmp_path / "out" / "results.png").exists()

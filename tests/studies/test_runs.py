@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 from lostfound.data.splits import SplitSettings
 from lostfound.errors import DatasetError, UsageError
 from lostfound.studies.runs import StudyRun, plan
@@ -38,7 +38,7 @@ def split_otherwise(world, tmp_path):
 
     def make(test: float) -> Path:
         folder = tmp_path / "other"
-        import_sources([world], folder, size=64, splits=SplitSettings(val=0.2, test=test), jobs=1)
+        import_images([world], folder, size=64, splits=SplitSettings(val=0.2, test=test), jobs=1)
         return folder
 
     return make

@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lostfound.data.dataset import Dataset
+from lostfound.evaluation.comparison import estimate
 from lostfound.evaluation.evaluate import evaluate
-from lostfound.evaluation.paired import estimate
-from lostfound.locate.locator import Locator
+from lostfound.predict.locator import Locator
 from lostfound.studies.scores import METRICS, label, number, read_scores
 
 

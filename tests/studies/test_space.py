@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lostfound.errors import UsageError
-from lostfound.settings_file import packaged_names
+from lostfound.settings import packaged_names
 from lostfound.studies.space import SPACES, Parameter, Space, load_space
 
 optuna = pytest.importorskip("optuna")

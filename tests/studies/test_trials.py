@@ -12,9 +12,17 @@ from PIL import Image
 
 from lostfound.data.dataset import Dataset
 from lostfound.studies.search import Search
-from lostfound.studies.search_picture import draw_search
+from lostfound.studies.search_plot import draw_search
 from lostfound.studies.space import Parameter, Space
-from lostfound.studies.trials import Tried, best, cells, columns, said_of_ties, train_command, write_search
+from lostfound.studies.trials import (
+    TrialResult,
+    best,
+    cells,
+    columns,
+    said_of_ties,
+    train_command,
+    write_search,
+)
 
 pytest.importorskip("optuna")
 
@@ -29,10 +37,10 @@ def search(dataset_folder, tmp_path) -> Search:
     return Search("demo", None, {}, space, data, None, tmp_path, "accuracy", None, "tpe", True)
 
 
-def tried(slot: int, value: float | None, state: str = "done", **settings) -> Tried:
+def tried(slot: int, value: float | None, state: str = "done", **settings) -> TrialResult:
     chosen = {"optimizer.learning_rate": 0.0012345678, "input.size": [64, 64], **settings}
     error = "the loss became\nnan" if state == "failed" else None
-    return Tried(slot, chosen, state, value, value and 3, value and 12.4, {}, error)
+    return TrialResult(slot, chosen, state, value, value and 3, value and 12.4, {}, error)
 
 
 def test_a_line_of_the_table(search):
@@ -49,7 +57,7 @@ def test_a_line_of_the_table(search):
 
 
 def test_a_trial_that_was_not_begun_has_no_settings_yet(search):
-    waits = Tried(1, {}, "waiting", None, None, None, {}, None)
+    waits = TrialResult(1, {}, "waiting", None, None, None, {}, None)
     assert cells(search, waits) == ["2", "", "", "", "", "", "waiting"]
 
 

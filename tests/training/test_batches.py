@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lostfound.data.lists import limit, write_list
+from lostfound.data.sharing.lists import limit, write_list
 from lostfound.training.fit import fit
 from lostfound.training.recipe import load_recipe
 

@@ -13,10 +13,10 @@ import torch
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.models.backbones import build_backbone
-from lostfound.models.folder import ModelFolder
 from lostfound.models.heads import linear_head
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
+from lostfound.predict.model_folder import ModelFolder
 from lostfound.training import features
 from lostfound.training.batches import features_suffice
 from lostfound.training.features import cached_features

@@ -19,11 +19,11 @@ from safetensors.numpy import load_file
 from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError, LostFoundError, UsageError
 from lostfound.evaluation.evaluate import evaluate
-from lostfound.locate.locator import Locator
+from lostfound.predict.locator import Locator
 from lostfound.training.fit import FitResult, fit
 from lostfound.training.recipe import load_recipe
+from lostfound.training.sampling import Places
 from lostfound.training.settings import Recipe
-from lostfound.training.units import Places
 
 
 def weights(folder: Path) -> bytes:

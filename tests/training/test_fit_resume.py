@@ -24,7 +24,7 @@ from safetensors.numpy import load_file
 
 from lostfound.data.dataset import Dataset
 from lostfound.errors import ModelError, UsageError
-from lostfound.locate.locator import Locator
+from lostfound.predict.locator import Locator
 from lostfound.training.fit import fit
 from lostfound.training.module import TrainingModule
 from lostfound.training.settings import Recipe

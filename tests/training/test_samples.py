@@ -11,8 +11,8 @@ import torch
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.training.samples import FeatureSamples, Samples, draw_seed, loader
+from lostfound.training.sampling import EpochSampler, InOrder
 from lostfound.training.settings import Augmentation
-from lostfound.training.units import EpochSampler, InOrder
 
 EVERYTHING = Augmentation.model_validate(
     {"crop_scale": [0.3, 1], "rotation": 20, "color_jitter": {"brightness": 0.4, "hue": 0.2}}

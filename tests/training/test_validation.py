@@ -12,10 +12,10 @@ import pytest
 from lostfound.data.dataset import Dataset
 from lostfound.errors import RecipeError
 from lostfound.evaluation.evaluate import evaluate
-from lostfound.geo.partitions import OUTSIDE, build_partition
 from lostfound.geo.sphere import haversine_km
-from lostfound.locate.locator import Locator
-from lostfound.models.answers import CellAnswers, PointAnswers
+from lostfound.partitions import OUTSIDE, build_partition
+from lostfound.predict.decoders import CellDecoder, PointDecoder
+from lostfound.predict.locator import Locator
 from lostfound.training.fit import fit
 from lostfound.training.recipe import load_recipe
 from lostfound.training.targets import Images
@@ -41,7 +41,7 @@ def validation(
 def test_cells_by_hand() -> None:
     """Images in no cell count as wrong; the loss is of those that have a cell."""
     points = [[48.8, 2.3], [43.3, 5.4], [35.6, 139.7], [64.1, -21.9]]
-    truth = validation(CellAnswers(PARTITION), points, ["FR", "FR", "JP", "IS"], "accuracy")
+    truth = validation(CellDecoder(PARTITION), points, ["FR", "FR", "JP", "IS"], "accuracy")
     assert truth.cells.tolist() == [FR, FR, JP, OUTSIDE]
     outputs = np.array([[2.0, 0.0], [0.0, 2.0], [0.0, 2.0], [0.0, 2.0]])
     found = truth.measure(outputs)
@@ -55,7 +55,7 @@ def test_cells_by_hand() -> None:
 
 
 def test_bare_points_by_hand() -> None:
-    answers = PointAnswers()
+    answers = PointDecoder()
     truth = validation(answers, [[48.8, 2.3], [35.6, 139.7], [NAN, NAN]], ["FR", "JP", "KE"], "median_km")
     found = truth.measure(answers.scale(np.array([[50.8, 4.3], [35.6, 139.7], [-1.3, 36.8]])))
     assert found.keys() == {"country_accuracy", "median_km", "mean_km"}
@@ -68,18 +68,18 @@ def test_the_temperature_changes_no_loss() -> None:
     """It is fitted after the training."""
     places: tuple[Any, ...] = ([[48.8, 2.3], [35.6, 139.7]], ["FR", "JP"], "loss")
     outputs = np.array([[2.0, 0.0], [1.0, 0.0]])
-    one, other = (validation(CellAnswers(PARTITION, heat), *places).measure(outputs) for heat in (1.0, 9.0))
+    one, other = (validation(CellDecoder(PARTITION, heat), *places).measure(outputs) for heat in (1.0, 9.0))
     assert one == other
 
 
 @pytest.mark.parametrize(
     ("answers", "points", "countries", "monitor", "says"),
     [
-        (CellAnswers(PARTITION), [[NAN, NAN]], ["FR"], "median_km", "none of them has coordinates: use"),
-        (PointAnswers(), [[NAN, NAN]], ["FR"], "mean_km", "none of them has coordinates"),
-        (PointAnswers(), [[1.0, 2.0]], ["FR"], "accuracy", "coordinates, not cells: choose median_km"),
-        (CellAnswers(PARTITION), [[1.0, 2.0]], ["IS"], "accuracy", "none of them lies in one of the 2 cells"),
-        (CellAnswers(PARTITION), [[1.0, 2.0]], ["IS"], "loss", "none of them lies in one of the 2 cells"),
+        (CellDecoder(PARTITION), [[NAN, NAN]], ["FR"], "median_km", "none of them has coordinates: use"),
+        (PointDecoder(), [[NAN, NAN]], ["FR"], "mean_km", "none of them has coordinates"),
+        (PointDecoder(), [[1.0, 2.0]], ["FR"], "accuracy", "coordinates, not cells: choose median_km"),
+        (CellDecoder(PARTITION), [[1.0, 2.0]], ["IS"], "accuracy", "none of them lies in one of the 2 cells"),
+        (CellDecoder(PARTITION), [[1.0, 2.0]], ["IS"], "loss", "none of them lies in one of the 2 cells"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused_before_the_training(

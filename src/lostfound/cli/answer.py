@@ -15,7 +15,7 @@ from lostfound.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lostfound.locate.outputs import Located
+    from lostfound.predict.outputs import LocatedPhoto
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -64,10 +64,10 @@ def evaluate(
     MODEL and DATASET are their folders. With --to, also writes metrics.json, predictions.parquet and
     confusion.png.
     """
+    from lostfound.cli.output.tables import print_evaluation
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.evaluate import evaluate as measure
-    from lostfound.locate.locator import Locator
-    from lostfound.tables import print_evaluation
+    from lostfound.predict.locator import Locator
 
     measured = measure(
         Locator.load(model), Dataset.open(dataset), split, unit=None if unit is None else unit.value
@@ -105,8 +105,8 @@ def locate(
     are reported and the rest go on; the exit code is then 1.
     """
     form = _format(format, output)
-    from lostfound.locate.photos import locate_photos
-    from lostfound.models.folder import CARD, STARTER
+    from lostfound.predict.model_folder import CARD, STARTER
+    from lostfound.predict.photos import locate_photos
 
     if model is None:
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
@@ -136,14 +136,15 @@ def _format(form: Format | None, output: Path | None) -> Format:
     return form
 
 
-def _write_located(results: Sequence[Located], form: Format, output: Path | None) -> None:
-    from lostfound.data.records import write_atomic
-    from lostfound.locate import outputs
-    from lostfound.tables import located_text, print_located
+def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None) -> None:
+    from lostfound.cli.output.tables import located_text, print_located
+    from lostfound.files import write_atomic
+    from lostfound.pages.map import write_photo_map
+    from lostfound.predict import outputs
 
     if form is Format.map:
         assert output is not None
-        outputs.write_page(results, output)
+        write_photo_map(results, output)
     elif form is Format.table and output is None:
         print_located(results)
     else:

@@ -100,7 +100,7 @@ def demo(
     with the same command.
     """
     require_training("the demo trains a model")
-    from lostfound.demo import run_demo
+    from lostfound.cli.demo import run_demo
 
     run_demo(to, places=places, epochs=epochs)
 

@@ -34,12 +34,12 @@ from lostfound.cli.collect_options import (
     Weigh,
     Weight,
 )
-from lostfound.cli.collect_tables import print_estimate, print_summary
 from lostfound.cli.common import AsJson, Jobs, example
+from lostfound.cli.output.collect import print_estimate, print_summary
 from lostfound.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from lostfound.collect.places import Plan
+    from lostfound.collect.places import PlacePlan
     from lostfound.collect.runner import Limits
 
 collect = typer.Typer(
@@ -260,7 +260,7 @@ def _plan(
     weight: Weight,
     boundaries: Path | None,
     seed: int,
-) -> Plan:
+) -> PlacePlan:
     from lostfound.collect.places import make_plan
 
     return make_plan(

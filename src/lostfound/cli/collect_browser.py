@@ -11,7 +11,7 @@ import typer
 from lostfound.cli.common import AsJson, Jobs, example
 
 if TYPE_CHECKING:
-    from lostfound.collect.browser import BrowserSummary
+    from lostfound.collect.browser.run import BrowserSummary
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -60,22 +60,22 @@ def browser(
     operator allows it: the profile says who does, and where that is written. A run that was stopped goes on
     with the same command.
     """
-    from lostfound.collect.browser_profile import load_profile
-    from lostfound.collect.browser_window import Settings, find_browser
+    from lostfound.collect.browser.profile import load_profile
+    from lostfound.collect.browser.window import Settings, find_browser
     from lostfound.collect.run import FOLDER, opened
 
     site = load_profile(profile)
     settings = Settings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
     if dry_run:
-        from lostfound.collect.browser_check import check_profile
+        from lostfound.collect.browser.check import check_profile
 
         settings.work.mkdir(parents=True, exist_ok=True)
         print(f"Dry run of {profile} on {site.site}; nothing is stored:\n")
         check_profile(settings, lambda step, found: print(f"  {step:20} {found}", flush=True))
         print("\nEvery step found what it looks for.")
         return
-    from lostfound.collect.browser import collect_with_browsers
-    from lostfound.collect.browser_players import BrowserLimits
+    from lostfound.collect.browser.players import BrowserLimits
+    from lostfound.collect.browser.run import collect_with_browsers
 
     shown = {"site": site.site, "viewport": [site.viewport.width, site.viewport.height]}
     smallest = min(site.viewport.width, site.viewport.height)
@@ -88,7 +88,7 @@ def browser(
 def _show(summary: BrowserSummary, *, as_json: bool) -> None:
     """Say what a collection holds."""
     if as_json:
-        from lostfound.tables import print_json
+        from lostfound.cli.output.tables import print_json
 
         print_json(asdict(summary) | {"dataset": str(summary.dataset)})
         return

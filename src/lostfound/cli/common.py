@@ -13,7 +13,7 @@ import typer
 from lostfound.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from lostfound.data.cluster import RayEngine
+    from lostfound.parallel.cluster import RayEngine
 
 
 def example(command: str) -> str:
@@ -54,7 +54,7 @@ def must_be_a_file(path: Path) -> None:
 def engine_of(name: str, address: str | None) -> AbstractContextManager[RayEngine | None]:
     """The engine of that name; None stands for the processes of this machine."""
     if name == "ray":
-        from lostfound.data.cluster import RayEngine
+        from lostfound.parallel.cluster import RayEngine
 
         return RayEngine(address)
     if name != "local":

@@ -81,13 +81,13 @@ def import_(
     SOURCE is a folder of images, or a table that names them; there may be several. A run that was stopped
     goes on with the same command. What was skipped, and why, is listed in DATASET/skipped.csv.
     """
-    from lostfound.data.importing import import_sources
+    from lostfound.cli.output.tables import print_import
+    from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
-    from lostfound.tables import print_import
 
     splits = SplitSettings(seed, val, test, split_distance)
     with engine_of(engine, address) as where:
-        summary = import_sources(
+        summary = import_images(
             sources,
             to,
             layout=layout,
@@ -148,12 +148,12 @@ def prepare(
     What was left out, and why, is listed in dropped.csv of the new one. A run that was stopped goes on with
     the same command.
     """
+    from lostfound.cli.output.tables import print_preparation
     from lostfound.data.dataset import Dataset
-    from lostfound.data.lists import DataList
-    from lostfound.data.prepare import prepare as prepare_anew
-    from lostfound.data.prepare_recipe import choose_prepare_recipe
-    from lostfound.data.remote import fetch_list
-    from lostfound.tables import print_preparation
+    from lostfound.data.preparing.prepare import prepare as prepare_anew
+    from lostfound.data.preparing.recipe import choose_prepare_recipe
+    from lostfound.data.sharing.lists import DataList
+    from lostfound.data.sharing.remote import fetch_list
 
     changes = [*(set_ or ()), *([f"sizes={size}"] if size else ())]
     if resplit:
@@ -210,9 +210,9 @@ def stats(
 
     DATASET is a folder that `lostfound import` or `prepare` made.
     """
+    from lostfound.cli.output.tables import print_stats
     from lostfound.data.dataset import Dataset
-    from lostfound.data.prepare_recipe import choose_prepare_recipe
-    from lostfound.tables import print_stats
+    from lostfound.data.preparing.recipe import choose_prepare_recipe
 
     for path in filter(None, (to, quality, augmentation)):
         must_be_a_file(path)
@@ -223,27 +223,27 @@ def stats(
     opened = Dataset.open(dataset)
     found = None
     if leaks:
-        from lostfound.data.leaks import find_leaks
+        from lostfound.data.preparing.leaks import find_leaks
 
         found = find_leaks(opened.records, distance_km=opened.info["splits"]["distance_km"])
     print_stats(opened, leaks=found, as_json=json)
     if to is not None:
-        from lostfound.data.records import write_atomic
-        from lostfound.data.stats_picture import draw_stats
+        from lostfound.data.stats_plot import draw_stats
+        from lostfound.files import write_atomic
 
         write_atomic(to, draw_stats(opened))
         say(f"Picture: {to}")
     if quality is not None and thresholds is not None:
-        from lostfound.data.measure import measure_quality
-        from lostfound.data.quality_picture import draw_quality
-        from lostfound.data.records import write_atomic
+        from lostfound.data.preparing.measure import measure_quality
+        from lostfound.data.preparing.quality_plot import draw_quality
+        from lostfound.files import write_atomic
 
         measured = measure_quality(opened, size=thresholds.size, jobs=jobs)
         write_atomic(quality, draw_quality(opened, measured, thresholds.thresholds()))
         say(f"Picture: {quality}")
     if augmentation is not None and changes is not None:
-        from lostfound.data.records import write_atomic
-        from lostfound.training.augmentation_picture import draw_augmentation
+        from lostfound.files import write_atomic
+        from lostfound.training.augmentation_plot import draw_augmentation
 
         write_atomic(augmentation, draw_augmentation(opened, changes))
         say(f"Picture: {augmentation}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lostfound.data.dataset import Dataset
-    from lostfound.geo.partitions import Partition, PartitionReport
+    from lostfound.partitions import Partition, PartitionReport
 
 
 partition = typer.Typer(
@@ -52,7 +52,7 @@ def build(
     (files=regions.geojson). All take min_images, and centroid=mean or geometric.
     """
     from lostfound.data.dataset import Dataset
-    from lostfound.data.records import write_atomic
+    from lostfound.files import write_atomic
 
     built = _build(Dataset.open(dataset), kind, _settings(set_ or (), "--set "))
     write_atomic(to, built.to_parquet())
@@ -108,7 +108,7 @@ def compare(
 
     from lostfound.data.dataset import Dataset
     from lostfound.data.records import SPLITS, coordinates, strings
-    from lostfound.geo.partitions import compare_partitions
+    from lostfound.partitions import compare_partitions
 
     if split not in (*SPLITS, "all"):
         raise UsageError(f"no split {split!r}: choose test, val, train or all")
@@ -132,7 +132,7 @@ def compare(
 
 def _from_text(dataset: Dataset, text: str) -> Partition:
     """A partition from a file, or from a kind and its settings, such as "square:cells=200"."""
-    from lostfound.geo.partitions import PARTITION_KINDS
+    from lostfound.partitions import PARTITION_KINDS
 
     kind, _, rest = text.partition(":")
     if kind in PARTITION_KINDS:
@@ -144,7 +144,7 @@ def _from_text(dataset: Dataset, text: str) -> Partition:
 
 def _build(dataset: Dataset, kind: str, settings: dict[str, Any]) -> Partition:
     from lostfound.data.records import coordinates, strings
-    from lostfound.geo.partitions import build_partition
+    from lostfound.partitions import build_partition
 
     records = dataset.split("train").records
     return build_partition(kind, coordinates(records), strings(records, "country"), **settings)
@@ -169,7 +169,7 @@ def _settings(pairs: Iterable[str], where: str) -> dict[str, Any]:
 def _load(file: Path) -> Partition:
     from pyarrow import ArrowException
 
-    from lostfound.geo.partitions import Partition
+    from lostfound.partitions import Partition
 
     if not file.is_file():
         raise DatasetError(f"{file} is not there: make it with `lostfound partition build`")
@@ -184,13 +184,13 @@ def _load(file: Path) -> Partition:
 def _draw(drawn: Partition, file: Path, target: Path) -> None:
     settings = ", ".join(f"{key} {value}" for key, value in drawn.settings.items() if value is not None)
     if target.suffix.lower() == ".html":
-        from lostfound.evaluation.partition_page import write_partition_page
+        from lostfound.pages.partition import write_partition_page
 
         note = f"Partition of kind {drawn.kind} ({settings}), built from a training split by lostfound."
         write_partition_page(target, drawn, title=file.stem, note=note)
     else:
-        from lostfound.data.records import write_atomic
-        from lostfound.evaluation.partition_picture import draw_partition
+        from lostfound.files import write_atomic
+        from lostfound.partitions.plot import draw_partition
 
         write_atomic(target, draw_partition(drawn, title=f"{file.stem}: {len(drawn):,} cells"))
     typer.echo(f"Drawn: {target}", err=True)

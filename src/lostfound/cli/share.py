@@ -28,7 +28,7 @@ def list_(
     prepare --list` takes exactly these images, and fetches those that are missing.
     """
     from lostfound.data.dataset import Dataset
-    from lostfound.data.lists import DataList, write_list
+    from lostfound.data.sharing.lists import DataList, write_list
 
     must_be_a_file(to)
     before = len(DataList.read(to)) if to.exists() else 0
@@ -62,7 +62,7 @@ def publish(
     whose licence is unknown or forbids it are refused.
     """
     from lostfound.data.dataset import Dataset
-    from lostfound.data.publish import publish as publish_to
+    from lostfound.data.sharing.publish import publish as publish_to
 
     where, images = publish_to(
         Dataset.open(dataset),

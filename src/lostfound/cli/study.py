@@ -51,11 +51,11 @@ def compare(
     with what is missing, and after a change of the study trains only what changed.
     """
     require_training("a study trains models")
-    from lostfound.settings_file import parse_override
+    from lostfound.cli.output.studies import print_outcome, print_plan
+    from lostfound.cli.output.tables import print_json
+    from lostfound.settings import parse_override
     from lostfound.studies.runs import plan
     from lostfound.studies.study import load_study
-    from lostfound.study_tables import print_outcome, print_plan
-    from lostfound.tables import print_json
 
     loaded = load_study(study, variant=variant, changes=dict(map(parse_override, set_ or ())))
     runs = plan(loaded, to, data=data, weights=weights)
@@ -141,12 +141,12 @@ def tune(
         raise MissingExtraError(
             "the search needs the extra 'tune' (optuna is not installed): pip install 'lostfound[train,tune]'"
         )
+    from lostfound.cli.output.studies import print_search
     from lostfound.data.dataset import Dataset
-    from lostfound.settings_file import parse_override
+    from lostfound.settings import parse_override
     from lostfound.studies.search import Search, check_metric, default_metric
     from lostfound.studies.space import load_space
     from lostfound.studies.tune import tune as run
-    from lostfound.study_tables import print_search
     from lostfound.training.recipe import load_recipe
 
     changes, tried = dict(map(parse_override, set_ or ())), load_space(space)

@@ -65,10 +65,10 @@ def train(
     and as CSV, and all that repeats the run: with --from, and without RECIPE, the same model comes out.
     """
     require_training("training a model")
+    from lostfound.cli.output.tables import print_evaluation, print_fit
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate
-    from lostfound.locate.locator import Locator
-    from lostfound.tables import print_evaluation, print_fit
+    from lostfound.predict.locator import Locator
 
     if from_ is None:
         loaded, dataset = _asked_for(recipe, data, set_ or (), variant, list_, remote)
@@ -95,8 +95,8 @@ def _asked_for(
     remote: str | None,
 ) -> tuple[Recipe, Dataset]:
     from lostfound.data.dataset import Dataset
-    from lostfound.data.lists import DataList
-    from lostfound.data.remote import fetch_list
+    from lostfound.data.sharing.lists import DataList
+    from lostfound.data.sharing.remote import fetch_list
     from lostfound.training.recipe import load_recipe
 
     if recipe is None or data is None:
@@ -107,10 +107,10 @@ def _asked_for(
 
 def _as_before(model: Path, data: Path | None, changes: Sequence[str]) -> tuple[Recipe, Dataset, str | None]:
     """What a run was made from; says what is not as it was."""
+    from lostfound.training.provenance import Provenance
     from lostfound.training.recipe import load_recipe
-    from lostfound.training.record import Record
 
-    record = Record.open(model)
+    record = Provenance.open(model)
     loaded, dataset = load_recipe(record.recipe, changes), record.dataset(data)
     for difference in record.differences(dataset):
         say(f"Not as it was: {difference}")
@@ -131,14 +131,14 @@ def average(
     measured on the test split.
     """
     require_training("averaging models")
+    from lostfound.cli.output.tables import print_evaluation
     from lostfound.data.dataset import Dataset
-    from lostfound.evaluation.calibrate import fitted_temperature
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate
-    from lostfound.locate.locator import Locator
     from lostfound.models.averaging import average_models
-    from lostfound.models.folder import set_temperature
-    from lostfound.tables import print_evaluation
+    from lostfound.predict.calibrate import fitted_temperature
+    from lostfound.predict.locator import Locator
+    from lostfound.predict.model_folder import set_temperature
     from lostfound.training.fit import test_part
     from lostfound.training.settings import Recipe
 

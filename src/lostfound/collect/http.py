@@ -24,7 +24,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _FLAT_SHARE = 0.75  # photos of fog stay below 0.5 even after JPEG compression
 
 
-class Trouble(Exception):  # noqa: N818  # it is no error yet: the runner decides
+class RequestFailed(Exception):  # noqa: N818  # it is no error yet: the runner decides
     """A request that gave no answer.
 
     Attributes:
@@ -42,7 +42,7 @@ class Trouble(Exception):  # noqa: N818  # it is no error yet: the runner decide
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """A request to send.
 
     Attributes:
@@ -59,8 +59,8 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """A whole answer: any status but 429 and 5xx, which are `Trouble`."""
+class Response:
+    """A whole answer: any status but 429 and 5xx, which are `RequestFailed`."""
 
     status: int
     content_type: str
@@ -77,7 +77,9 @@ class Reply:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise Trouble("retried", f"an answer that is no JSON (status {self.status}, {self.content_type})")
+            raise RequestFailed(
+                "retried", f"an answer that is no JSON (status {self.status}, {self.content_type})"
+            )
         return value
 
     def image(self) -> bytes:
@@ -87,13 +89,13 @@ class Reply:
             Trouble: It is something else: an error page, cut short, or one flat colour with a message.
         """
         if not self.content_type.startswith("image/"):
-            raise Trouble("retried", f"{self.content_type or 'nothing known'} came instead of an image")
+            raise RequestFailed("retried", f"{self.content_type or 'nothing known'} came instead of an image")
         try:
             image = open_image(self.content)
         except ImageError as error:
-            raise Trouble("retried", f"an image that can't be read ({error})") from None
+            raise RequestFailed("retried", f"an image that can't be read ({error})") from None
         if is_error_picture(np.asarray(image)):
-            raise Trouble("wrong", "a flat picture came, such as services send instead of an error")
+            raise RequestFailed("wrong", "a flat picture came, such as services send instead of an error")
         return self.content
 
 
@@ -144,7 +146,7 @@ class HttpClient:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def ask(self, question: Question) -> Reply:
+    async def ask(self, question: Request) -> Response:
         """Send one request and read its whole answer.
 
         Raises:
@@ -155,32 +157,34 @@ class HttpClient:
             async with asyncio.timeout(self._timeout_s):
                 return await self._ask(question)
         except TimeoutError:
-            raise Trouble("retried", f"no whole answer within {self._timeout_s:g} s") from None
+            raise RequestFailed("retried", f"no whole answer within {self._timeout_s:g} s") from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise Trouble("unreachable", f"no connection ({_name(error)})") from None
+            raise RequestFailed("unreachable", f"no connection ({_name(error)})") from None
         except httpx2.HTTPError as error:  # the message may hold the address, and that the key
-            raise Trouble("retried", f"the answer broke off ({_name(error)})") from None
+            raise RequestFailed("retried", f"the answer broke off ({_name(error)})") from None
         except httpx2.InvalidURL:
-            raise Trouble("refused", "the service gave an address that is none") from None
+            raise RequestFailed("refused", "the service gave an address that is none") from None
 
-    async def _ask(self, question: Question) -> Reply:
+    async def _ask(self, question: Request) -> Response:
         params = dict(question.params) or None
         async with self._client.stream(
             "GET", question.url, params=params, headers=dict(question.headers)
         ) as response:
             if response.status_code == 429:
-                raise Trouble("throttled", "the service asks to slow down (429)", _retry_after(response))
+                raise RequestFailed(
+                    "throttled", "the service asks to slow down (429)", _retry_after(response)
+                )
             if response.status_code >= 500:
-                raise Trouble(
+                raise RequestFailed(
                     "retried", f"the service failed ({response.status_code})", _retry_after(response)
                 )
             body = io.BytesIO()
             async for piece in response.aiter_bytes():
                 body.write(piece)
                 if body.tell() > MAX_BYTES:
-                    raise Trouble("retried", f"an answer of more than {MAX_BYTES} bytes")
+                    raise RequestFailed("retried", f"an answer of more than {MAX_BYTES} bytes")
             content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            return Reply(response.status_code, content_type, body.getvalue())
+            return Response(response.status_code, content_type, body.getvalue())
 
 
 def _library() -> Any:

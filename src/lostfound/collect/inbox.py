@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from lostfound.data.records import digest
 from lostfound.errors import CollectError
+from lostfound.files import digest
 
 MIN_FREE_BYTES = 32 * 1024 * 1024
 """Nothing is asked for while the disk has less room: what came could not be kept."""

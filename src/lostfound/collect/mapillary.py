@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lostfound.collect.boxes import Box
-from lostfound.collect.http import Question, Reply, Trouble, base_url
+from lostfound.collect.http import Request, RequestFailed, Response, base_url
 from lostfound.collect.keys import Secret
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.mapillary_images import PICTURE, Filters, as_dict, image_task
@@ -93,11 +93,11 @@ class Mapillary:
             return self.quotas.note(task.area, outcome.outcome, task.payload)
         return int(task.kind == "box" and bool(task.payload.get("whole")))
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Request:
         """A search, a picture, or its new address."""
         if task.kind == "image":
             if (url := task.payload["url"]) is not None:
-                return Question(url)  # another host: the token stays here
+                return Request(url)  # another host: the token stays here
             return self._graph(task.payload["id"], {"fields": f"id,{PICTURE}"})
         box = self._box(task)
         params = {
@@ -116,7 +116,7 @@ class Mapillary:
             params["after"] = after
         return self._graph("images", params)
 
-    def answer(self, task: Task, reply: Reply) -> Outcome:
+    def answer(self, task: Task, reply: Response) -> Outcome:
         """What came of a search, or a picture."""
         if task.kind != "image":
             return self._searched(task, reply)
@@ -148,13 +148,13 @@ class Mapillary:
             "original": f"{asked['sequence']}/{asked['id']}",
         }
 
-    def _searched(self, task: Task, reply: Reply) -> Outcome:
+    def _searched(self, task: Task, reply: Response) -> Outcome:
         said = self._read(reply)
         if said is None:
             return self._cut(task, [])
         listed = said.get("data")
         if not isinstance(listed, list):
-            raise Trouble("retried", "an answer without a list of images")
+            raise RequestFailed("retried", "an answer without a list of images")
         thinning = Thinning(self._ledger, self._filters.spacing_m, self._filters.per_sequence)
         limit = (
             LIMIT if self._filters.per_box is None else self._filters.per_box - task.payload.get("taken", 0)
@@ -186,7 +186,7 @@ class Mapillary:
         parts = [_box_task(part, f"box:{part}", area=task.area) for part in box.quarters()]
         return Outcome("hit", tasks=[*images, *parts])
 
-    def _new_address(self, task: Task, reply: Reply) -> Outcome:
+    def _new_address(self, task: Task, reply: Response) -> Outcome:
         if reply.status == 404:
             return Outcome("miss", detail="the image is gone")
         url = (self._read(reply) or {}).get(PICTURE)
@@ -194,32 +194,32 @@ class Mapillary:
             return Outcome("miss", detail="the image has no picture")
         return Outcome("again", again={**task.payload, "url": url})
 
-    def _read(self, reply: Reply) -> dict[str, Any] | None:
+    def _read(self, reply: Response) -> dict[str, Any] | None:
         """The answer of the Graph API; None if it says that it would be too much."""
         said = reply.json()
         error = said.get("error")
         if error is None:
             if reply.status == 200:
                 return said
-            raise Trouble("retried", f"status {reply.status} without a reason")
+            raise RequestFailed("retried", f"status {reply.status} without a reason")
         error = error if isinstance(error, dict) else {"message": str(error)}
         code, message = error.get("code"), self._token.hide(str(error.get("message", "")))
         if "reduce the amount of data" in message:
             return None
         if code in _THROTTLED:
-            raise Trouble("throttled", f"the service asks to slow down (code {code}: {message})")
+            raise RequestFailed("throttled", f"the service asks to slow down (code {code}: {message})")
         if code in _TOKEN_CODES or reply.status in (401, 403):
-            raise Trouble(
+            raise RequestFailed(
                 "refused",
                 f"the service refuses the token (code {code}: {message}): check that {TOKEN} holds a "
                 "valid one; then run the same command again",
             )
         if code in _FAILED or error.get("is_transient"):
-            raise Trouble("retried", f"the service failed (code {code}: {message})")
-        raise Trouble("refused", f"the service refuses the request (code {code}: {message})")
+            raise RequestFailed("retried", f"the service failed (code {code}: {message})")
+        raise RequestFailed("refused", f"the service refuses the request (code {code}: {message})")
 
-    def _graph(self, path: str, params: dict[str, str]) -> Question:
-        return Question(f"{self._url}/{path}", params, {"authorization": f"OAuth {self._token.value}"})
+    def _graph(self, path: str, params: dict[str, str]) -> Request:
+        return Request(f"{self._url}/{path}", params, {"authorization": f"OAuth {self._token.value}"})
 
     def _box(self, task: Task) -> Box:
         asked = task.payload

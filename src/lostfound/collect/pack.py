@@ -12,16 +12,17 @@ from typing import Any
 
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
+from lostfound.data.adding import without_repeats
 from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
 from lostfound.data.dataset import Dataset, read_info, write_dataset
-from lostfound.data.encoding import JPEG_QUALITY, to_store
 from lostfound.data.images import open_image
-from lostfound.data.import_records import without_repeats
+from lostfound.data.importers.encoding import JPEG_QUALITY, to_store
 from lostfound.data.phash import perceptual_hash
-from lostfound.data.records import SCHEMA, AnyRecords, coordinates, digest, set_column, strings
+from lostfound.data.records import SCHEMA, AnyRecords, coordinates, set_column, strings
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.writing import writing
 from lostfound.errors import ImageError, UsageError
+from lostfound.files import digest
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.sphere import wrap_longitude
 

@@ -32,7 +32,7 @@ WORLD = "the world"
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlacePlan:
     """Which places to look at.
 
     Attributes:
@@ -60,7 +60,7 @@ def make_plan(
     weight: Weight = "place",
     boundaries: Path | None = None,
     seed: int = 0,
-) -> Plan:
+) -> PlacePlan:
     """Make a plan from what a user says.
 
     Args:
@@ -98,7 +98,7 @@ def make_plan(
         def on_land(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
             return sample_countries({area: count}, seed=seed, boundaries=shapes)[area], [area] * count
 
-        return Plan(targets, on_land, settings, {code: _named(code) for code in targets})
+        return PlacePlan(targets, on_land, settings, {code: _named(code) for code in targets})
     if shapes is not None:
         raise UsageError("boundaries go with the sampler 'land': it draws inside their polygons")
     if not targets:
@@ -114,7 +114,7 @@ def make_plan(
 
     for code in targets:
         near_towns(code, 0)  # a country without towns is an error now, not in a week
-    return Plan(targets, near_towns, settings, {code: _named(code) for code in targets})
+    return PlacePlan(targets, near_towns, settings, {code: _named(code) for code in targets})
 
 
 def _targets(
@@ -155,7 +155,9 @@ def _named(code: str) -> str:
         return code
 
 
-def _around(centres: Sequence[str], places: int | None, radius_km: float, settings: dict[str, Any]) -> Plan:
+def _around(
+    centres: Sequence[str], places: int | None, radius_km: float, settings: dict[str, Any]
+) -> PlacePlan:
     if not centres:
         raise UsageError("the sampler 'around' needs centres: --centre Zagreb, or --centre 45.81,15.98")
     if places is None:
@@ -167,7 +169,7 @@ def _around(centres: Sequence[str], places: int | None, radius_km: float, settin
         drawn = sample_around([points[area]], count, radius_km=radius_km, seed=settings["seed"])[0]
         return drawn, [area] * count
 
-    return Plan(
+    return PlacePlan(
         dict.fromkeys(points, places),
         draw,
         settings | {"radius_km": radius_km},
@@ -210,7 +212,7 @@ class Quotas:
         misses: Misses in a row, by country.
     """
 
-    plan: Plan
+    plan: PlacePlan
     max_misses: int
     hits: Counter[str] = field(default_factory=Counter)
     misses: Counter[str] = field(default_factory=Counter)

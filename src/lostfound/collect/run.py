@@ -53,7 +53,7 @@ class Summary:
 
 
 @dataclass
-class Opened:
+class Collection:
     """A collection that this process alone works on.
 
     Attributes:
@@ -76,7 +76,7 @@ class Opened:
 
 
 @contextmanager
-def opened(folder: Path, source: str, settings: Mapping[str, Any], *, size: int) -> Iterator[Opened]:
+def opened(folder: Path, source: str, settings: Mapping[str, Any], *, size: int) -> Iterator[Collection]:
     """Open a collection, or begin it.
 
     Args:
@@ -101,7 +101,7 @@ def opened(folder: Path, source: str, settings: Mapping[str, Any], *, size: int)
                 ledger.reopen()
             inbox = Inbox(work / f"{source}-inbox")
             inbox.tidy(ledger.held(), ledger.images())
-            yield Opened(folder, source, size, ledger, inbox)
+            yield Collection(folder, source, size, ledger, inbox)
         except sqlite3.OperationalError as error:
             raise disk_error(ledger.path, error) from None
         finally:
@@ -109,7 +109,7 @@ def opened(folder: Path, source: str, settings: Mapping[str, Any], *, size: int)
 
 
 def run_collection(
-    collection: Opened,
+    collection: Collection,
     collector: Collector,
     limits: Limits,
     *,

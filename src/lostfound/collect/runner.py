@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lostfound.collect.http import HttpClient, Question, Reply, Trouble
+from lostfound.collect.http import HttpClient, Request, RequestFailed, Response
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task
@@ -56,10 +56,10 @@ class Collector(Protocol):
     def more(self) -> list[NewTask]:
         """Further tasks, when the ledger holds none that could be done now; none at the end."""
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Request:
         """The request of a task."""
 
-    def answer(self, task: Task, reply: Reply) -> Outcome:
+    def answer(self, task: Task, reply: Response) -> Outcome:
         """What a reply means; its content is the image if the outcome has a record.
 
         Raises:
@@ -194,7 +194,7 @@ class Runner:
             try:
                 reply = await client.ask(question)
                 outcome = self.collector.answer(task, reply)
-            except Trouble as trouble:
+            except RequestFailed as trouble:
                 self._write_down(request, question, trouble)
                 attempts += trouble.outcome in ("retried", "wrong")
                 if trouble.outcome == "wrong" or attempts >= self.limits.attempts:
@@ -208,7 +208,7 @@ class Runner:
                 self._finish(task, outcome, request)
             return
 
-    def _kept(self, task: Task, reply: Reply) -> bool:
+    def _kept(self, task: Task, reply: Response) -> bool:
         """Keep an image; False if the disk does not take it."""
         try:
             self.inbox.write(task.key, reply.content)
@@ -238,7 +238,7 @@ class Runner:
                 "that, then run the same command again; what was collected is kept"
             )
 
-    def _send(self, task: Task, question: Question) -> int | None:
+    def _send(self, task: Task, question: Request) -> int | None:
         """Write a request down before it is sent; None if the budget does not allow it."""
         limits = self.limits
         if (limits.max_requests is not None and self._requests + 1 > limits.max_requests) or (
@@ -250,7 +250,7 @@ class Runner:
         self._requests, self._cost = self._requests + 1, self._cost + question.cost
         return request
 
-    def _write_down(self, request: int, question: Question, trouble: Trouble) -> None:
+    def _write_down(self, request: int, question: Request, trouble: RequestFailed) -> None:
         """Note trouble, slow down where the service or the network is the reason, or give up."""
         self.ledger.came_back(request, trouble.outcome, trouble.detail)
         if trouble.outcome == "unreachable":  # it never left this machine

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from lostfound.collect.http import Question, Reply, Trouble, base_url
+from lostfound.collect.http import Request, RequestFailed, Response, base_url
 from lostfound.collect.keys import Secret, signed
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.places import Quotas, uniform
@@ -117,7 +117,7 @@ class StreetView:
             return 0
         return self.quotas.note(task.area, outcome.outcome, task.payload)
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Request:
         """The request for a place's metadata, or for a view's image."""
         asked, views = task.payload, self._views
         params = {"return_error_code": "true"}
@@ -137,7 +137,7 @@ class StreetView:
         }
         return self._signed("", params, self._cost)
 
-    def answer(self, task: Task, reply: Reply) -> Outcome:
+    def answer(self, task: Task, reply: Response) -> Outcome:
         """What came of a place, or a view's image."""
         if task.kind == "place":
             return self._place(task, reply)
@@ -164,7 +164,7 @@ class StreetView:
             "original": f"{asked['pano_id']}/{asked['heading']:.2f}",
         }
 
-    def _place(self, task: Task, reply: Reply) -> Outcome:
+    def _place(self, task: Task, reply: Response) -> Outcome:
         """Read a metadata answer; the service says how it went in `status`, mostly with HTTP status 200."""
         if reply.status in (401, 403):
             raise self._refused(f"status {reply.status}")
@@ -175,24 +175,28 @@ class StreetView:
         if status == "OK":
             return self._panorama(task, said)
         if status == "OVER_QUERY_LIMIT":
-            raise Trouble("throttled", f"the service says {status}: too many requests, or a spent quota")
+            raise RequestFailed(
+                "throttled", f"the service says {status}: too many requests, or a spent quota"
+            )
         if status == "OVER_DAILY_LIMIT":
-            raise Trouble("refused", self._hide(
+            raise RequestFailed("refused", self._hide(
                 f"the service says {status} {message}: the day's quota is spent, or the key has no billing: "
                 "see the console; then run the same command again"
             ))  # fmt: skip
         if status in ("REQUEST_DENIED", "INVALID_REQUEST"):
             raise self._refused(f"{status} {message}")
-        raise Trouble("retried", self._hide(f"the service says {status or 'nothing'} {message}".strip()))
+        raise RequestFailed(
+            "retried", self._hide(f"the service says {status or 'nothing'} {message}".strip())
+        )
 
     def _panorama(self, task: Task, said: dict[str, Any]) -> Outcome:
         try:
             pano_id, where = str(said["pano_id"]), said["location"]
             latitude, longitude = float(where["lat"]), float(where["lng"])
         except (KeyError, TypeError, ValueError):
-            raise Trouble("retried", "metadata without a panorama's id and place") from None
+            raise RequestFailed("retried", "metadata without a panorama's id and place") from None
         if not bool(is_coordinate(latitude, longitude)):
-            raise Trouble("retried", f"metadata with a place that is none: {latitude}, {longitude}")
+            raise RequestFailed("retried", f"metadata with a place that is none: {latitude}, {longitude}")
         date = said.get("date")
         found = {
             "pano_id": pano_id,
@@ -209,16 +213,16 @@ class StreetView:
             return Outcome("duplicate")
         return Outcome("hit", tasks=views)
 
-    def _signed(self, path: str, params: dict[str, str], cost: int) -> Question:
+    def _signed(self, path: str, params: dict[str, str], cost: int) -> Request:
         params = {**params, "key": self._key.value}
         if self._secret is None:
-            return Question(self._url + path, params, cost=cost)
+            return Request(self._url + path, params, cost=cost)
         query = urlencode(params, quote_via=quote)
         params["signature"] = signed(f"{urlsplit(self._url).path}{path}?{query}", self._secret)
-        return Question(f"{self._url}{path}?{urlencode(params, quote_via=quote)}", cost=cost)
+        return Request(f"{self._url}{path}?{urlencode(params, quote_via=quote)}", cost=cost)
 
-    def _refused(self, what: str) -> Trouble:
-        return Trouble("refused", self._hide(
+    def _refused(self, what: str) -> RequestFailed:
+        return RequestFailed("refused", self._hide(
             f"the service refuses ({what.strip()}): check that {KEY} holds a key, and that the Street View "
             "Static API and billing are enabled for it; then run the same command again"
         ))  # fmt: skip

@@ -18,11 +18,11 @@ from PIL import features
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
-from lostfound.data.processes import Processes
-from lostfound.data.records import digest, write_atomic
 from lostfound.data.writing import writing
+from lostfound.download import cache_folder
 from lostfound.errors import DiskFullError
-from lostfound.geo.fetch import cache_folder
+from lostfound.files import digest, write_atomic
+from lostfound.parallel.processes import Processes
 from lostfound.progress import note, progress
 
 _BLOCK = 512

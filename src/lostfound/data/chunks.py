@@ -17,10 +17,11 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 
 from lostfound.data.packed import Lazy
-from lostfound.data.processes import Engine, Processes
-from lostfound.data.records import SCHEMA, Records, digest, to_parquet, write_atomic
+from lostfound.data.records import SCHEMA, Records, to_parquet
 from lostfound.data.shards import shard_writer
 from lostfound.data.stored import StoredRecords, open_parquet
+from lostfound.files import digest, write_atomic
+from lostfound.parallel.processes import Engine, Processes
 from lostfound.progress import progress
 
 Item = TypeVar("Item")

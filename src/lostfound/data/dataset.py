@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lostfound.data.records import SCHEMA, digest, file_digest, select_split, write_atomic, write_parquet
+from lostfound.data.records import SCHEMA, select_split, write_parquet
 from lostfound.data.shards import ShardReader
 from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.errors import DatasetError
+from lostfound.files import digest, file_digest, write_atomic
 
 FORMAT = 1
 TABLE = "records.parquet"

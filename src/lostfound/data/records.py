@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from lostfound.files import file_digest
 
 SPLITS = ("train", "val", "test")
 ROW_GROUP = 16384
@@ -35,7 +36,7 @@ SCHEMA = pa.schema(
         ("original", pa.string()),  # the file's path below its source
         ("width", pa.int32()),
         ("height", pa.int32()),
-        ("phash", pa.uint64()),  # perceptual hash, see lostfound.data.duplicates
+        ("phash", pa.uint64()),  # perceptual hash, see lostfound.data.preparing.duplicates
         ("shard", pa.string()),  # the tar file below images/ that holds the bytes ...
         ("offset", pa.int64()),  # ... from this byte on ...
         ("size", pa.int32()),  # ... this many of them ...
@@ -68,17 +69,6 @@ class Records(Protocol):
 
 
 AnyRecords = TypeVar("AnyRecords", bound=Records)
-
-
-def digest(data: bytes) -> str:
-    """SHA-256 of some bytes, as 64 hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def coordinates(records: Records) -> NDArray[np.float64]:
@@ -150,11 +140,3 @@ def write_parquet(path: Path, records: Records) -> str:
     sha256 = file_digest(partial)
     partial.replace(path)
     return sha256
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

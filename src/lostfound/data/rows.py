@@ -12,7 +12,7 @@ from lostfound.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
-class Row:
+class StoredImage:
     """One image of a data set.
 
     Attributes:
@@ -30,7 +30,7 @@ class Row:
         return self.dataset.read(self.index)
 
 
-class Rows(Sequence[Row]):
+class StoredImages(Sequence[StoredImage]):
     """The images of a data set; a slice carries its own records only, so that it is cheap to send."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -41,19 +41,19 @@ class Rows(Sequence[Row]):
         return len(self.dataset)
 
     @overload
-    def __getitem__(self, index: int) -> Row: ...
+    def __getitem__(self, index: int) -> StoredImage: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: slice) -> StoredImages: ...
 
-    def __getitem__(self, index: int | slice) -> Row | Rows:
+    def __getitem__(self, index: int | slice) -> StoredImage | StoredImages:
         if isinstance(index, slice):
             start, stop, _ = index.indices(len(self))
             own = self.dataset.stored.slice(start, stop - start)
             own = own.take(np.arange(len(own)))  # a slice would be sent with the table that it is of
-            return Rows(Dataset(self.dataset.folder, own, {}))
+            return StoredImages(Dataset(self.dataset.folder, own, {}))
         if not 0 <= index < len(self):
             raise IndexError(index)
         if self._records is None:  # all at once: one by one costs as much as decoding does
             self._records = self.dataset.records.to_pylist()
-        return Row(self.dataset, index, self._records[index])
+        return StoredImage(self.dataset, index, self._records[index])

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from lostfound.data.duplicates import near_duplicates
 from lostfound.data.graph import Rows, components, star_pairs
 from lostfound.data.nearby import connect_within
+from lostfound.data.preparing.duplicates import near_duplicates
 from lostfound.data.records import SPLITS, AnyRecords, Records, coordinates, numbers, set_column
 from lostfound.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""What is in a data set: counts (`lostfound.data.stats_picture` draws them)."""
+"""What is in a data set: counts (`lostfound.data.stats_plot` draws them)."""
 
 from __future__ import annotations
 

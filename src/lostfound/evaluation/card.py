@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from lostfound.data.records import write_atomic
-from lostfound.data.world import SYNTHETIC_SOURCE
 from lostfound.evaluation.evaluate import Evaluation
 from lostfound.evaluation.metrics import Metric
-from lostfound.models.folder import CARD, ModelFolder
+from lostfound.files import write_atomic
+from lostfound.predict.model_folder import CARD, ModelFolder
+from lostfound.world import SYNTHETIC_SOURCE
 
 _PERCENT = ("accuracy", "within")
 

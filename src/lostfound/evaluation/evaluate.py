@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import SPLITS, coordinates, strings, write_atomic
+from lostfound.data.records import SPLITS, coordinates, strings
 from lostfound.errors import DatasetError, ImageError, UsageError
+from lostfound.evaluation.confusion_plot import draw_confusion
 from lostfound.evaluation.metrics import (
     DISTANCES_KM,
     Bootstrap,
@@ -26,14 +27,14 @@ from lostfound.evaluation.metrics import (
     degrees_apart,
     expected_calibration_error,
 )
-from lostfound.evaluation.pictures import draw_confusion
+from lostfound.files import write_atomic
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.partitions import OUTSIDE, Partition
 from lostfound.geo.score import geoguessr_score
 from lostfound.geo.sphere import haversine_km
-from lostfound.locate.locator import Locator
-from lostfound.models.answers import Ranked
-from lostfound.models.guessing import guessed_countries, nearest_place_countries
+from lostfound.partitions import OUTSIDE, Partition
+from lostfound.predict.countries import guessed_countries, nearest_place_countries
+from lostfound.predict.decoders import Ranked
+from lostfound.predict.locator import Locator
 from lostfound.progress import progress
 
 TOP = (1, 3, 5)

@@ -136,7 +136,7 @@ def destination(points: ArrayLike, bearing_deg: ArrayLike, distance_km: ArrayLik
     return from_unit_vectors(ahead)
 
 
-def ways_km(starts: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+def offsets_km(starts: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
     """The ways along great circles from starts to points, as kilometres to the north and to the east.
 
     Undoes `destination`: its length is the distance, its direction the initial bearing.

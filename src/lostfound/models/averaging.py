@@ -10,14 +10,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from lostfound.data.records import write_atomic
 from lostfound.errors import ModelError, UsageError
-from lostfound.models.answers import CellAnswers
+from lostfound.files import write_atomic
 from lostfound.models.backbones import build_backbone
 from lostfound.models.export import export_onnx
-from lostfound.models.folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 from lostfound.models.heads import linear_head
 from lostfound.models.network import Network
+from lostfound.predict.decoders import CellDecoder
+from lostfound.predict.model_folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 
 
 def average_models(paths: Sequence[Path], to: Path) -> ModelFolder:
@@ -41,7 +41,7 @@ def average_models(paths: Sequence[Path], to: Path) -> ModelFolder:
         raise UsageError(f"{to} exists: choose another folder")
     models = [ModelFolder.open(path) for path in paths]
     first, answers = models[0], models[0].answers
-    if not isinstance(answers, CellAnswers):
+    if not isinstance(answers, CellDecoder):
         raise ModelError(f"{first.path} does not rank cells: only such models are averaged")
     for model in models[1:]:
         _check_same(first, model)

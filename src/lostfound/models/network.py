@@ -43,7 +43,7 @@ class Network(nn.Module):
             images: (n, height, width, 3), uint8, RGB, as `Preprocessing` gives them.
 
         Returns:
-            Outputs (n, width), as `lostfound.models.answers` reads them, and the backbone's last feature
+            Outputs (n, width), as `lostfound.predict.decoders` reads them, and the backbone's last feature
             map, unpooled.
         """
         pooled, features = self._features(images)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lostfound.errors import ModelError
-from lostfound.models.folder import CONFIG, WEIGHTS
+from lostfound.predict.model_folder import CONFIG, WEIGHTS
 
 LEAST_FIT = 0.85
 """The least share of a backbone's tensors that its weights fill, and of their tensors that fill it.

@@ -6,21 +6,21 @@ import shutil
 import sys
 from pathlib import Path
 
-from lostfound.data.records import write_atomic
 from lostfound.errors import LostFoundError, RecipeError, UsageError
 from lostfound.evaluation.card import write_card
 from lostfound.evaluation.evaluate import evaluate
-from lostfound.locate.locator import Locator
+from lostfound.files import write_atomic
+from lostfound.predict.locator import Locator
 from lostfound.studies.memory import free_memory
-from lostfound.studies.outcome import Outcome, judge
 from lostfound.studies.report import write_report
+from lostfound.studies.results import StudyResults, judge
 from lostfound.studies.runs import StudyRun
 from lostfound.studies.study import Study
 
 MARKER = "study.txt"
 
 
-def run_study(study: Study, runs: list[StudyRun], to: Path) -> Outcome:
+def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
     """Train and judge what is missing, and write the table after each seed.
 
     A run that fails does not stop the others. Ctrl-C and a kill leave what is finished; the same call goes on

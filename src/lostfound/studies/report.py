@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lostfound.data.records import write_atomic
-from lostfound.evaluation.paired import RESAMPLES
-from lostfound.studies.outcome import Outcome, Row
-from lostfound.studies.picture import draw_study
+from lostfound.evaluation.comparison import RESAMPLES
+from lostfound.files import write_atomic
+from lostfound.studies.plot import draw_study
+from lostfound.studies.results import ResultRow, StudyResults
 from lostfound.studies.scores import higher_is_better, label, number
 from lostfound.studies.study import Claim
 
@@ -25,7 +25,7 @@ from the baseline on the places that both were judged on, resampled together; p 
 corrected for the comparisons by the same metric in this table."""
 
 
-def write_report(outcome: Outcome, to: Path) -> None:
+def write_report(outcome: StudyResults, to: Path) -> None:
     """Write `results.md`, `results.csv`, `results.json` and `results.png`."""
     write_atomic(to / "results.md", markdown(outcome).encode())
     write_atomic(to / "results.csv", _csv(outcome).encode())
@@ -35,7 +35,7 @@ def write_report(outcome: Outcome, to: Path) -> None:
         write_atomic(to / "results.png", draw_study(outcome))
 
 
-def cells(row: Row) -> dict[str, str]:
+def cells(row: ResultRow) -> dict[str, str]:
     """A row in words: what each column of the table says."""
     found, against = row.estimate, row.difference
     said = {
@@ -66,7 +66,7 @@ def cells(row: Row) -> dict[str, str]:
     return said
 
 
-def markdown(outcome: Outcome) -> str:
+def markdown(outcome: StudyResults) -> str:
     """The table with what it means, what the source said, and what failed."""
     file = outcome.study.file
     lines = [f"# {file.name}", "", *([file.about.strip(), ""] if file.about else [])]
@@ -98,7 +98,7 @@ def markdown(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def as_dict(outcome: Outcome) -> dict[str, Any]:
+def as_dict(outcome: StudyResults) -> dict[str, Any]:
     """Everything, as plain values."""
     file = outcome.study.file
     return {
@@ -117,7 +117,7 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def verdict(outcome: Outcome, entry: str, claim: Claim) -> str:
+def verdict(outcome: StudyResults, entry: str, claim: Claim) -> str:
     """Does a claim hold here? It does where the corrected p-value of its difference is below 0.05."""
     metric = claim.metric or outcome.study.file.metrics[0]
     row = next((row for row in outcome.rows if (row.entry, row.metric) == (entry, metric)), None)
@@ -136,7 +136,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _csv(outcome: Outcome) -> str:
+def _csv(outcome: StudyResults) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -152,7 +152,7 @@ def _csv(outcome: Outcome) -> str:
     return text.getvalue()
 
 
-def _measured(row: Row, baseline: str) -> str:
+def _measured(row: ResultRow, baseline: str) -> str:
     said = cells(row)
     against = f"{said['difference']} to {baseline} [{said['its 95 % interval']}]"
     return f"{said['metric']}: {said['value']}, {against}, p (Holm) {said['p (Holm)']}"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import write_atomic
 from lostfound.errors import DatasetError, UsageError
-from lostfound.models.folder import CONFIG
+from lostfound.files import write_atomic
+from lostfound.predict.model_folder import CONFIG
 from lostfound.studies.study import Study, in_order
 from lostfound.training.settings import Recipe
 from lostfound.training.targets import select

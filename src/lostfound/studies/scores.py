@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lostfound.data.records import coordinates, digest, strings
+from lostfound.data.records import coordinates, strings
+from lostfound.evaluation.comparison import Scores
 from lostfound.evaluation.metrics import DISTANCES_KM
-from lostfound.evaluation.paired import Scores
+from lostfound.files import digest
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.partitions import OUTSIDE, Partition
 from lostfound.geo.score import geoguessr_score
-from lostfound.models.folder import PARTITION
-from lostfound.models.guessing import nearest_place_countries
+from lostfound.partitions import OUTSIDE, Partition
+from lostfound.predict.countries import nearest_place_countries
+from lostfound.predict.model_folder import PARTITION
 
 TOP = (1, 3, 5)
 OF_CELLS = (*(f"top_{k}_accuracy" for k in TOP), "balanced_accuracy")

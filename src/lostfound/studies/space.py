@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lostfound.errors import RecipeError, UsageError
-from lostfound.settings_file import read_recipe
+from lostfound.settings import read_recipe
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from lostfound.errors import UsageError
-from lostfound.settings_file import Section, parse_settings, read_recipe
+from lostfound.settings import Section, parse_settings, read_recipe
 from lostfound.studies.scores import METRICS
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lostfound.data.records import write_atomic
+from lostfound.files import write_atomic
 from lostfound.studies import queue
 from lostfound.studies.search import EPOCH, SECONDS, VALUE, Search
 from lostfound.studies.space import SIGNIFICANT, said
@@ -30,7 +30,7 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialResult:
     """A trial.
 
     Attributes:
@@ -54,15 +54,15 @@ class Tried:
     error: str | None
 
 
-def read_trials(search: Search, study: Study) -> list[Tried]:
+def read_trials(search: Search, study: Study) -> list[TrialResult]:
     """The trials, best first; then those that were pruned, and those without a score."""
-    latest: dict[int, Tried] = {}
+    latest: dict[int, TrialResult] = {}
     for trial in study.get_trials(deepcopy=False):
         slot = trial.user_attrs.get(queue.SLOT)
         if slot is None or trial.user_attrs.get(queue.SURPLUS):
             continue
         attributes = trial.user_attrs
-        latest[slot] = Tried(
+        latest[slot] = TrialResult(
             slot,
             search.space.settings(trial.params),
             STATES[trial.state.name],
@@ -74,19 +74,19 @@ def read_trials(search: Search, study: Study) -> list[Tried]:
         )
     sign = -1 if search.maximise else 1
 
-    def rank(each: Tried) -> tuple[int, float, int]:
+    def rank(each: TrialResult) -> tuple[int, float, int]:
         place = {"done": 0, "pruned": 1}.get(each.state, 2)
         return place, sign * each.value if each.value is not None else 0.0, each.slot
 
     return sorted(latest.values(), key=rank)
 
 
-def best(trials: list[Tried]) -> Tried | None:
+def best(trials: list[TrialResult]) -> TrialResult | None:
     """The best trial that was trained to its end."""
     return trials[0] if trials and trials[0].state == "done" else None
 
 
-def said_of_ties(trials: list[Tried]) -> str | None:
+def said_of_ties(trials: list[TrialResult]) -> str | None:
     """A word on trials that are as good as the best; None where it is alone."""
     found = best(trials)
     if found is None:
@@ -112,9 +112,9 @@ def train_command(search: Search, settings: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def write_search(search: Search, trials: list[Tried], command: str | None) -> None:
+def write_search(search: Search, trials: list[TrialResult], command: str | None) -> None:
     """Write `trials.csv`, `trials.md`, `best.yaml` and `tune.png`."""
-    from lostfound.studies.search_picture import draw_search
+    from lostfound.studies.search_plot import draw_search
 
     write_atomic(search.to / "trials.csv", _csv(search, trials).encode())
     write_atomic(search.to / "trials.md", markdown(search, trials, command).encode())
@@ -131,7 +131,7 @@ def write_search(search: Search, trials: list[Tried], command: str | None) -> No
         write_atomic(search.to / "tune.png", draw_search(search, trials))
 
 
-def cells(search: Search, each: Tried) -> list[str]:
+def cells(search: Search, each: TrialResult) -> list[str]:
     """A trial in words: its number, its settings, and how it went."""
     tried = each.settings
     settings = [said(tried[key]) if key in tried else "" for key in search.space.as_dict()]
@@ -146,7 +146,7 @@ def columns(search: Search) -> list[str]:
     return ["trial", *(each.key for each in search.space.parameters), search.metric, "epoch", "s", "state"]
 
 
-def markdown(search: Search, trials: list[Tried], command: str | None) -> str:
+def markdown(search: Search, trials: list[TrialResult], command: str | None) -> str:
     """The table, with what it is and what to do next."""
     names = columns(search)
     lines = [
@@ -170,7 +170,7 @@ def markdown(search: Search, trials: list[Tried], command: str | None) -> str:
     return "\n".join(lines)
 
 
-def _csv(search: Search, trials: list[Tried]) -> str:
+def _csv(search: Search, trials: list[TrialResult]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     keys = [each.key for each in search.space.parameters]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lostfound.studies.search import Search, run_search
-from lostfound.studies.trials import Tried, best, read_trials, train_command, write_search
+from lostfound.studies.trials import TrialResult, best, read_trials, train_command, write_search
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def tune(
     search: Search, storage: str | None = None, name: str = "search", *, retry_failed: bool = False
-) -> tuple[list[Tried], str | None]:
+) -> tuple[list[TrialResult], str | None]:
     """Run a search to its end, or what is left of it.
 
     Args:
@@ -32,7 +32,7 @@ def tune(
         DatasetError, ModelError, DiskFullError: What would fail any trial; the same call goes on with it.
     """
 
-    def report(study: Study) -> tuple[list[Tried], str | None]:
+    def report(study: Study) -> tuple[list[TrialResult], str | None]:
         trials = read_trials(search, study)
         found = best(trials)
         command = None if found is None else train_command(search, found.settings)

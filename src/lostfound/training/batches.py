@@ -20,10 +20,10 @@ from lostfound.progress import note
 from lostfound.training.augmentation import build_augmentation
 from lostfound.training.features import cached_features
 from lostfound.training.samples import FeatureSamples, Loader, Sample, Samples, loader
+from lostfound.training.sampling import EpochSampler, InOrder, training_draw
 from lostfound.training.settings import Recipe
 from lostfound.training.targets import Images
 from lostfound.training.tasks import Objective
-from lostfound.training.units import EpochSampler, InOrder, training_draw
 
 
 class Batches:

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
-from lostfound.data.records import write_atomic
 from lostfound.data.writing import writing
-from lostfound.geo.fetch import cache_folder
+from lostfound.download import cache_folder
+from lostfound.files import write_atomic
 from lostfound.models.network import Network
 from lostfound.progress import progress
 from lostfound.training.samples import Samples, loader
-from lostfound.training.units import InOrder
+from lostfound.training.sampling import InOrder
 
 BATCH = 64
 

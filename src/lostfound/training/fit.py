@@ -18,25 +18,26 @@ from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
-from lostfound.data.records import counts, write_atomic
-from lostfound.models.answers import CellAnswers, HybridAnswers
+from lostfound.data.records import counts
+from lostfound.files import write_atomic
 from lostfound.models.backbones import backbone_preprocessing, build_backbone
 from lostfound.models.export import export_onnx
-from lostfound.models.folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
 from lostfound.models.weights import WeightsReport, load_weights
+from lostfound.predict.calibration import fit_temperature
+from lostfound.predict.decoders import CellDecoder, HybridDecoder
+from lostfound.predict.model_folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 from lostfound.training.batches import Batches
-from lostfound.training.calibration import fit_temperature
 from lostfound.training.hooks import OnEpoch
 from lostfound.training.loop import build_trainer, training
 from lostfound.training.module import TrainingModule, in_order
 from lostfound.training.run import HUB, Run
 from lostfound.training.samples import Loader
+from lostfound.training.sampling import Places
 from lostfound.training.settings import Recipe
 from lostfound.training.targets import Images, select, training_images
 from lostfound.training.tasks import Objective, build_objective
-from lostfound.training.units import Places
 from lostfound.training.validation import Validation
 
 
@@ -240,7 +241,7 @@ def _write_model(
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     write_atomic(parts / WEIGHTS, safetensors.torch.save(tensors))
     answers = objective.answers
-    if isinstance(answers, CellAnswers | HybridAnswers):
+    if isinstance(answers, CellDecoder | HybridDecoder):
         answers = replace(answers, temperature=temperature)
     config = {
         "name": run.recipe.name,

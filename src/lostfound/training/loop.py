@@ -22,9 +22,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
-from lostfound.data.processes import end_with_parent
-from lostfound.data.records import write_atomic
 from lostfound.errors import RecipeError
+from lostfound.files import write_atomic
+from lostfound.parallel.processes import end_with_parent
 from lostfound.training.callbacks import (
     LOG_EVERY,
     Agreement,
@@ -35,7 +35,7 @@ from lostfound.training.callbacks import (
     Layout,
     Watch,
 )
-from lostfound.training.faults import explain
+from lostfound.training.error_messages import explain
 from lostfound.training.run import Run
 from lostfound.training.settings import Monitor, Recipe
 from lostfound.training.tracking import Tracking, check_trackers

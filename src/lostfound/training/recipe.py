@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.errors import RecipeError
-from lostfound.settings_file import packaged_names, parse_override, parse_settings, read_recipe, set_key
+from lostfound.settings import packaged_names, parse_override, parse_settings, read_recipe, set_key
 from lostfound.training.settings import Recipe
 
 
@@ -70,7 +70,7 @@ def recipe_names() -> list[str]:
 
 
 def _folder() -> Traversable:
-    return files("lostfound") / "recipes"
+    return files("lostfound") / "recipes" / "training"
 
 
 def _read(name: str | Path) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import write_atomic
 from lostfound.errors import UsageError
-from lostfound.models.folder import CONFIG
-from lostfound.training.record import RECIPE, write_record
+from lostfound.files import write_atomic
+from lostfound.predict.model_folder import CONFIG
+from lostfound.training.provenance import RECIPE, write_provenance
 from lostfound.training.settings import Recipe
 
 HUB = "hub"
@@ -106,7 +106,7 @@ class Run:
                 shutil.rmtree(self.folder)
             text = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
             write_atomic(self.folder / RECIPE, text.encode())
-            write_record(self.folder, self.dataset, self.settings["weights"], self.recipe.seed)
+            write_provenance(self.folder, self.dataset, self.settings["weights"], self.recipe.seed)
             write_atomic(self.state, json.dumps(self.settings, indent=2).encode())
         return self.last if go_on and self.last.is_file() else None
 

@@ -15,10 +15,10 @@ from torch.utils.data import Dataset as TorchDataset
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
-from lostfound.data.processes import end_with_parent, without_interrupts
+from lostfound.parallel.processes import end_with_parent, without_interrupts
 from lostfound.training.augmentation import build_augmentation
+from lostfound.training.sampling import Key, Rows
 from lostfound.training.settings import Augmentation
-from lostfound.training.units import Key, Rows
 
 Sample = tuple[NDArray[np.uint8] | NDArray[np.float32], Rows]
 

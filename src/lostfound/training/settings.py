@@ -14,9 +14,9 @@ from pydantic import (
 
 from lostfound.data.images import Interpolation
 from lostfound.errors import UsageError
-from lostfound.geo.partitions import PartitionKind
-from lostfound.geo.partitions.settings import check_settings
-from lostfound.settings_file import Section
+from lostfound.partitions import PartitionKind
+from lostfound.partitions.settings import check_settings
+from lostfound.settings import Section
 
 
 def _ascending(span: tuple[float, float]) -> tuple[float, float]:
@@ -33,7 +33,7 @@ Monitor = Literal["accuracy", "country_accuracy", "balanced_accuracy", "mean_km"
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
 
-class Cells(Section):
+class CellSettings(Section):
     """A partition of the Earth, built from the training images."""
 
     partition: PartitionKind = "countries"
@@ -65,7 +65,7 @@ class Haversine(Section):
     normalize: bool = Field(True, description="targets sum to 1 (PIGEON's code: false)")
 
 
-class Classify(Cells):
+class Classify(CellSettings):
     """Which cell of a partition is it?"""
 
     kind: Literal["classify"] = "classify"
@@ -82,7 +82,7 @@ class Classify(Cells):
         return self
 
 
-class Hybrid(Cells):
+class Hybrid(CellSettings):
     """Which cell, and where in it? The loss is cross-entropy plus the offset's error in cell radii."""
 
     kind: Literal["hybrid"]

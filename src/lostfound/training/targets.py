@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.lists import limit
 from lostfound.data.records import coordinates, strings
+from lostfound.data.sharing.lists import limit
 from lostfound.errors import RecipeError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.training.settings import Data

@@ -14,9 +14,9 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from lostfound.data.records import write_atomic
 from lostfound.errors import MissingExtraError
-from lostfound.training.record import ENVIRONMENT, IMAGES, RECIPE
+from lostfound.files import write_atomic
+from lostfound.training.provenance import ENVIRONMENT, IMAGES, RECIPE
 from lostfound.training.run import Run
 from lostfound.training.settings import Recipe
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from lostfound.errors import RecipeError
-from lostfound.geo.partitions import OUTSIDE
 from lostfound.geo.sphere import haversine_km
-from lostfound.models.answers import Answers
-from lostfound.models.guessing import guessed_countries
+from lostfound.partitions import OUTSIDE
+from lostfound.predict.countries import guessed_countries
+from lostfound.predict.decoders import OutputDecoder
 from lostfound.training.settings import Monitor
 from lostfound.training.targets import Images
 
@@ -32,13 +32,15 @@ class Validation:
         countries: ISO alpha-2, (n,).
     """
 
-    answers: Answers
+    answers: OutputDecoder
     cells: NDArray[np.int64]
     points: NDArray[np.float64]
     countries: NDArray[np.object_]
 
     @classmethod
-    def of(cls, answers: Answers, images: Images, rows: NDArray[np.int64], monitor: Monitor) -> Validation:
+    def of(
+        cls, answers: OutputDecoder, images: Images, rows: NDArray[np.int64], monitor: Monitor
+    ) -> Validation:
         """The truth about samples whose first views are these rows.
 
         Raises:

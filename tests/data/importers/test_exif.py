@@ -5,7 +5,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers import exif
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 
 NAN = IFDRational(0, 0)
 PARIS = {
@@ -108,7 +108,7 @@ def test_camera_files_are_imported_and_broken_ones_counted_and_named(tmp_path, w
     for number, (name, block) in enumerate(blocks.items()):
         write_picture(tmp_path / "source" / f"{name}.jpg", number, exif=block)
 
-    summary = import_sources([tmp_path / "source"], tmp_path / "data", jobs=1)
+    summary = import_images([tmp_path / "source"], tmp_path / "data", jobs=1)
 
     (row,) = summary.dataset.records.to_pylist()
     assert (row["original"], row["country"], row["heading"]) == ("good.jpg", "FR", 45)
@@ -130,7 +130,7 @@ def test_a_damaged_file_is_unreadable_even_without_a_place(tmp_path, write_pictu
     )
     (tmp_path / "source" / "text.jpg").write_text("no image")
 
-    summary = import_sources([tmp_path / "source"], tmp_path / "data", jobs=1)
+    summary = import_images([tmp_path / "source"], tmp_path / "data", jobs=1)
 
     ((path, reason),) = summary.skipped
     assert path == "source/text.jpg"
@@ -142,7 +142,7 @@ def test_the_real_camera_files_are_located_or_named(real_data, made_once):
     summaries = []
     folder = made_once(
         "real-exif",
-        lambda to: summaries.append(import_sources([real_data / "exif-samples"], to, size=64, jobs=2)),
+        lambda to: summaries.append(import_images([real_data / "exif-samples"], to, size=64, jobs=2)),
     )
 
     records = Dataset.open(folder).records

@@ -5,7 +5,7 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers import panoramas
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 from lostfound.errors import UsageError
 
 
@@ -68,7 +68,7 @@ def test_a_strip_becomes_one_place_with_its_views_and_headings(tmp_path, write_s
     write_strip(tmp_path / "source" / "panorama_48.85_2.35_four.jpg", 1)
     write_strip(tmp_path / "source" / "panorama_40.5_-3.7_three.jpg", 2, views=3)
 
-    dataset = import_sources([tmp_path / "source"], tmp_path / "data", jobs=1).dataset
+    dataset = import_images([tmp_path / "source"], tmp_path / "data", jobs=1).dataset
 
     rows = dataset.records.to_pylist()
     assert [(row["place_id"], row["heading"]) for row in rows] == [
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_strip_is_skipped_and_named(tmp_path, write_strip, wri
     write_strip(tmp_path / "source" / "panorama_48.85_2.35_a.jpg")
     write_picture(tmp_path / "source" / "panorama_48.85_2.36_b.jpg", 1, 100, 40)
 
-    summary = import_sources([tmp_path / "source"], tmp_path / "data", jobs=1)
+    summary = import_images([tmp_path / "source"], tmp_path / "data", jobs=1)
 
     assert summary.imported == 4
     ((path, reason),) = summary.skipped
@@ -100,7 +100,7 @@ def test_a_file_that_is_no_strip_is_skipped_and_named(tmp_path, write_strip, wri
 @pytest.mark.data
 def test_the_real_panoramas_are_1374_places_with_four_headings(real_data, made_once):
     source = real_data / "street-panoramas"
-    folder = made_once("real-panoramas", lambda to: import_sources([source], to, size=64, jobs=2))
+    folder = made_once("real-panoramas", lambda to: import_images([source], to, size=64, jobs=2))
 
     records = Dataset.open(folder).records
     headings = Counter(zip(records["place_id"].to_pylist(), records["heading"].to_pylist(), strict=True))

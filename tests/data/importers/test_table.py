@@ -6,7 +6,7 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers import table
-from lostfound.data.importing import import_sources
+from lostfound.data.importers.importing import import_images
 from lostfound.errors import CountryNameError, UsageError
 
 
@@ -193,7 +193,7 @@ def test_a_table_in_another_encoding_says_so(source):
 @pytest.mark.data
 def test_the_real_folders_of_headings_are_200_places_with_four_views(real_data, made_once):
     source = real_data / "street-croatia"
-    folder = made_once("real-croatia", lambda to: import_sources([source], to, size=64, jobs=2))
+    folder = made_once("real-croatia", lambda to: import_images([source], to, size=64, jobs=2))
 
     records = Dataset.open(folder).records
     headings = Counter(zip(records["place_id"].to_pylist(), records["heading"].to_pylist(), strict=True))
@@ -221,7 +221,7 @@ def test_equal_pictures_in_the_real_table_are_imported_once(real_data, made_once
     source = real_data / "street-cambridge"
     summaries = []
     folder = made_once(
-        "real-cambridge", lambda to: summaries.append(import_sources([source], to, size=64, jobs=2))
+        "real-cambridge", lambda to: summaries.append(import_images([source], to, size=64, jobs=2))
     )
 
     dataset = Dataset.open(folder)

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.errors import RecipeError
-from lostfound.geo.partitions import OUTSIDE, Partition, build_partition
-from lostfound.training.settings import Cells
+from lostfound.partitions import OUTSIDE, Partition, build_partition
+from lostfound.training.settings import CellSettings
 from lostfound.training.targets import Images
 
 
-def build_cells(settings: Cells, train: Images) -> Partition:
+def build_cells(settings: CellSettings, train: Images) -> Partition:
     """The partition that a recipe asks for.
 
     Raises:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from lostfound.geo.partitions import Partition
 from lostfound.geo.sphere import EARTH_RADIUS_KM, unit_vectors
-from lostfound.models.answers import Answers, CellAnswers
 from lostfound.models.heads import linear_head
+from lostfound.partitions import Partition
+from lostfound.predict.decoders import CellDecoder, OutputDecoder
 from lostfound.training.settings import Classify, Haversine, Model, Monitor
 from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import build_cells, in_cells, need_coordinates
@@ -31,7 +31,7 @@ class ClassifyObjective(Objective):
         super().__init__()
         self.partition: Partition = build_cells(task, train)
         self.images, self.classes, self.left_out = in_cells(self.partition, train)
-        self.answers: Answers = CellAnswers(self.partition)
+        self.answers: OutputDecoder = CellDecoder(self.partition)
         self.task, self.model = task, model
         self.register_buffer("cells", long_tensor(self.classes), persistent=False)
         weights = balanced_weights(self.classes) if task.class_weights == "balanced" else None

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
-from lostfound.geo.partitions.shapes import westmost
-from lostfound.models.answers import Answers, PointAnswers
 from lostfound.models.heads import linear_head
+from lostfound.partitions.shapes import westmost
+from lostfound.predict.decoders import OutputDecoder, PointDecoder
 from lostfound.training.settings import Coordinates, Model, Monitor
 from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import need_coordinates
@@ -31,7 +31,7 @@ class CoordinatesObjective(Objective):
         self.images, self.left_out = train, []
         self.classes = np.unique(train.countries.astype(str), return_inverse=True)[1].astype(np.int64)
         answers = scaled(task, train.points)
-        self.answers: Answers = answers
+        self.answers: OutputDecoder = answers
         self.model = model
         self.great_circle = (task.loss or ("great_circle" if answers.width == 3 else "mse")) == "great_circle"
         self.register_buffer("targets", float_tensor(answers.scale(train.points)), persistent=False)
@@ -49,14 +49,14 @@ class CoordinatesObjective(Objective):
         return (2 * torch.asin(chord / 2)).mean()
 
 
-def scaled(task: Coordinates, points: NDArray[np.float64]) -> PointAnswers:
+def scaled(task: Coordinates, points: NDArray[np.float64]) -> PointDecoder:
     """The scaling that a recipe names, for training images at these points."""
     if task.scaling == "unit_vector":
-        return PointAnswers()
+        return PointDecoder()
     if task.scaling == "origin":
-        return PointAnswers("origin", task.origin, (task.degrees, task.degrees))
+        return PointDecoder("origin", task.origin, (task.degrees, task.degrees))
     south, north = float(points[:, 0].min()), float(points[:, 0].max())
     west, width = westmost(points[:, 1])
-    return PointAnswers(
+    return PointDecoder(
         "bounds", (south, float(west)), (max(north - south, LEAST_SPAN), max(float(width), LEAST_SPAN))
     )

@@ -11,11 +11,11 @@ from torch.nn.functional import mse_loss
 from lostfound.errors import RecipeError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_name
-from lostfound.geo.partitions import Partition
 from lostfound.geo.sphere import EARTH_RADIUS_KM, KM_PER_DEGREE, haversine_km, pairwise_km
-from lostfound.models.answers import Answers, CellAnswers
 from lostfound.models.heads import DistanceHead
 from lostfound.models.network import Network
+from lostfound.partitions import Partition
+from lostfound.predict.decoders import CellDecoder, OutputDecoder
 from lostfound.training.settings import Distance, Model, Monitor
 from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import need_coordinates
@@ -42,7 +42,7 @@ class DistanceObjective(Objective):
         self.anchors, codes = anchor_rows(train, task.min_images)
         partition = nearest_anchor(train.points[self.anchors], codes, train)
         self.classes = partition.assign(train.points)
-        self.answers: Answers = CellAnswers(partition)
+        self.answers: OutputDecoder = CellDecoder(partition)
         self.anchor_images: Tensor | None = None
         self.degrees = pairwise_km(train.points, train.points[self.anchors]) / KM_PER_DEGREE
         self.register_buffer("points", float_tensor(train.points), persistent=False)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
-from lostfound.geo.sphere import haversine_km, ways_km
-from lostfound.models.answers import Answers, HybridAnswers
+from lostfound.geo.sphere import haversine_km, offsets_km
 from lostfound.models.heads import linear_head
+from lostfound.predict.decoders import HybridDecoder, OutputDecoder
 from lostfound.training.settings import Hybrid, Model, Monitor
 from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import build_cells, in_cells, need_coordinates
@@ -33,8 +33,8 @@ class HybridObjective(Objective):
         centroids = partition.centroids[self.classes]
         radii = np.full(len(partition), LEAST_RADIUS_KM)
         np.maximum.at(radii, self.classes, haversine_km(centroids, self.images.points))
-        ways = ways_km(centroids, self.images.points) / radii[self.classes][:, None]
-        self.answers: Answers = HybridAnswers(partition, radii)
+        ways = offsets_km(centroids, self.images.points) / radii[self.classes][:, None]
+        self.answers: OutputDecoder = HybridDecoder(partition, radii)
         self.count = len(partition)
         self.task, self.model = task, model
         self.register_buffer("cells", long_tensor(self.classes), persistent=False)

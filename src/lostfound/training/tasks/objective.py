@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lostfound.models.answers import Answers
 from lostfound.models.network import Network
+from lostfound.predict.decoders import OutputDecoder
 from lostfound.training.settings import Monitor
 from lostfound.training.targets import Images
 
@@ -33,7 +33,7 @@ class Objective(nn.Module, ABC):
     """
 
     images: Images
-    answers: Answers
+    answers: OutputDecoder
     monitor: Monitor
     classes: NDArray[np.int64]
     left_out: list[tuple[str, int]]

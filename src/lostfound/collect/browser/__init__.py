@@ -1,0 +1,1 @@
+"""Collecting with browsers, from sites whose operators allow it."""

@@ -1,0 +1,86 @@
+"""Collecting with browsers from the first game to the data set, over as many runs as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lostfound.collect.browser.ledger import BrowserLedger
+from lostfound.collect.browser.players import BrowserLimits, Players
+from lostfound.collect.browser.window import Settings
+from lostfound.collect.pack import existing_dataset, pack
+from lostfound.collect.run import Collection
+from lostfound.errors import CollectError
+from lostfound.progress import progress
+
+PACK_AT = 1000
+"""So many pictures are packed into the data set before further games are begun."""
+
+
+@dataclass(frozen=True)
+class BrowserSummary:
+    """What a browser collection holds.
+
+    Attributes:
+        source: The records' source.
+        dataset: The data set's folder.
+        images: Images in the data set now, those of other sources too.
+        counts: Of all runs.
+        this_run: Of this run.
+    """
+
+    source: str
+    dataset: Path
+    images: int
+    counts: Mapping[str, int]
+    this_run: Mapping[str, int]
+
+
+def collect_with_browsers(
+    collection: Collection,
+    settings: Settings,
+    limits: BrowserLimits,
+    *,
+    jobs: int | None = None,
+    pack_at: int = PACK_AT,
+) -> BrowserSummary:
+    """Play games until there are enough rounds, or it can't go on; then pack.
+
+    What was collected is packed also when it can't go on, except after Ctrl-C: then the next run does it.
+
+    Args:
+        collection: Where to.
+        settings: How browsers are started, and for what.
+        limits: What the run may do.
+        jobs: Processes for the packing; all cores if None.
+        pack_at: Pack when so many pictures wait.
+
+    Raises:
+        CollectError: It can't go on; the same command does once that is mended.
+    """
+    source, folder = collection.source, collection.folder
+    book = BrowserLedger(collection.ledger, collection.inbox, source)
+
+    def packed() -> None:
+        pack(folder, collection.ledger, collection.inbox, source=source, size=collection.size, jobs=jobs)
+
+    full = collection.ledger.waiting() >= pack_at
+    while True:
+        if full:
+            packed()
+        done = book.rounds()
+        try:
+            with progress("Collecting", max(limits.rounds or 0, done), done=done) as show:
+                full = Players(book, settings, limits, show).run(pack_at)
+        except CollectError:
+            with suppress(OSError):  # a full disk, perhaps: the first error says more
+                packed()
+            raise
+        if not full:
+            break
+    packed()
+    dataset = existing_dataset(folder, collection.size)
+    images = 0 if dataset is None else len(dataset)
+    return BrowserSummary(source, folder, images, dict(book.counts), dict(book.this_run))

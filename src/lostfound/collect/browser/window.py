@@ -1,0 +1,300 @@
+"""A browser of one worker: its own process, so that its crash takes no other worker down."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lostfound.collect.browser.profile import Profile
+from lostfound.collect.keys import Secret
+from lostfound.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page, Request, Response
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Looked for on PATH."""
+
+_FLAGS = (
+    "--disable-dev-shm-usage",  # /dev/shm is tiny in containers
+    "--disable-gpu",
+    "--force-prefers-reduced-motion",
+)
+_ENDLESS = frozenset({"eventsource", "manifest", "media", "ping", "websocket"})
+_CLOSE_S = 10.0
+
+T = TypeVar("T")
+
+
+class WorkerDown(Exception):  # noqa: N818  # no error yet: the watchdog starts another one
+    """The browser of a worker crashed, was killed, or does not answer."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How browsers are started.
+
+    Attributes:
+        profile: What to do with them.
+        secrets: Names and passwords of the profile.
+        executable: The browser.
+        work: Where the session and screenshots of failed steps lie.
+        show: With a window on the screen.
+        timeout_s: How long one step may take, in seconds.
+    """
+
+    profile: Profile
+    secrets: Mapping[str, Secret] = field(repr=False)
+    executable: Path
+    work: Path
+    show: bool = False
+    timeout_s: float = 30.0
+
+    @property
+    def session(self) -> Path:
+        """The cookies, kept from run to run."""
+        return self.work / f"{self.profile.source}-session.json"
+
+    def hide(self, text: str) -> str:
+        """The text without the secrets."""
+        for secret in self.secrets.values():
+            text = secret.hide(text)
+        return text
+
+
+def find_browser(given: Path | None) -> Path:
+    """The browser to start.
+
+    Raises:
+        MissingExtraError: What drives browsers is not installed.
+        UsageError: There is no browser.
+    """
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            "collecting with a browser needs the extra 'browser' (not installed: playwright): "
+            "pip install 'lostfound[browser]'"
+        ) from None
+    found = shutil.which(given) if given else next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        wanted = f"{given} is no program" if given else f"none of {', '.join(BROWSERS)} is on PATH"
+        raise UsageError(f"{wanted}: install Chromium, or say where it is with --browser")
+    return Path(found)
+
+
+class Traffic:
+    """What a page asks for, and what comes back."""
+
+    def __init__(self, page: Page, profile: Profile) -> None:
+        self.failed: dict[str, int] = {}  # images' addresses and their status
+        self.wrong_sources: list[str] = []  # parts of the picture that are no images
+        self._json: dict[str, Any] = {}
+        self._profile = profile
+        self._under_way: set[Request] = set()
+        self._changed_at = 0.0
+        self._reading: set[asyncio.Task[None]] = set()
+        page.on("request", self._begun)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+        page.on("response", self._came)
+        page.on("domcontentloaded", lambda _: self._under_way.clear())  # what the old page asked for is void
+
+    def forget(self) -> None:
+        """A new round begins: what came before says nothing about it."""
+        self.failed.clear()
+        self.wrong_sources.clear()
+
+    def forget_answers(self) -> None:
+        """The guess is made now: only answers that come from now on tell of the true place."""
+        self._json.clear()
+
+    def answer(self, pattern: str) -> Any:
+        """The newest JSON answer from an address like the pattern, or None."""
+        return self._json.get(pattern)
+
+    def quiet_for_s(self) -> float:
+        """For how long no request has been under way, in seconds."""
+        if self._under_way:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._changed_at
+
+    def _begun(self, request: Request) -> None:
+        self._changed_at = asyncio.get_running_loop().time()
+        if request.resource_type not in _ENDLESS and not request.url.startswith("data:"):
+            self._under_way.add(request)
+
+    def _ended(self, request: Request) -> None:
+        self._changed_at = asyncio.get_running_loop().time()
+        self._under_way.discard(request)
+
+    def _came(self, response: Response) -> None:
+        kind = response.headers.get("content-type", "")
+        if response.status >= 400 and response.request.resource_type == "image":
+            self.failed[response.url] = response.status
+        if any(fnmatch.fnmatchcase(response.url, each) for each in self._profile.picture.sources) and (
+            response.status >= 400 or not kind.startswith("image/")
+        ):
+            self.wrong_sources.append(f"{kind or 'nothing known'}, status {response.status}")
+        wanted = [each for each in self._profile.patterns() if fnmatch.fnmatchcase(response.url, each)]
+        if wanted and response.status < 400:
+            reading = asyncio.ensure_future(self._read(response, wanted))
+            self._reading.add(reading)
+            reading.add_done_callback(self._reading.discard)
+
+    async def _read(self, response: Response, patterns: list[str]) -> None:
+        from playwright.async_api import Error
+
+        with suppress(Error, ValueError):  # the page went on meanwhile, or it is no JSON
+            value = json.loads(await response.body())
+            self._json.update(dict.fromkeys(patterns, value))
+
+
+class Window:
+    """A page in a browser of its own."""
+
+    def __init__(self, page: Page, settings: Settings) -> None:
+        self.page = page
+        self.settings = settings
+        self.traffic = Traffic(page, settings.profile)
+        self._beat_at = 0.0
+        self._down: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        page.on("crash", lambda _: self._ended("the page crashed"))
+        page.on("close", lambda _: self._ended("the page was closed"))
+        if page.context.browser is not None:
+            page.context.browser.on("disconnected", lambda _: self._ended("the browser ended"))
+        page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+
+    def beat(self) -> None:
+        """Something went on: the watchdog waits anew."""
+        self._beat_at = asyncio.get_running_loop().time()
+
+    async def watch(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something with the page, for as long as that is there and something goes on.
+
+        Raises:
+            WorkerDown: The page or the browser is gone, or hangs.
+        """
+        self.beat()
+        task, limit_s = asyncio.ensure_future(work), 2 * self.settings.timeout_s + 5
+        try:
+            while not task.done():
+                left_s = self._beat_at + limit_s - asyncio.get_running_loop().time()
+                if left_s <= 0:
+                    raise WorkerDown(f"nothing went on for {limit_s:g} s")
+                waited: set[asyncio.Future[Any]] = {task, self._down}
+                await asyncio.wait(waited, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                if self._down.done() and not (task.done() and task.exception() is None):
+                    self._down.result()  # raises what happened
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def check(self) -> None:
+        """Make sure that the browser answers, so that what failed was the step.
+
+        Raises:
+            WorkerDown: It does not.
+        """
+        from playwright.async_api import Error
+
+        try:
+            async with asyncio.timeout(min(5.0, self.settings.timeout_s)):
+                await self.page.evaluate("1")
+        except TimeoutError:
+            raise WorkerDown("the browser does not answer") from None
+        except Error as error:
+            raise WorkerDown(f"the browser ended ({_first_line(error)})") from None
+
+    async def save_session(self) -> None:
+        """Keep the cookies for the next run; they are for this user alone."""
+        path = self.settings.session
+        state = json.dumps(await self.page.context.storage_state())
+        partial = path.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(state)
+        partial.replace(path)
+
+    def _ended(self, why: str) -> None:
+        if not self._down.done():
+            self._down.set_exception(WorkerDown(why))
+            self._down.exception()  # it is looked at only where something waits for the page
+
+
+@asynccontextmanager
+async def opened_window(settings: Settings) -> AsyncIterator[Window]:
+    """Start a browser with one page; it ends with the block, whatever state it is in.
+
+    Raises:
+        WorkerDown: It does not start.
+    """
+    from playwright.async_api import Error, async_playwright
+
+    manager = async_playwright()
+    try:
+        async with asyncio.timeout(settings.timeout_s + 30):
+            driver = await manager.start()
+    except TimeoutError:
+        raise WorkerDown("what drives the browser does not start") from None
+    try:
+        try:
+            browser = await driver.chromium.launch(
+                executable_path=settings.executable,
+                headless=not settings.show,
+                chromium_sandbox=not _is_root(),  # Chromium refuses to run as root with it
+                args=list(_FLAGS),
+                timeout=(settings.timeout_s + 30) * 1000,
+                handle_sigint=False,  # Ctrl-C is ours: the round is finished first
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+            viewport = settings.profile.viewport
+            context = await browser.new_context(
+                viewport={"width": viewport.width, "height": viewport.height},
+                storage_state=_session(settings.session),
+                service_workers="block",  # their requests would not be seen
+                bypass_csp=True,  # else a page's policy could forbid hiding its elements
+                accept_downloads=False,
+            )
+            context.set_default_timeout(settings.timeout_s * 1000)
+            page = await context.new_page()
+        except Error as error:
+            raise WorkerDown(f"{settings.executable} does not start ({_first_line(error)})") from None
+        window = Window(page, settings)
+        try:
+            yield window
+        finally:
+            with suppress(Error, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await browser.close()
+    finally:  # its driver ends the browser, also one that hangs
+        with suppress(Error, TimeoutError, OSError):
+            async with asyncio.timeout(_CLOSE_S):
+                await driver.stop()
+
+
+def _session(path: Path) -> Path | None:
+    """The kept cookies; without them, or where they are damaged, one signs in anew."""
+    try:
+        whole = isinstance(json.loads(path.read_bytes()), dict)
+    except (OSError, ValueError):
+        return None
+    return path if whole else None
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,280 @@
+"""Importing: from files as people keep them to a data set."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lostfound.data.adding import with_country, without_repeats
+from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
+from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.importers import SourceImage, list_source
+from lostfound.data.importers.encoding import JPEG_QUALITY, encode_source_image
+from lostfound.data.importers.source import image_files, readable
+from lostfound.data.packed import Packed
+from lostfound.data.records import SCHEMA
+from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.stored import StoredRecords
+from lostfound.data.writing import writing
+from lostfound.errors import DatasetError, UsageError
+from lostfound.files import write_atomic
+from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.points import check_points
+from lostfound.parallel.processes import Engine, Processes
+
+_ARROW_LOADS = ("pandas",) if find_spec("pandas") else ()
+"""What Arrow loads for its first array, though no work needs it."""
+MIN_TO_TELL_SWAPPED = 10
+"""A few photos may well have been taken at sea; of so many places, most are on land."""
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What an import did.
+
+    Attributes:
+        imported: Images added to the data set.
+        duplicates: Images left out because their bytes were there already.
+        other_label: Those of the duplicates that came with another place or country.
+        skipped: Files left out for other reasons: (path, reason).
+        layouts: The layout of each source.
+        dataset: The data set as it is now.
+    """
+
+    imported: int
+    duplicates: int
+    other_label: int
+    skipped: list[Skipped]
+    layouts: dict[str, str]
+    dataset: Dataset
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many files were skipped for each reason, details left out."""
+        return _reasons(self.skipped)
+
+
+def import_images(
+    sources: Sequence[str | Path],
+    to: str | Path,
+    *,
+    layout: str | None = None,
+    size: int = 256,
+    license: str | None = None,  # noqa: A002
+    splits: SplitSettings | None = None,
+    boundaries: str | Path | None = None,
+    jobs: int | None = None,
+    engine: Engine | None = None,
+) -> ImportSummary:
+    """Import images with places into a data set, new or existing, on all cores.
+
+    Images are decoded upright, shrunk to `size`, stored as JPEG without metadata; one that is such a JPEG
+    already is kept to the byte. Unreadable files and files without a place are skipped and listed in
+    `skipped.csv`. A run that was stopped goes on.
+
+    Args:
+        sources: Folders or tables (see `lostfound.data.importers`).
+        to: The data set's folder; images are added if it exists.
+        layout: The layout of the sources; recognised for each if None.
+        size: The shorter side of the stored images, in pixels; smaller images stay as they are.
+        license: The licence of these images, such as "CC-BY-SA-4.0"; unknown if None.
+        splits: How to divide the places into train, val and test.
+        boundaries: A GeoJSON or GeoParquet file of countries that says which country a coordinate is in;
+            the packed ones (Natural Earth 1:50m) if None.
+        jobs: Processes; all cores if None.
+        engine: Where images are encoded, such as `lostfound.parallel.cluster.RayEngine`; in processes of this
+            machine if None.
+
+    Raises:
+        UsageError: A source is missing or empty, or the data set was made with another size.
+        CountryNameError: Country names that can't be told.
+        DatasetError: The existing data set is damaged, or being written by another process; a source's
+            latitudes and longitudes are swapped; or no image could be imported.
+        DiskFullError: The disk became full; the same import goes on.
+    """
+    to, splits = Path(to), splits or SplitSettings()
+    if size < 16:
+        raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
+    settings = {"size": size, "quality": JPEG_QUALITY}
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{to} is a file: give the folder of a data set, new or existing")
+    early = (encode_source_image.__module__, *_ARROW_LOADS) if engine is None and _many(sources) else ()
+    with Processes(jobs, start=early) as processes, ThreadPoolExecutor(1) as beside:
+        land = beside.submit(_packed_countries)
+        own = None if boundaries is None else Boundaries.read(Path(boundaries))
+        listed = _list_sources(sources, layout)
+        countries = land.result()
+        _refuse_swapped(listed, countries)
+        encode = partial(encode_source_image, size=size, license=license)
+        key = _key(listed.items, size, license)
+        with writing(to):
+            existing = _existing(to, settings)
+            for done in existing.info["imports"] if existing else []:
+                if existing and done["key"] == key:
+                    tidy(to, existing.stored)
+                    return ImportSummary(0, done["images"], 0, listed.skipped, listed.layouts, existing)
+            where = engine or processes
+            added, problems = run_chunks(
+                listed.items, encode, folder=to, key=key, title="Importing", engine=where, mixed=True
+            )
+            listed.skipped.extend(problems)
+            processes.close()
+            added = with_country(added, own or countries)
+            del own, countries, land  # the memory that they took is enough for what is still to do
+            pa.default_memory_pool().release_unused()
+            return _add(to, existing, added, listed, key, settings, splits)
+
+
+def _packed_countries() -> Boundaries:
+    """The packed countries, made ready to answer while files are listed."""
+    boundaries = Boundaries.packed(keep=False)
+    boundaries.country_at([(0.0, 0.0)])  # at sea, which asks for the nearest coast too
+    return boundaries
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """The files of all sources."""
+
+    items: Packed[tuple[str, SourceImage]] = field(default_factory=Packed)  # the source's name, and the file
+    places: list[tuple[str, NDArray[np.float64]]] = field(
+        default_factory=list
+    )  # of each source, for its path
+    skipped: list[Skipped] = field(default_factory=list)
+    layouts: dict[str, str] = field(default_factory=dict)
+    described: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _many(sources: Sequence[str | Path]) -> bool:
+    """Are there more files than one process does at a time? A table may well name many."""
+    files = (path for source in sources for path in image_files(Path(source)))
+    return (
+        any(Path(source).is_file() for source in sources)
+        or len(list(islice(files, 2 * MIN_CHUNK))) > MIN_CHUNK
+    )
+
+
+def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
+    listed = _Listed()
+    for source, name in zip(map(Path, sources), source_names(sources), strict=True):
+        listed.layouts[str(source)], listing = list_source(source, layout)
+        listed.places.append((str(source), _places(listing.images)))
+        listed.items.extend((name, image) for image in listing.images)
+        listed.skipped.extend((f"{name}/{path}", reason) for path, reason in listing.skipped)
+        listed.described.append(
+            {"name": name, "layout": listed.layouts[str(source)], "files": len(listing.images)}
+        )
+    return listed
+
+
+def _add(
+    to: Path,
+    existing: Dataset | None,
+    added: StoredRecords,
+    listed: _Listed,
+    key: str,
+    settings: dict[str, Any],
+    splits: SplitSettings,
+) -> ImportSummary:
+    """Write the data set with the records added."""
+    records = existing.stored.followed_by(added) if existing else added
+    kept, duplicates, other_label = without_repeats(records)
+    if kept.num_rows == 0:
+        tidy(to, kept)
+        summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(listed.skipped).most_common())
+        first = ": ".join(listed.skipped[0])
+        raise DatasetError(f"no image could be imported into {to}: {summary} (the first: {first})")
+    records = assign_splits(kept, splits)
+    this = {"key": key, "sources": listed.described, "images": added.num_rows}
+    info: dict[str, Any] = {
+        "made_by": "lostfound import",
+        "settings": settings,
+        "splits": vars(splits),
+        "imports": [*(existing.info["imports"] if existing else []), this],
+    }
+    _write_skipped(to / "skipped.csv", listed.skipped)
+    dataset = write_dataset(to, records, info)
+    tidy(to, dataset.stored)
+    before = len(existing) if existing else 0
+    return ImportSummary(
+        len(dataset) - before, duplicates, other_label, listed.skipped, listed.layouts, dataset
+    )
+
+
+def source_names(sources: Sequence[str | Path]) -> list[str]:
+    """What sources are called in a data set: their own names, with as many parents' as tell them apart."""
+    paths = [Path(source).resolve() for source in sources]
+    parts = [(*path.parts[:-1], path.stem if path.is_file() else path.name) for path in paths]
+    length = 1
+    while len({own[-length:] for own in parts}) < len(set(parts)):
+        length += 1
+    return [readable("/".join(own[-length:])) for own in parts]
+
+
+def _existing(folder: Path, settings: dict[str, Any]) -> Dataset | None:
+    if not (folder / "dataset.json").is_file():
+        return None
+    info = read_info(folder)
+    if info["settings"] != settings:
+        raise UsageError(
+            f"{folder} was made with {info['settings']}, not {settings}: "
+            "use the same settings to add to it, or another folder"
+        )
+    return Dataset.open(folder)
+
+
+def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str | None) -> str:
+    """A hash of what is imported and how."""
+    how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
+    key = hashlib.sha256(json.dumps(how).encode())
+    for name, image in items:
+        fields = [*image[1:]]  # all but the file
+        with suppress(OSError):  # a file that can't be read is skipped later
+            stat = os.stat(image.file)  # noqa: PTH116  # a Path for each takes as long again
+            fields += [stat.st_size, stat.st_mtime_ns]
+        key.update(f"\n{(name, *fields)!r}".encode())
+    return key.hexdigest()
+
+
+def _places(images: Iterable[SourceImage]) -> NDArray[np.float64]:
+    """The coordinates of images that have some, each once, (n, 2)."""
+    degrees = array("d")
+    for image in images:
+        if image.latitude is not None and image.longitude is not None:
+            degrees.extend((image.latitude, image.longitude))
+    return np.unique(np.reshape(degrees, (-1, 2)), axis=0)
+
+
+def _refuse_swapped(listed: _Listed, countries: Boundaries) -> None:
+    """Refuse sources whose columns are swapped: most places at sea that would be on land the other way."""
+    for source, places in listed.places:
+        if len(places) >= MIN_TO_TELL_SWAPPED:
+            check_points(places, source, boundaries=countries)
+
+
+def _reasons(skipped: list[Skipped]) -> Counter[str]:
+    return Counter(reason.split(" (")[0] for _, reason in skipped)
+
+
+def _write_skipped(path: Path, skipped: list[Skipped]) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows([("path", "reason"), *skipped])
+    write_atomic(path, text.getvalue().encode())

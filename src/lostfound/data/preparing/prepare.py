@@ -1,0 +1,200 @@
+"""Preparing: a data set made anew from another one, by the steps of a recipe."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lostfound.data.chunks import run_chunks, tidy
+from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.importers.encoding import JPEG_QUALITY
+from lostfound.data.preparing.recipe import PrepareRecipe, Split
+from lostfound.data.preparing.resize import resize_row
+from lostfound.data.preparing.steps import Drop, PreparationPlan, files_of, plan
+from lostfound.data.rows import StoredImages
+from lostfound.data.splits import SplitSettings
+from lostfound.data.writing import writing
+from lostfound.errors import UsageError
+from lostfound.files import digest, write_atomic
+from lostfound.parallel.processes import Engine
+
+DROPPED = "dropped.csv"
+_BATCH = 8192
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a preparation made.
+
+    Attributes:
+        datasets: The new data sets, one for each size, of the same images.
+        report: What each step did, as `dataset.json` holds it under "prepared".
+    """
+
+    datasets: list[Dataset]
+    report: dict[str, Any]
+
+
+def prepare(
+    dataset: Dataset,
+    to: str | Path,
+    recipe: PrepareRecipe | None = None,
+    *,
+    jobs: int | None = None,
+    engine: Engine | None = None,
+) -> Preparation:
+    """Make a data set anew: corrected, filtered, rebalanced, divided and resized; a stopped run goes on.
+
+    What was left out, and why, is listed in `dropped.csv` and counted in `dataset.json`.
+
+    Args:
+        dataset: What to prepare; it stays as it is.
+        to: The new folder. With several sizes each has a folder beside it: `to`-128, `to`-64.
+        recipe: What to do; None keeps everything.
+        jobs: Processes; all cores if None.
+        engine: Where images are encoded, such as `lostfound.parallel.cluster.RayEngine`; in processes of this
+            machine if None.
+
+    Raises:
+        UsageError: The new folder is a file or holds another data set, or a file that the recipe names is
+            missing or wrong.
+        RecipeError: A step would drop everything, or asks for countries that the data lacks.
+        DatasetError: The data set is damaged, or another process writes to the new folder.
+        DiskFullError: The disk became full; the same command goes on.
+    """
+    recipe = recipe or PrepareRecipe()
+    key = _key(dataset, recipe)
+    sizes = recipe.sizes or (int(dataset.info["settings"]["size"]),)
+    folders = _folders(Path(to), sizes)
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(writing(folder))
+        todo = [
+            (folder, size) for folder, size in zip(folders, sizes, strict=True) if not _holds(folder, key)
+        ]
+        if todo:
+            parts = todo[0][0] / f".import-measured-{_measure_key(dataset, recipe)}"
+            planned = plan(dataset, recipe, parts=parts, jobs=jobs)
+            for folder, size in todo:
+                _write(dataset, planned, folder, key, size, recipe, jobs, engine)
+        datasets = [Dataset.open(folder) for folder in folders]
+        for each in datasets:
+            tidy(each.folder, each.stored)
+    return Preparation(datasets, datasets[0].info["prepared"])
+
+
+def prepare_dataset(
+    dataset: Dataset,
+    to: str | Path,
+    *,
+    size: int | None = None,
+    splits: SplitSettings | None = None,
+    jobs: int | None = None,
+) -> Dataset:
+    """Make a new data set of the same images, at another size or with other splits: `prepare` in short.
+
+    Args:
+        dataset: What to prepare; it stays as it is.
+        to: The new folder.
+        size: The shorter side in pixels; images that are smaller stay as they are. None keeps all.
+        splits: Divide the places anew; None keeps the splits.
+        jobs: Processes; all cores if None.
+
+    Raises:
+        UsageError: The new folder is a file or holds another data set, or the size is too small.
+        DatasetError: The data set is damaged.
+    """
+    if size is not None and size < 16:
+        raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
+    recipe = PrepareRecipe(
+        sizes=None if size is None else (size,), split=None if splits is None else Split(**vars(splits))
+    )
+    return prepare(dataset, to, recipe, jobs=jobs).datasets[0]
+
+
+def _key(dataset: Dataset, recipe: PrepareRecipe) -> str:
+    """A hash of everything that determines the result."""
+    parts = [dataset.info["records_sha256"], recipe.model_dump(mode="json"), files_of(recipe), JPEG_QUALITY]
+    return digest(json.dumps(parts).encode())
+
+
+def _measure_key(dataset: Dataset, recipe: PrepareRecipe) -> str:
+    """The measurements stay good when a threshold changes."""
+    return digest(json.dumps([dataset.info["records_sha256"], recipe.quality.size]).encode())[:16]
+
+
+def _folders(to: Path, sizes: tuple[int, ...]) -> list[Path]:
+    folders = [to] if len(sizes) == 1 else [to.with_name(f"{to.resolve().name}-{size}") for size in sizes]
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file: give a new folder")
+    return folders
+
+
+def _holds(folder: Path, key: str) -> bool:
+    """Is this very preparation finished there?"""
+    if not (folder / "dataset.json").exists():
+        return False
+    if read_info(folder).get("prepared", {}).get("key") != key:
+        raise UsageError(f"{folder} holds a data set: choose another folder")
+    return True
+
+
+def _write(
+    dataset: Dataset,
+    planned: PreparationPlan,
+    folder: Path,
+    key: str,
+    size: int,
+    recipe: PrepareRecipe,
+    jobs: int | None,
+    engine: Engine | None,
+) -> None:
+    """Encode the images of a plan and write the data set."""
+    hashed = hashlib.sha256(f"{key}:{size}:".encode())
+    for batch in planned.records.select(["image_id"]).to_batches(_BATCH):
+        hashed.update("".join(batch["image_id"].to_pylist()).encode())
+    work_key = hashed.hexdigest()
+    items = StoredImages(dataset.with_records(planned.records))
+    encode = partial(resize_row, size=size)
+    records, unreadable = run_chunks(
+        items, encode, folder=folder, key=work_key, title="Preparing", jobs=jobs, engine=engine
+    )
+    drops, steps = [*planned.drops], [*planned.steps]
+    for label, why in unreadable:
+        image_id, _, original = label.partition("/")
+        drops.append(Drop(image_id, original, "resize", why))
+    if unreadable:
+        gone = {"dropped": len(unreadable), "left": len(records)}
+        steps.append({"step": "resize", "reason": "unreadable", **gone})
+    splits = recipe.split.settings() if recipe.split else None
+    info: dict[str, Any] = {
+        **dataset.info,
+        "made_by": "lostfound prepare",
+        "settings": {"size": size, "quality": JPEG_QUALITY},
+        "splits": vars(splits) if splits else dataset.info["splits"],
+        "prepared_from": dataset.info["records_sha256"],
+        "prepared": {
+            "key": key,
+            "recipe": recipe.model_dump(mode="json"),
+            "images": len(dataset),
+            "steps": steps,
+            **planned.about,
+        },
+    }
+    _write_dropped(folder / DROPPED, drops)
+    write_dataset(folder, records, info)
+
+
+def _write_dropped(path: Path, drops: list[Drop]) -> None:
+    text = io.StringIO()
+    rows = ((each.image_id, each.original, each.step, each.reason) for each in drops)
+    csv.writer(text).writerows([("image_id", "original", "step", "reason"), *rows])
+    write_atomic(path, text.getvalue().encode())

@@ -1,0 +1,31 @@
+"""One stored image at a smaller size. What workers import: nothing heavy."""
+
+from __future__ import annotations
+
+from lostfound.data.chunks import Encoded, Skipped
+from lostfound.data.images import open_image, shrink
+from lostfound.data.importers.encoding import JPEG_QUALITY
+from lostfound.data.jpeg import encode_jpeg
+from lostfound.data.rows import StoredImage
+from lostfound.errors import ImageError
+
+
+def resize_row(row: StoredImage, *, size: int) -> tuple[list[Encoded], list[Skipped]]:
+    """Read an image and make it smaller; one that is small enough keeps its bytes.
+
+    Args:
+        row: One image of a data set.
+        size: The shorter side in pixels.
+
+    Returns:
+        The image, or why it is left out, under "image_id/original".
+    """
+    data, record = row.read(), dict(row.record)
+    if min(record["width"], record["height"]) > size:
+        try:
+            small = shrink(open_image(data, at_least=2 * size), size)
+        except ImageError as error:
+            return [], [(f"{record['image_id']}/{record['original']}", f"unreadable ({error})")]
+        record["width"], record["height"] = small.size
+        data = encode_jpeg(small, JPEG_QUALITY)
+    return [Encoded(record, data)], []

@@ -1,0 +1,1 @@
+"""Data sets between machines: lists that pin a run, remotes, publishing."""

@@ -1,1 +1,0 @@
-"""Locating photos, and giving the answers."""

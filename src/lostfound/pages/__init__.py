@@ -1,0 +1,1 @@
+"""Offline pages: a map of located photos, a partition; everything inside one file."""

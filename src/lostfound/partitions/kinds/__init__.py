@@ -1,0 +1,1 @@
+"""The kinds of partitions, each a rule that gives points their cells."""

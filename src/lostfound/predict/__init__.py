@@ -1,0 +1,1 @@
+"""Answering: model folders, decoders, the locator, guesses and predictions. Needs no torch."""

@@ -1,0 +1,83 @@
+"""Guesses as files: JSON, CSV and GeoJSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lostfound.predict.guess import Guess
+
+NOTE = "estimates from pixels alone, not measurements"
+
+
+@dataclass(frozen=True)
+class LocatedPhoto:
+    """One photo and what came of it: a guess, or the error that stopped it."""
+
+    photo: str
+    guess: Guess | None
+    error: str | None = None
+    truth: tuple[float, float] | None = None  # known (latitude, longitude), if any
+    truth_name: str | None = None
+
+
+def to_json(results: Sequence[LocatedPhoto]) -> str:
+    """An object with the photos' guesses and those that could not be read."""
+    photos = [_row(each) for each in results]
+    return json.dumps({"note": NOTE, "photos": photos}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _row(each: LocatedPhoto) -> dict[str, Any]:
+    if each.guess is None:
+        return {"photo": written_name(each.photo), "error": written_name(each.error or "")}
+    return {"photo": written_name(each.photo), **each.guess.as_dict()}
+
+
+def written_name(name: str) -> str:
+    """A name that can be written; a file's name may hold bytes that are no UTF-8."""
+    return name.encode(errors="replace").decode()
+
+
+def to_csv(results: Sequence[LocatedPhoto]) -> str:
+    """One row a photo: the best coordinate, then the candidates; an error in the last column."""
+    top = max((len(each.guess.candidates) for each in results if each.guess), default=0)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ranks = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("candidate", "probability")]
+    writer.writerow(["photo", "latitude", "longitude", "country", "probability", *ranks, "error"])
+    for each in results:
+        if each.guess is None:
+            writer.writerow([written_name(each.photo), *[""] * (4 + 2 * top), written_name(each.error or "")])
+            continue
+        guess = each.guess
+        cells = [value for one in guess.candidates for value in (one.name, _probability(one.probability))]
+        best = [
+            f"{guess.latitude:.6f}",
+            f"{guess.longitude:.6f}",
+            guess.country,
+            _probability(guess.probability),
+        ]
+        writer.writerow([written_name(each.photo), *best, *cells, *[""] * (2 * top - len(cells)), ""])
+    return text.getvalue()
+
+
+def _probability(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def to_geojson(results: Sequence[LocatedPhoto]) -> str:
+    """A FeatureCollection (RFC 7946: longitude first) of the photos that were located."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [each.guess.longitude, each.guess.latitude]},
+            "properties": {"photo": written_name(each.photo), "estimate": NOTE, **each.guess.as_dict()},
+        }
+        for each in results
+        if each.guess is not None
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False) + "\n"

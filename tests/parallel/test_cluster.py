@@ -1,0 +1,116 @@
+"""The Ray engine, on a cluster of two nodes of this machine."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.importers.importing import import_images
+from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.errors import MissingExtraError
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+
+# In a process of its own: Ray opens sockets and files that it leaves to the end of the process to close.
+SCRIPT = """
+import os, sys
+from functools import partial
+os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+from ray.cluster_utils import Cluster
+from lostfound.data import chunks
+from lostfound.parallel.cluster import RayEngine
+from lostfound.data.dataset import Dataset
+from lostfound.data.importers.importing import import_images
+from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
+source, to, kill = sys.argv[1:4]
+try:
+    with RayEngine(cluster.address) as engine:
+        import ray
+        print("nodes", len([node for node in ray.nodes() if node["Alive"]]))
+        if kill == "kill":
+            def kill_one(marker):
+                if not os.path.exists(marker):
+                    open(marker, "w").close()
+                    os.kill(os.getpid(), 9)
+                return 1
+            def killing(chunk, work=chunks._encode_chunk, marker=to + ".killed"):
+                if chunk.part.stem == "00003":
+                    kill_one(marker)
+                return work(chunk)
+            chunks._encode_chunk = killing
+        import_images([source], to, size=64, engine=engine)
+        prepare(Dataset.open(to), to + "-48", choose, engine=engine)
+finally:
+    cluster.shutdown()
+print("done")
+"""
+SCRIPT = SCRIPT.replace(
+    "from lostfound.data.preparing.prepare import prepare\n",
+    "from lostfound.data.preparing.prepare import prepare\n"
+    "from lostfound.data.preparing.recipe import PrepareRecipe\n"
+    "choose = PrepareRecipe(sizes=(48,))\n",
+)
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def source(made_once, write_picture):
+    def build(folder):
+        for number in range(100):
+            write_picture(folder / "photos" / "France" / f"{number:03}.jpg", number, 300, 200)
+
+    return made_once("cluster-source", build) / "photos"
+
+
+@pytest.fixture(scope="module")
+def local(made_once, source):
+    def build(folder):
+        import_images([source], folder / "data", size=64, jobs=1)
+        prepare_dataset(Dataset.open(folder / "data"), folder / "data-48", size=48, jobs=1)
+
+    return made_once("cluster-local", build)
+
+
+@pytest.mark.parametrize("kill", ["", "kill"])
+def test_two_nodes_give_the_same_bytes_even_if_a_worker_is_killed(source, local, tmp_path, kill):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'lostfound[cluster]'")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(source), str(tmp_path / "data"), kill],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nodes 2" in done.stdout
+    assert (tmp_path / "data.killed").exists() is bool(kill)
+    assert contents(tmp_path / "data") == contents(local / "data")
+    assert contents(tmp_path / "data-48") == contents(local / "data-48")
+
+
+def test_without_ray_the_command_says_what_to_install(monkeypatch):
+    from lostfound.parallel.cluster import RayEngine
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'lostfound\[cluster\]'"):
+        RayEngine()
+
+
+def test_no_cluster_at_the_address_is_wrong_usage(lostfound, source, tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'lostfound[cluster]'")
+    done = lostfound(
+        "import", source, "--to", tmp_path / "data", "--engine", "ray", "--address", "127.0.0.1:9"
+    )
+    assert done.returncode == 2
+    assert "no Ray cluster answers at 127.0.0.1:9" in done.stderr
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,107 @@
+"""What goes wrong in a training, and what is said of it."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
+
+from lostfound.errors import ImageError, LostFoundError, RecipeError
+from lostfound.training.error_messages import explain
+
+FOLDER = Path("model/run")
+TRACEBACK = (
+    'Caught {0} in process 1.\nTraceback (most recent call last):\n  File "x.py", line 3\n    f()\n{1}\n'
+)
+
+
+def of_worker(kind: type[Exception], last_line: str) -> Exception:
+    """An error as a worker process hands it over."""
+    return kind(TRACEBACK.format(kind.__name__, last_line))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), LostFoundError, "lower trainer.batch_size"),
+        (RuntimeError("MPS backend out of memory"), LostFoundError, "trainer.accumulate=2"),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:130] . DefaultCPUAllocator: can't allocate memory"),
+            LostFoundError,
+            "ran out of memory: lower trainer.batch_size",
+        ),
+        (MemoryError(), LostFoundError, "input.size"),
+        (of_worker(MemoryError, "MemoryError: Unable to allocate 9 GiB"), LostFoundError, "out of memory"),
+        (
+            ProcessRaisedException(
+                TRACEBACK.format("", "torch.OutOfMemoryError: CUDA out of memory"), 1, 77
+            ),
+            LostFoundError,
+            "out of memory",
+        ),
+        (
+            RuntimeError("DataLoader worker (pid(s) 77) exited unexpectedly"),
+            LostFoundError,
+            r"ended from outside.*\(pid\(s\) 77\).*lower trainer.workers",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), LostFoundError, "No space left on device; mend"),
+        (
+            ProcessRaisedException(
+                TRACEBACK.format("", "OSError: [Errno 28] No space left on device: 'last.ckpt'"), 0, 77
+            ),
+            LostFoundError,
+            "No space left on device.*--resume",
+        ),
+        (LostFoundError("the loss became nan"), LostFoundError, "^the loss became nan$"),
+        (
+            of_worker(ImageError, "lostfound.errors.ImageError: cat.jpg: damaged image"),
+            ImageError,
+            r"^cat\.jpg: damaged image$",
+        ),
+        (
+            ProcessRaisedException(
+                TRACEBACK.format("", "lostfound.errors.RecipeError: recipe x:\n  input.size: wrong"), 0, 77
+            ),
+            RecipeError,
+            r"^recipe x:\n  input\.size: wrong$",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_is_said_in_this_packages_words(
+    error: Exception, kind: type[Exception], expected: str
+) -> None:
+    found = explain(error, FOLDER)
+    assert type(found) is kind
+    with pytest.raises(kind, match=f"(?s){expected}"):
+        raise found
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), RuntimeError("mat1 and mat2 shapes"), KeyError("x")])
+def test_an_error_nothing_is_known_of_is_left_as_it_is(error: Exception) -> None:
+    assert explain(error, FOLDER) is error
+
+
+@pytest.mark.slow
+def test_too_little_memory_names_the_settings_to_lower(dataset_folder: Path, tmp_path: Path) -> None:
+    """Through the command line, with less memory than one batch needs."""
+    limit = 6 * 2**30
+    changes = ["task.min_images=2", "trainer.device=cpu", "trainer.workers=0", "input.size=[2048, 2048]"]
+    options = [part for each in changes for part in ("--set", each)]
+    to = tmp_path / "model"
+    said = subprocess.run(
+        [sys.executable, "-m", "lostfound", "train", "demo", "--data", dataset_folder, "--to", to, *options],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert said.returncode == 1
+    assert "ran out of memory: lower trainer.batch_size" in said.stderr
+    assert "Traceback" not in said.stderr
