@@ -1,0 +1,60 @@
+"""Folders and databases that long work claims: the same work goes on in them, other work is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lostfound.errors import UsageError
+from lostfound.files import write_atomic
+
+
+def changed_keys(before: Any, now: Any, key: str = "") -> list[str]:
+    """The dotted keys whose values differ between two mappings of plain values, sorted."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            changed
+            for name in sorted(before.keys() | now.keys())
+            for changed in changed_keys(before.get(name), now.get(name), f"{key}.{name}".lstrip("."))
+        ]
+    return [] if before == now else [key]
+
+
+def refuse_other_settings(before: Any, now: Any, what: str, remedy: str) -> None:
+    """Refuse to go on with work that was begun with other settings.
+
+    Args:
+        before: The settings it was begun with, plain values.
+        now: Those that are asked for.
+        what: The work and where it is, such as "the run in model/run".
+        remedy: What to do, such as "give the same ones, or start again with --overwrite".
+
+    Raises:
+        UsageError: They differ; the message names the settings that do.
+    """
+    changed = changed_keys(before, now)
+    if changed:
+        raise UsageError(f"{what} was begun with other settings ({', '.join(changed)}): {remedy}")
+
+
+def claim_folder(folder: Path, marker: str, text: str, *, made_by: str, other: str) -> None:
+    """Take a folder for some work, or find that it is this work's already.
+
+    Args:
+        folder: It may be missing or empty.
+        marker: The name of the file in it that says whose it is.
+        text: What that file holds; its first line tells one work from another.
+        made_by: Whose folder it is to be, such as "a study's".
+        other: What is said of a folder of other work of the kind, such as "holds another study".
+
+    Raises:
+        UsageError: It is something else's.
+    """
+    file = folder / marker
+    if file.is_file():
+        if file.read_text(encoding="utf-8").split("\n")[0] != text.split("\n")[0]:
+            raise UsageError(f"{folder} {other} ({file}): choose another folder with --to")
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not {made_by}: choose another folder with --to")
+    write_atomic(file, text.encode())
