@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from shapely.geometry import Point, Polygon, box, shape
 
 from lostfound.errors import CountryNameError, DatasetError
-from lostfound.geo.boundaries import DEFAULT_MAX_DISTANCE_KM, Boundaries, outlines
+from lostfound.geo.boundaries import DEFAULT_MAX_DISTANCE_KM, Boundaries, label_countries, outlines
 from lostfound.geo.countries import country_codes
 from lostfound.geo.segments import Segments
 from lostfound.geo.sphere import destination, haversine_km
@@ -108,6 +108,23 @@ PLACES = [
 )
 def test_country_of_a_place(world, latitude, longitude, code):
     assert world.country_at([(latitude, longitude)])[0] == code
+
+
+def test_stated_country_goes_before_the_place(world):
+    points = np.array([[48.86, 2.35], [48.86, 2.35], [np.nan, np.nan], [np.nan, np.nan], [0.0, -30.0]])
+    stated = np.array(["DE", None, "IT", None, None], dtype=object)
+    labels = label_countries(points, stated)
+    assert labels.tolist() == ["DE", "FR", "IT", None, None]
+    assert stated.tolist() == ["DE", None, "IT", None, None]  # the caller's own stay as they are
+    assert label_countries(points, None).tolist() == ["FR", "FR", None, None, None]
+    assert label_countries(np.empty((0, 2)), []).tolist() == []
+    with pytest.raises(ValueError, match="1 countries for 5 points"):
+        label_countries(points, ["FR"])
+
+
+def test_countries_by_other_boundaries():
+    square = Boundaries(["XX"], [box(2, 48, 3, 49)])
+    assert label_countries([[48.86, 2.35], [0.0, 0.0]], [None, None], square).tolist() == ["XX", None]
 
 
 def test_one_side_of_the_date_line_is_near_the_other(world):

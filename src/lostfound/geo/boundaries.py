@@ -6,6 +6,7 @@ changed, and ``scripts/build_boundaries.py`` for how.
 
 import math
 import warnings
+from collections.abc import Sequence
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
@@ -188,6 +189,37 @@ class Boundaries:
     @cached_property
     def _borders(self) -> Segments:
         return Segments.of(self._geometries)
+
+
+def label_countries(
+    points: ArrayLike,
+    countries: Sequence[str | None] | NDArray[np.object_] | None,
+    boundaries: Boundaries | None = None,
+) -> NDArray[np.object_]:
+    """The country of each image: the stated one, else the one at its point, else None.
+
+    Args:
+        points: Shape (n, 2), degrees; NaN where unknown.
+        countries: ISO 3166-1 alpha-2, (n,), None where unknown; or None, where no country is stated.
+        boundaries: Where the countries lie; the packed ones by default, read only if a point needs them.
+
+    Returns:
+        Codes, a new array of shape (n,); None where neither is known, and for points farther than
+        `DEFAULT_MAX_DISTANCE_KM` from every country.
+
+    Raises:
+        ValueError: The lengths differ, or a point that is looked up is no coordinate.
+    """
+    places = np.asarray(points, dtype=np.float64)
+    labels = np.full(len(places), None, dtype=object)
+    if countries is not None:
+        if len(countries) != len(places):
+            raise ValueError(f"{len(countries)} countries for {len(places)} points: give one for each")
+        labels[:] = countries
+    unstated = np.isfinite(places).all(axis=1) & np.array([code is None for code in labels], dtype=bool)
+    if unstated.any():
+        labels[unstated] = (boundaries or Boundaries.packed()).country_at(places[unstated])
+    return labels
 
 
 def outlines() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lostfound.errors import UsageError
-from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import label_countries
 from lostfound.geo.points import check_points
 from lostfound.geo.sphere import wrap_longitude
 from lostfound.partitions.base import Partition
@@ -48,7 +48,7 @@ def build_partition(
     places = check_points(points, "the training split", unknown=True)
     places = np.column_stack([places[:, 0], wrap_longitude(places[:, 1])])
     known = np.asarray(np.isfinite(places).all(axis=1))
-    labels = _countries(places, known, countries)
+    labels = label_countries(places, countries)
     usable = known | (np.array([code is not None for code in labels], dtype=bool) & (kind == "countries"))
     if not usable.any():
         lacking = "no images" if not len(places) else f"{len(places)} images, none of them with a place"
@@ -58,19 +58,3 @@ def build_partition(
         )
     return KINDS[kind].build(TrainingPlaces(places, known, labels), checked)
 
-
-def _countries(
-    places: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    countries: Sequence[str | None] | NDArray[np.object_] | None,
-) -> NDArray[np.object_]:
-    """The country of each image: its label, else the one that holds its place, else None."""
-    labels = np.full(len(places), None, dtype=object)
-    if countries is not None:
-        if len(countries) != len(places):
-            raise ValueError(f"{len(countries)} countries for {len(places)} points: give one for each")
-        labels[:] = countries
-    unlabelled = known & np.array([code is None for code in labels], dtype=bool)
-    if unlabelled.any():
-        labels[unlabelled] = Boundaries.packed().country_at(places[unlabelled])
-    return labels
