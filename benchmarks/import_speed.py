@@ -39,8 +39,11 @@ from machine import machine, versions
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importers import SourceImage, encoding, list_source
-from lostfound.data.importers.importing import JPEG_QUALITY, import_images
+from lostfound.data.importers import encoding
+from lostfound.data.importers.encoding import JPEG_QUALITY
+from lostfound.data.importers.importing import import_images
+from lostfound.data.importers.layouts import list_source
+from lostfound.data.importers.source import SourceImage
 from lostfound.data.preparing.prepare import prepare_dataset
 
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from lostfound.data.chunks import Encoded, Skipped
 from lostfound.data.images import cut_strip, open_image, read_exif, shrink
-from lostfound.data.importers import SourceImage, exif
+from lostfound.data.importers import exif
+from lostfound.data.importers.source import SourceImage
 from lostfound.data.jpeg import encode_jpeg, is_plain_jpeg
 from lostfound.data.phash import perceptual_hash
 from lostfound.data.records import SCHEMA

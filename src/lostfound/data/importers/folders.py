@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import (
-    Listing,
-    SourceImage,
-    files_below,
-    image_files,
-    readable,
-    resolve_countries,
-)
+from lostfound.data.importers.source import Listing, SourceImage, files_below, image_files, readable
+from lostfound.data.tables import resolve_countries
 from lostfound.geo.countries import find_country
 
 MIN_RESOLVED = 0.5

@@ -7,14 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import (
-    Listing,
-    SourceImage,
-    files_below,
-    location_problem,
-    mostly,
-    parse_number,
-)
+from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem, mostly
+from lostfound.data.tables import parse_number
 from lostfound.errors import UsageError
 
 _NAME = re.compile(r"^(?:[A-Za-z]+_)?(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)_(.+)$")

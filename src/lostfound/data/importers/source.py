@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from lostfound.data.images import IMAGE_SUFFIXES
 from lostfound.data.packed import Packed
-from lostfound.errors import CountryNameError
-from lostfound.geo.countries import find_country
 
 
 class SourceImage(NamedTuple):
@@ -57,8 +55,6 @@ class Listing:
         """Leave a file out, by name and reason."""
         self.skipped.append((original, reason))
 
-
-_EMPTY = frozenset({"", "nan", "null", "none", "n/a", "<na>"})  # what programs write for nothing
 
 Reader = Callable[[Path], Listing]
 
@@ -136,41 +132,3 @@ def location_problem(latitude: float | None, longitude: float | None) -> str | N
     if latitude == 0 and longitude == 0:
         return "no location: both coordinates are zero"
     return None
-
-
-def resolve_countries(names: Iterable[str], where: str) -> dict[str, str]:
-    """The ISO codes of country names as people write them.
-
-    Raises:
-        CountryNameError: Some names can't be told; the message lists all of them with their candidates.
-    """
-    codes, problems = {}, []
-    for name in sorted(set(names)):
-        match = find_country(name)
-        if match.code is not None:
-            codes[name] = match.code
-        else:
-            could_be = ", ".join(f"{label} ({code})" for code, label, _ in match.candidates[:5])
-            problems.append(f"  {name!r}: {'could be ' + could_be if could_be else 'like no country known'}")
-    if problems:
-        raise CountryNameError(
-            f"{where}: {len(problems)} name(s) can't be told to be one country; rename them to an "
-            "English name or an ISO code (or move them away):\n" + "\n".join(problems)
-        )
-    return codes
-
-
-def parse_text(value: object) -> str | None:
-    """The text of a cell or a JSON value, without spaces around it; None where it is empty."""
-    text = "" if value is None else str(value).strip()
-    return None if text.casefold() in _EMPTY else text
-
-
-def parse_number(value: object) -> float | None:
-    """A number from a cell or a JSON value; None where it is empty, which is how NaN is meant there.
-
-    Raises:
-        ValueError: It is there and is no number.
-    """
-    text = parse_text(value)
-    return None if text in (None, "NA") else float(text)  # "NA" is R's null; as a text it is Namibia

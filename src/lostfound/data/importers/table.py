@@ -14,16 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lostfound.data.importers.source import (
-    Listing,
-    SourceImage,
-    image_files,
-    location_problem,
-    parse_number,
-    parse_text,
-    readable,
-    resolve_countries,
-)
+from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem, readable
+from lostfound.data.tables import csv_separator, parse_number, parse_text, resolve_countries
 from lostfound.errors import UsageError
 
 _FILE_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "id", "uuid", "image_id")
@@ -136,8 +128,7 @@ def _csv_lines(path: Path, errors: str = "strict") -> Iterator[list[str]]:
     with path.open(encoding="utf-8-sig", errors=errors, newline="") as file:
         header = file.readline()
         file.seek(0)
-        separator = max(",;\t", key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
-        yield from csv.reader(file, delimiter=separator)
+        yield from csv.reader(file, delimiter=csv_separator(header))
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

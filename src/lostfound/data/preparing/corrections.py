@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lostfound.data.importers.columns import read_columns
-from lostfound.data.importers.source import parse_number, parse_text, resolve_countries
 from lostfound.data.records import coordinates, set_column, strings
+from lostfound.data.tables import parse_number, parse_text, read_columns, resolve_countries
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.points import check_points

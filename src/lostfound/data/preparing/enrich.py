@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lostfound.data.importers.source import resolve_countries
 from lostfound.data.preparing.corrections import Corrections, correct
 from lostfound.data.records import coordinates, set_column, strings
+from lostfound.data.tables import resolve_countries
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_codes, country_name
 from lostfound.geo.regions import Regions, nearest_places

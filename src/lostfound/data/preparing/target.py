@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.importers.columns import read_columns
-from lostfound.data.importers.source import parse_number, parse_text, resolve_countries
 from lostfound.data.records import strings
+from lostfound.data.tables import parse_number, parse_text, read_columns, resolve_countries
 from lostfound.errors import UsageError
 
 _SHARE_COLUMNS = ("share", "weight", "images", "count", "number")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lostfound.data.importers import LAYOUTS, list_source, recognise_layout
+from lostfound.data.importers.layouts import LAYOUTS, list_source, recognise_layout
 from lostfound.errors import UsageError
 
 
