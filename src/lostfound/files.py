@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -18,12 +22,33 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def writing_atomically(path: Path) -> Iterator[Path]:
+    """Write a file that appears whole or not at all, whoever else writes it meanwhile.
+
+    Of a process that is killed a partial file stays, which no other process reads or takes for its own.
+
+    Args:
+        path: The file; its folder is made if need be.
+
+    Yields:
+        The partial file to write, new and beside it: `.NAME.PID-TOKEN.partial`. It takes the file's place at
+        the end, and is removed if an error ends the block.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    with writing_atomically(path) as partial:
+        partial.write_bytes(data)
 
 
 def write_json(path: Path, values: object) -> None:

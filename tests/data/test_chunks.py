@@ -114,3 +114,14 @@ def test_skips_are_kept_with_the_part(tmp_path):
 
     assert skipped == [("10", "a multiple of ten")]
     assert json.dumps(skipped)
+
+
+def test_what_killed_processes_left_half_written_is_cleared_away(tmp_path):
+    (tmp_path / "images").mkdir()
+    left = [tmp_path / ".dataset.json.1-ab.partial", tmp_path / "images" / ".01234567-00000.tar.1-ab.partial"]
+    for path in left:
+        path.write_bytes(b"half")
+
+    run(tmp_path, range(20))
+
+    assert not any(path.exists() for path in left)

@@ -84,6 +84,7 @@ def run_chunks(
     size = min(max(-(-len(items) // CHUNKS), MIN_CHUNK), MAX_CHUNK)  # the same on every machine
     work = work_folder(folder, key)
     work.mkdir(parents=True, exist_ok=True)
+    _remove_partials(folder)
     starts = range(0, len(items), size)
     shards = [folder / "images" / f"{key[:8]}-{number:05d}.tar" for number in range(len(starts))]
     parts = [work / f"{number:05d}.parquet" for number in range(len(starts))]
@@ -123,12 +124,19 @@ def tidy(folder: Path, records: Records) -> None:
     for work in folder.glob(".import-*"):
         shutil.rmtree(work, ignore_errors=True)
     images = folder / "images"
-    for shard in [*images.glob("*.tar"), *images.glob(".*.tar.partial")]:
+    for shard in images.glob("*.tar"):
         if shard.name not in needed:
             shard.unlink()
+    _remove_partials(folder)
     for empty in (images, folder):
         if empty.is_dir() and not any(empty.iterdir()):
             empty.rmdir()
+
+
+def _remove_partials(folder: Path) -> None:
+    """Remove the files that killed processes left half written; nobody else writes there now."""
+    for partial in [*folder.glob(".*.partial"), *folder.glob("images/.*.partial")]:
+        partial.unlink(missing_ok=True)
 
 
 def _encode_chunk(chunk: _Chunk[Any]) -> int:

@@ -17,7 +17,7 @@ from lostfound.data.records import SCHEMA, select_split, write_parquet
 from lostfound.data.shards import ShardReader
 from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.errors import DatasetError
-from lostfound.files import digest, file_digest, write_atomic
+from lostfound.files import digest, file_digest, write_json
 
 FORMAT = 1
 TABLE = "records.parquet"
@@ -158,7 +158,7 @@ def write_dataset(folder: Path, records: pa.Table | StoredRecords, info: dict[st
     """
     sha256 = write_parquet(folder / _NEXT_TABLE, records)
     info = {**info, "format": FORMAT, "images": records.num_rows, "records_sha256": sha256}
-    write_atomic(folder / "dataset.json", (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+    write_json(folder / "dataset.json", info)
     _finish_writing(folder, info)
     return Dataset(folder, StoredRecords.of([open_parquet(folder / TABLE)]), info)
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lostfound.files import file_digest
+from lostfound.files import file_digest, writing_atomically
 
 SPLITS = ("train", "val", "test")
 ROW_GROUP = 16384
@@ -132,11 +132,8 @@ def write_parquet(path: Path, records: Records) -> str:
 
     The same records give the same bytes, wherever they were.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file, pq.ParquetWriter(file, records.schema, compression="zstd") as writer:
-        for start in range(0, records.num_rows, ROW_GROUP):
-            writer.write_table(records.slice(start, ROW_GROUP).combine_chunks())
-    sha256 = file_digest(partial)
-    partial.replace(path)
-    return sha256
+    with writing_atomically(path) as partial:
+        with partial.open("wb") as file, pq.ParquetWriter(file, records.schema, compression="zstd") as writer:
+            for start in range(0, records.num_rows, ROW_GROUP):
+                writer.write_table(records.slice(start, ROW_GROUP).combine_chunks())
+        return file_digest(partial)

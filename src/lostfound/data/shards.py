@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lostfound.errors import DatasetError
+from lostfound.files import writing_atomically
 
 _OPEN_FILES = 256
 
@@ -25,9 +26,8 @@ def shard_writer(path: Path) -> Iterator[Callable[[str, bytes], int]]:
     Yields:
         A function that adds a member (name, bytes) and returns the offset at which its bytes start.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
     with (
+        writing_atomically(path) as partial,
         partial.open("wb") as file,
         tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
     ):
@@ -40,7 +40,6 @@ def shard_writer(path: Path) -> Iterator[Callable[[str, bytes], int]]:
             return offset
 
         yield add
-    partial.replace(path)
 
 
 class ShardReader:

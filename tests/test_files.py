@@ -1,0 +1,145 @@
+"""Files that are written whole or not at all, also where several write the same one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lostfound.files import digest, file_digest, write_atomic, write_json, writing_atomically
+
+# Writes a file again and again, each time all of one letter, until its input ends.
+WRITER = """
+import sys, threading
+from pathlib import Path
+from lostfound.files import write_atomic
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+print("ready", flush=True)
+while not ended.is_set():
+    write_atomic(Path(sys.argv[1]), sys.argv[2].encode() * 300_000)
+"""
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_folder_is_made_and_nothing_else_is_left(tmp_path):
+    write_atomic(tmp_path / "new" / "deep" / "file", b"text")
+
+    assert (tmp_path / "new" / "deep" / "file").read_bytes() == b"text"
+    assert names(tmp_path / "new" / "deep") == ["file"]
+
+
+def test_json_is_for_people_and_ends_with_a_line(tmp_path):
+    write_json(tmp_path / "a.json", {"name": "Ærø", "numbers": [1, 2.5]})
+
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert text.startswith('{\n  "name": "Ærø",')
+    assert text.endswith("}\n")
+    assert json.loads(text) == {"name": "Ærø", "numbers": [1, 2.5]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", float("nan"))
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+
+    assert file_digest(tmp_path / "file") == digest(b"abc" * 100_000)
+    assert digest(b"abc").startswith("ba7816bf")
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_error_leaves_the_file_as_it_was(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def stopped():
+        with writing_atomically(path) as partial:
+            partial.write_bytes(b"half of what")
+            assert names(tmp_path) == [partial.name, "file"]
+            assert partial.match(".file.*.partial")
+            raise error
+
+    with pytest.raises(error):
+        stopped()
+    assert path.read_bytes() == b"before"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), writing_atomically(tmp_path / "file"):
+        pass
+    assert names(tmp_path) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=3), min_size=2, max_size=6, unique=True))
+def test_threads_that_write_one_file_at_once_never_mix(tmp_path_factory, contents):
+    path = tmp_path_factory.mktemp("threads") / "file"
+    whole = [content * 40_000 for content in contents]
+    write_atomic(path, whole[0])
+    threads = [threading.Thread(target=write_atomic, args=(path, data)) for data in whole]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert path.read_bytes() in whole
+    for thread in threads:
+        thread.join()
+
+    assert path.read_bytes() in whole
+    assert names(path.parent) == ["file"]
+
+
+@pytest.fixture
+def writers(tmp_path):
+    """Processes that write one file all the time."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "file")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    started = [subprocess.Popen([*command, letter], **pipes) for letter in "ab"]
+    for process in started:
+        assert process.stdout.readline() == b"ready\n"
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def read_often(path: Path, times: int) -> None:
+    whole = {letter * 300_000 for letter in (b"a", b"b")}
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+    for _ in range(times):
+        assert path.read_bytes() in whole
+
+
+def test_processes_that_write_one_file_at_once_never_mix(tmp_path, writers):
+    read_often(tmp_path / "file", 300)
+    for process in writers:
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+    assert names(tmp_path) == ["file"]
+
+
+def test_what_a_killed_process_leaves_does_not_harm(tmp_path, writers):
+    read_often(tmp_path / "file", 20)
+    os.kill(writers[0].pid, signal.SIGKILL)
+    writers[0].wait()
+    read_often(tmp_path / "file", 20)
+    writers[1].communicate(timeout=30)
+    assert writers[1].returncode == 0
+
+    write_atomic(tmp_path / "file", b"after")
+
+    assert (tmp_path / "file").read_bytes() == b"after"
+    assert [name for name in names(tmp_path) if not name.endswith(".partial")] == ["file"]
