@@ -23,8 +23,8 @@ from machine import machine, versions
 from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
-from lostfound.geo.area import area_km2
 from lostfound.geo.sampling import sample_around, sample_inside
+from lostfound.geo.shapes import area_km2
 from lostfound.partitions import Partition, build_partition
 from lostfound.partitions.compare import gini
 

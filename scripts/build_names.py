@@ -9,10 +9,9 @@ It writes to ``src/lostfound/geo/data``, for `lostfound.geo.names` and `lostfoun
 otherwise take most of a second to work them out:
 
 * ``country_names.json``: ``aliases`` (countries by other code: alpha-3, numeric, withdrawn; several for a
-  country that was divided), ``english`` (name by CLDR's code of the territory), ``local`` (names in a
-  country's own official languages, the commonest language first) and ``foreign`` (keys of its names in
-  other languages, as `lostfound.geo.names.name_key` makes them). Countries are ISO 3166-1 alpha-2, Kosovo
-  ``XK``.
+  country that was divided), ``english`` (name by CLDR's code of the territory) and ``foreign`` (keys of a
+  country's names in other languages, as `lostfound.geo.names.name_key` makes them). Countries are
+  ISO 3166-1 alpha-2, Kosovo ``XK``.
 * ``city_names.json``: what could stand for a country: for each large city, and each smaller place of the same
   name, its country, its population, and the keys of its names. A country and a key are in it once, with the
   largest population.
@@ -24,9 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import babel
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.core import get_global
-from babel.languages import get_official_languages
 
 from lostfound.geo.cities import LARGE_CITY, city_table
 from lostfound.geo.names import listed_codes, name_key
@@ -57,19 +55,6 @@ def aliases() -> dict[str, list[str]]:
     """Countries by other code; codes of regions of the world left out."""
     listed = listed_codes()
     return {alias: codes for alias, codes in get_global("territory_aliases").items() if listed >= {*codes}}
-
-
-def local_names(code: str) -> list[str]:
-    """A country's names in its own official languages, without repetitions."""
-    names: dict[str, None] = {}
-    for language in get_official_languages(code, regional=True, de_facto=True):
-        try:
-            name = territories(language).get(code)
-        except UnknownLocaleError:
-            continue
-        if name:
-            names[name] = None
-    return list(names)
 
 
 def foreign_names() -> dict[str, list[str]]:
@@ -116,7 +101,6 @@ def country_file() -> str:
     sections = {
         "aliases": aliases(),
         "english": territories("en"),
-        "local": {code: names for code in listed_codes() if (names := local_names(code))},
         "foreign": foreign_names(),
     }
     texts = []

@@ -15,7 +15,7 @@ It takes some minutes, and writes to ``src/lostfound/geo/data``:
 * ``regions.parquet``: ``region`` (id, such as ``FR.11``: ISO 3166-1 alpha-2, Kosovo ``XK``, and GeoNames'
   code), ``name`` and ``country``. Places whose region GeoNames does not tell, or calls by a code that has no
   name, belong to a region that is the whole country and has its code (``SG``).
-* ``region_squares.parquet``: for each square of `lostfound.geo.raster`, row by row, the row in
+* ``region_squares.parquet``: for each square of `lostfound.geo.index`, row by row, the row in
   ``regions.parquet`` of the region that the nearest places of all its points belong to, or -2 if they belong
   to several.
 """
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from lostfound.geo.countries import country_name
-from lostfound.geo.raster import BORDER, PER_DEGREE
+from lostfound.geo.index import BORDER, PER_DEGREE
 from lostfound.geo.sphere import unit_vectors
 
 PLACES = (

@@ -18,7 +18,7 @@ from lostfound.evaluation.metrics import (
     degrees_apart,
     expected_calibration_error,
 )
-from lostfound.geo.score import geoguessr_score
+from lostfound.geo.sphere import geoguessr_score
 
 # (place, value, class, right?) of a few images
 images = st.lists(

@@ -11,14 +11,12 @@ import pyarrow.parquet as pq
 import pycountry
 import pytest
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from shapely.geometry import Point, Polygon, box, shape
 
 from lostfound.errors import CountryNameError, DatasetError
 from lostfound.geo.boundaries import DEFAULT_MAX_DISTANCE_KM, Boundaries, label_countries, outlines
 from lostfound.geo.countries import country_codes
-from lostfound.geo.segments import Segments
+from lostfound.geo.nearest import Segments
 from lostfound.geo.sphere import destination, haversine_km
 
 DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -202,26 +200,6 @@ def test_search_agrees_with_plain_tests(world):
             c for c, s in zip(world.codes, shapes, strict=True) if s.intersects(Point(longitude, latitude))
         ]
         assert code == (holders[0] if holders else None)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.floats(-90, 90), st.floats(-180, 180, exclude_max=True))
-def test_nearest_border_is_the_nearest(latitude, longitude):
-    """No point of any border is nearer than the one found."""
-    borders = Segments.of(np.array([box(170, -20, 180, 10), box(-180, -20, -175, 10), box(-30, 60, 40, 85)]))
-    point = np.array([[latitude, longitude]])
-    place, owner = borders.nearest(point)
-    corners = haversine_km(point, _dense(borders))
-    assert haversine_km(point, place)[0] <= corners.min() + 0.005
-    assert haversine_km(point, place)[0] >= corners.min() - 3  # half the way from one corner to the next
-    assert owner[0] in (0, 1, 2)
-
-
-def _dense(borders):
-    middle = (borders.starts + borders.ends) / 2
-    corners = np.concatenate([borders.starts, middle])
-    latitude = np.degrees(np.arctan2(corners[:, 2], np.hypot(corners[:, 0], corners[:, 1])))
-    return np.column_stack([latitude, np.degrees(np.arctan2(corners[:, 1], corners[:, 0]))])
 
 
 def test_shapes_are_complete_and_sound(world):

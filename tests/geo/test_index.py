@@ -7,8 +7,7 @@ from shapely.geometry import Polygon, box
 
 from lostfound.geo import index as module
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.index import ShapeIndex
-from lostfound.geo.raster import BORDER, border_squares, build_raster, look_up
+from lostfound.geo.index import BORDER, ShapeIndex, border_squares, build_raster, look_up
 from lostfound.geo.sphere import destination, from_unit_vectors, unit_vectors
 
 

@@ -4,7 +4,8 @@ from shapely.geometry import box
 
 from lostfound.errors import DatasetError
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.points import as_points, check_points
+from lostfound.geo.points import check_points
+from lostfound.geo.sphere import as_points
 
 CITIES = np.array(
     [(48.86, 2.35), (59.91, 10.75), (41.88, -87.63), (35.68, 139.69), (-33.87, 151.21), (-1.29, 36.82)]

@@ -7,11 +7,8 @@ import pytest
 from shapely.geometry import Point, box, mapping
 
 from lostfound.errors import DatasetError
-from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_codes
-from lostfound.geo.nearest import NearestSearch
-from lostfound.geo.regions import Regions, nearest_places, region_centres
-from lostfound.geo.sphere import haversine_km, pairwise_km
+from lostfound.geo.regions import Regions, nearest_places
 
 DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -106,27 +103,6 @@ def test_nearest_places_tell_the_city():
     assert (found.distance_km[[0, 2, 3]] < 3).all()
 
 
-def test_search_finds_the_nearest_across_the_date_line_and_at_the_poles():
-    rng = np.random.default_rng(0)
-    places = np.column_stack([np.degrees(np.arcsin(rng.uniform(-1, 1, 300))), rng.uniform(-180, 180, 300)])
-    points = np.column_stack([rng.uniform(-90, 90, 500), rng.uniform(-180, 180, 500)])
-    points[:4] = [(90, 0), (-90, 50), (10, 180), (10, -179.999)]
-    rows = NearestSearch(places).rows(points)
-    assert haversine_km(points, places[rows]) == pytest.approx(pairwise_km(points, places).min(axis=1))
-
-
-def test_centre_of_a_region_is_among_its_places(regions):
-    centres = region_centres(regions)
-    assert centres.shape == (len(regions.ids), 2)
-    paris = centres[regions.ids.index("FR.11")]
-    assert haversine_km(paris, (48.8, 2.4)) < 20
-    fiji = centres[regions.ids.index("FJ.01")]
-    assert haversine_km(fiji, (-18.1, 178.4)) < 60
-    # The middle of all is nearly always in the region's own country.
-    own = Boundaries.packed().country_at(centres)
-    assert np.mean([a == b for a, b in zip(own, regions.countries, strict=True)]) > 0.97
-
-
 def test_label_points_give_the_nearest_label(tmp_path):
     """A region may have several labels; the nearest counts, also over the date line."""
     path = natural_earth(
@@ -159,8 +135,6 @@ def test_polygons_give_the_region_that_holds_the_point(tmp_path):
     assert found.ids == ("A-1", "A-2")
     points = [(5, 9.9), (5, 10.1), (0.5, 20.5), (5, 12), (40, 40)]
     assert found.region_at(points, max_distance_km=200).tolist() == ["A-1", "A-2", "A-1", "A-2", None]
-    with pytest.raises(ValueError, match="no populated places"):
-        region_centres(found)
 
 
 def test_file_of_another_kind_is_told(tmp_path):

@@ -10,17 +10,25 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from lostfound.errors import CountryNameError, UsageError
-from lostfound.geo.area import area_km2
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.cities import city_table
 from lostfound.geo.sampling import (
+    EUGUESS_CLASSES,
     HALF_ROUND_KM,
+    SizeClass,
     sample_around,
     sample_countries,
     sample_inside,
     sample_near_towns,
+    size_class_targets,
 )
+from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM, haversine_km, unit_vectors
+
+EUGUESS_COUNTRIES = [
+    "AL", "AT", "BA", "BE", "BG", "CH", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR",
+    "HU", "IT", "LT", "LU", "LV", "ME", "MK", "NL", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "TR",
+]  # fmt: skip
 
 # A test that sees a fair draw rejects it once in a million seeds; the seeds here are fixed.
 CHANCE = 1e-6
@@ -236,3 +244,28 @@ class TestNearTowns:
     def test_wrong_requests_say_why(self, options, says):
         with pytest.raises(UsageError, match=says):
             sample_near_towns(1, **({"radius_km": 1} | options))
+
+
+class TestSizeClasses:
+    def test_euguess_comes_out_as_published(self):
+        """14 258 places of 32 countries, and the six countries of its table."""
+        targets = size_class_targets([*EUGUESS_COUNTRIES, "IE"])
+        assert sum(targets[code] for code in EUGUESS_COUNTRIES) == 14_258
+        assert [targets[code] for code in ("ES", "DE", "IE", "HR", "SI", "LU")] == [
+            860, 860, 369, 369, 123, 123
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("classes", "says"),
+        [
+            ([], "growing limits"),
+            ([SizeClass("a", 10, 1), SizeClass("b", 5, 2)], "growing limits"),
+            ([SizeClass("a", 10, 1)], "raise its limit"),
+        ],
+    )
+    def test_wrong_classes_say_why(self, classes, says):
+        with pytest.raises(UsageError, match=says):
+            size_class_targets(["FR"], classes)
+
+    def test_classes_are_from_small_to_large(self):
+        assert [each.places for each in EUGUESS_CLASSES] == [123, 369, 860]

@@ -13,8 +13,8 @@ import pytest
 import shapely
 
 from lostfound.errors import LostFoundError
-from lostfound.geo.area import area_km2
 from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.shapes import area_km2
 from lostfound.pages.partition import render_partition, write_partition_page
 from lostfound.partitions import Partition
 

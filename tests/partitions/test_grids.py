@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from lostfound.errors import UsageError
-from lostfound.geo.area import area_km2
+from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM
 from lostfound.partitions import OUTSIDE, build_partition, hierarchy
 from lostfound.partitions.shapes import westmost

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lostfound.errors import UsageError
-from lostfound.geo.area import area_km2
 from lostfound.geo.sampling import sample_near_towns
+from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM, unit_vectors
 from lostfound.partitions import OUTSIDE, build_partition, hierarchy
 from lostfound.partitions.kinds.s2 import _ids, _middles, _polygons, _squares

@@ -9,7 +9,7 @@ from scipy.spatial import Delaunay
 from scipy.spatial.distance import pdist
 
 from lostfound.errors import DatasetError, UsageError
-from lostfound.geo.area import area_km2
+from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM, haversine_km, pairwise_km, unit_vectors
 from lostfound.partitions import OUTSIDE, build_partition
 from lostfound.partitions.kinds.voronoi_cells import cell_corners

@@ -18,8 +18,13 @@ from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.cities import city_table
 from lostfound.geo.countries import country_name, parse_country
 from lostfound.geo.names import name_key
-from lostfound.geo.quotas import size_class_targets
-from lostfound.geo.sampling import Weight, sample_around, sample_countries, sample_near_towns
+from lostfound.geo.sampling import (
+    Weight,
+    sample_around,
+    sample_countries,
+    sample_near_towns,
+    size_class_targets,
+)
 
 Sampler = Literal["towns", "land", "around"]
 SAMPLERS = get_args(Sampler)

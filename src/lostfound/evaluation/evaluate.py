@@ -29,8 +29,7 @@ from lostfound.evaluation.metrics import (
 )
 from lostfound.files import write_atomic
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.score import geoguessr_score
-from lostfound.geo.sphere import haversine_km
+from lostfound.geo.sphere import geoguessr_score, haversine_km
 from lostfound.partitions import OUTSIDE, Partition
 from lostfound.predict.countries import guessed_countries, nearest_place_countries
 from lostfound.predict.decoders import Ranked
@@ -135,7 +134,7 @@ def evaluate(
     unnamed = located & np.array([code is None for code in countries], dtype=bool)
     countries = countries.copy()
     countries[unnamed] = Boundaries.packed().country_at(points[unnamed])
-    partition, ranked = locator.model.partition, locator.model.answers.read(outputs, max(TOP))
+    partition, ranked = locator.model.partition, locator.model.decoder.read(outputs, max(TOP))
     guess = ranked.points[:, 0]
     guess_countries = guessed_countries(ranked, partition)
     distance = np.full(len(part), np.nan)

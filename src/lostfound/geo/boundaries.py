@@ -22,8 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from lostfound.errors import CountryNameError, DatasetError
 from lostfound.geo.countries import country_name
 from lostfound.geo.index import Pieces, ShapeIndex
-from lostfound.geo.points import as_points
-from lostfound.geo.segments import Segments
+from lostfound.geo.nearest import Segments
 from lostfound.geo.shapes import (
     COUNTRY_FIELDS,
     clean_polygons,
@@ -32,7 +31,7 @@ from lostfound.geo.shapes import (
     joined,
     read_features,
 )
-from lostfound.geo.sphere import from_unit_vectors, haversine_km, unit_vectors, wrap_longitude
+from lostfound.geo.sphere import as_points, from_unit_vectors, haversine_km, unit_vectors, wrap_longitude
 
 DEFAULT_MAX_DISTANCE_KM = 50.0
 """How far off a country a point may lie and still belong to it: coasts are drawn coarsely, ships go far."""

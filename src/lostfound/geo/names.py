@@ -51,13 +51,11 @@ class CldrNames:
     Attributes:
         aliases: Alpha-2 codes by other code: alpha-3, numeric, withdrawn; several if it was divided.
         english: English name by CLDR code of the territory.
-        local: Names in a country's own official languages, without repetitions, by alpha-2.
-        foreign: Keys of its names in other languages, by alpha-2.
+        foreign: Keys of a country's names in other languages, by alpha-2.
     """
 
     aliases: dict[str, list[str]]
     english: dict[str, str]
-    local: dict[str, list[str]]
     foreign: dict[str, list[str]]
 
 

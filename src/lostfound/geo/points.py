@@ -1,50 +1,18 @@
-"""Whether coordinates can be what they claim to be, with an error that names the first that can't."""
-
-from typing import TYPE_CHECKING
+"""Whether a user's coordinates can be what they claim to be; an error names the first that can't."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lostfound.errors import DatasetError
-
-if TYPE_CHECKING:
-    from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.sphere import as_points
 
 # Enough points to tell the sea from the land by.
 _SAMPLE = 2000
 
 
-def as_points(points: ArrayLike, *, unknown: bool = False) -> NDArray[np.float64]:
-    """Take coordinates as an array, if they are ones.
-
-    Args:
-        points: Shape (n, 2), (latitude, longitude) in degrees.
-        unknown: Whether rows with NaN, of places that are not known, are let through.
-
-    Returns:
-        The points, float64 (n, 2).
-
-    Raises:
-        ValueError: The shape is another, a latitude lies outside [-90, 90] or a longitude outside
-            [-180, 180], or a value is NaN (unless ``unknown``) or infinite; the message names the first row.
-    """
-    array = np.asarray(points, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise ValueError(f"points must have shape (n, 2) as (latitude, longitude), got {array.shape}")
-    # NaN is never out of range.
-    wrong = (np.abs(array[:, 0]) > 90.0) | (np.abs(array[:, 1]) > 180.0)
-    missing = np.isnan(array).any(axis=1)
-    bad = wrong if unknown else wrong | missing
-    if bad.any():
-        row = int(np.argmax(bad))
-        count = int(bad.sum())
-        others = f" (and {count - 1} more rows)" if count > 1 else ""
-        raise ValueError(f"row {row} is no coordinate: {_what_is_wrong(*array[row].tolist())}{others}")
-    return array
-
-
 def check_points(
-    points: ArrayLike, source: str, *, unknown: bool = False, boundaries: "Boundaries | None" = None
+    points: ArrayLike, source: str, *, unknown: bool = False, boundaries: Boundaries | None = None
 ) -> NDArray[np.float64]:
     """Check a user's coordinates: their range, and that latitude and longitude are not swapped.
 
@@ -85,14 +53,6 @@ def check_points(
     return array
 
 
-def _what_is_wrong(latitude: float, longitude: float) -> str:
-    if np.isnan(latitude) or np.isnan(longitude):
-        return f"latitude {latitude}, longitude {longitude}, where a number is missing"
-    if abs(latitude) > 90:
-        return f"latitude {latitude} lies outside [-90, 90]"
-    return f"longitude {longitude} lies outside [-180, 180]"
-
-
 def _could_be_swapped(points: ArrayLike) -> bool:
     """Whether the points, exchanged, are all coordinates."""
     array = np.asarray(points, dtype=np.float64)
@@ -102,9 +62,7 @@ def _could_be_swapped(points: ArrayLike) -> bool:
     return bool((np.abs(known[:, 1]) <= 90.0).all() and (np.abs(known[:, 0]) <= 180.0).all())
 
 
-def _share_at_sea(places: NDArray[np.float64], boundaries: "Boundaries | None") -> float:
-    from lostfound.geo.boundaries import Boundaries
-
+def _share_at_sea(places: NDArray[np.float64], boundaries: Boundaries | None) -> float:
     if not len(places):
         return 0.0
     found = (boundaries or Boundaries.packed()).country_at(places)

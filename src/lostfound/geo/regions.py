@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,10 @@ from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import DatasetError
 from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.index import BORDER, PER_DEGREE, look_up
 from lostfound.geo.nearest import NearestSearch
-from lostfound.geo.points import as_points
-from lostfound.geo.raster import BORDER, PER_DEGREE, look_up
 from lostfound.geo.shapes import clean_polygons, feature_country, joined, read_features
-from lostfound.geo.sphere import spherical_mean
+from lostfound.geo.sphere import as_points
 
 _ID_FIELD = "adm1_code"
 # For fewer points the search among the places takes less time than reading the raster.
@@ -157,20 +155,6 @@ def nearest_places(points: ArrayLike) -> NearestPlaces:
         np.array([*regions.countries, None], dtype=object)[region],
         table.search.distances_km(points, rows),
     )
-
-
-def region_centres(regions: Regions) -> NDArray[np.float64]:
-    """The middle of each region of `Regions.nearest_place`: the mean of its populated places, (n, 2) degrees.
-
-    Raises:
-        ValueError: The regions are of another method.
-    """
-    if regions.method != "nearest-place":
-        raise ValueError(f'"{regions.method}" regions have no populated places')
-    table = _places()
-    starts = np.searchsorted(table.region, np.arange(len(regions.ids) + 1))
-    places = table.search.places
-    return np.array([spherical_mean(places[a:b]) for a, b in pairwise(starts)])
 
 
 @dataclass(frozen=True)

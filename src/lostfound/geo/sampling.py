@@ -5,7 +5,7 @@ keeps the first ones.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import UsageError
-from lostfound.geo.area import area_km2
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.cities import city_table
+from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM, destination, is_coordinate, wrap_longitude
 
 HALF_ROUND_KM = float(np.pi * EARTH_RADIUS_KM)
@@ -28,6 +28,30 @@ Weight = Literal["place", "population"]
 
 # A shape that fills less than this share of its bounds would be drawn at for minutes.
 _LEAST_FILLED = 1e-5
+
+
+@dataclass(frozen=True)
+class SizeClass:
+    """Countries of about one size, of which equally many places are wanted.
+
+    Attributes:
+        name: What to call it.
+        below_km2: The surface that its countries stay below.
+        places: How many places of each.
+    """
+
+    name: str
+    below_km2: float
+    places: int
+
+
+EUGUESS_CLASSES = (
+    SizeClass("small", 47_000.0, 123),
+    SizeClass("medium", 180_000.0, 369),
+    SizeClass("large", np.inf, 860),
+)
+"""EUGuess's numbers. Its limits are not published; these give its 14 258 places for its 32 countries, and
+each country of its table its number."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +97,7 @@ def sample_countries(
     A country's places depend on the seed and the country alone, never on the other countries.
 
     Args:
-        targets: How many places for each code, such as those of `lostfound.geo.quotas`.
+        targets: How many places for each code, such as those of `size_class_targets`.
         seed: Another seed draws other places.
         boundaries: The shapes; the packed ones by default.
 
@@ -89,6 +113,41 @@ def sample_countries(
         code: _inside(shapes.geometry(code), count, _Stream(seed, str(code)))
         for code, count in targets.items()
     }
+
+
+def size_class_targets(
+    codes: Iterable[str],
+    classes: Sequence[SizeClass] = EUGUESS_CLASSES,
+    *,
+    boundaries: Boundaries | None = None,
+) -> dict[str, int]:
+    """How many places of each country, by the size of its land.
+
+    Args:
+        codes: ISO 3166-1 alpha-2 codes.
+        classes: From the smallest to the largest; a country belongs to the first whose limit it stays below.
+        boundaries: The shapes; the packed ones by default.
+
+    Returns:
+        The number for each code, in the order given.
+
+    Raises:
+        CountryNameError: A code that has no boundary.
+        UsageError: The classes don't grow, or a country is too large for all of them.
+    """
+    limits = [each.below_km2 for each in classes]
+    if not limits or limits != sorted(set(limits)):
+        raise UsageError(f"size classes need growing limits, got {limits} km²")
+    shapes = boundaries or Boundaries.packed()
+    names = tuple(codes)
+    areas = area_km2([shapes.geometry(code) for code in names])
+    chosen = np.searchsorted(limits, areas, side="right")
+    for code, area, number in zip(names, areas, chosen, strict=True):
+        if number == len(classes):
+            raise UsageError(
+                f"{code} has {area:.0f} km², but the largest class ends at {limits[-1]:.0f}: raise its limit"
+            )
+    return {code: classes[number].places for code, number in zip(names, chosen, strict=True)}
 
 
 def sample_around(centres: ArrayLike, count: int, *, radius_km: float, seed: int = 0) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Distances, means and moves on the Earth taken as a sphere.
+"""Distances, means and moves on the Earth taken as a sphere, and what a distance scores in GeoGuessr.
 
 Points are (latitude, longitude) in decimal degrees, arrays of shape (..., 2); longitudes that are returned
 lie in [-180, 180).
@@ -13,8 +13,40 @@ EARTH_RADIUS_KM = 6371.0088
 KM_PER_DEGREE = 111.0
 """Where a source counts distances in degrees: GeoTrainr has 10 degrees for 1110 km."""
 
+SCORE_SCALE_KM = 1492.7
+"""The score on the world map falls to 1/e at this distance."""
+
 # A mean direction shorter than this, for weights that sum to 1, is rounding noise.
 _DEGENERATE = 1e-12
+
+
+def as_points(points: ArrayLike, *, unknown: bool = False) -> NDArray[np.float64]:
+    """Take coordinates as an array, if they are ones.
+
+    Args:
+        points: Shape (n, 2), (latitude, longitude) in degrees.
+        unknown: Whether rows with NaN, of places that are not known, are let through.
+
+    Returns:
+        The points, float64 (n, 2).
+
+    Raises:
+        ValueError: The shape is another, a latitude lies outside [-90, 90] or a longitude outside
+            [-180, 180], or a value is NaN (unless ``unknown``) or infinite; the message names the first row.
+    """
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(f"points must have shape (n, 2) as (latitude, longitude), got {array.shape}")
+    # NaN is never out of range.
+    wrong = (np.abs(array[:, 0]) > 90.0) | (np.abs(array[:, 1]) > 180.0)
+    missing = np.isnan(array).any(axis=1)
+    bad = wrong if unknown else wrong | missing
+    if bad.any():
+        row = int(np.argmax(bad))
+        count = int(bad.sum())
+        others = f" (and {count - 1} more rows)" if count > 1 else ""
+        raise ValueError(f"row {row} is no coordinate: {_what_is_wrong(*array[row].tolist())}{others}")
+    return array
 
 
 def haversine_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
@@ -33,7 +65,7 @@ def haversine_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: The last axis of an argument is not 2.
     """
-    first, second = np.broadcast_arrays(_as_points(a), _as_points(b))
+    first, second = np.broadcast_arrays(_degrees(a), _degrees(b))
     return _haversine(first[..., 0], first[..., 1], second[..., 0], second[..., 1])
 
 
@@ -50,7 +82,7 @@ def pairwise_km(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: An argument is not of shape (n, 2).
     """
-    first, second = _as_list(a), _as_list(b)
+    first, second = _degrees_of_list(a), _degrees_of_list(b)
     return _haversine(first[:, None, 0], first[:, None, 1], second[None, :, 0], second[None, :, 1])
 
 
@@ -65,7 +97,7 @@ def unit_vectors(points: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: The last axis is not 2.
     """
-    radians = np.radians(_as_points(points))
+    radians = np.radians(_degrees(points))
     latitude, longitude = radians[..., 0], radians[..., 1]
     level = np.cos(latitude)
     return np.stack([level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)], axis=-1)
@@ -101,7 +133,7 @@ def spherical_mean(points: ArrayLike, weights: ArrayLike | None = None) -> NDArr
         ValueError: No points, wrong shapes, values that are not finite or not allowed, or points that cancel
             out (such as two antipodes), which have no mean.
     """
-    array, share = weighted_points(points, weights)
+    array, share = _weighted(points, weights)
     total = share @ unit_vectors(array)
     if np.linalg.norm(total) < _DEGENERATE:
         raise ValueError("the points cancel out: they have no mean direction")
@@ -123,7 +155,7 @@ def destination(points: ArrayLike, bearing_deg: ArrayLike, distance_km: ArrayLik
     Raises:
         ValueError: The last axis of ``points`` is not 2.
     """
-    starts = _as_points(points)
+    starts = _degrees(points)
     latitude, longitude = np.radians(starts[..., 0]), np.radians(starts[..., 1])
     bearing = np.radians(np.asarray(bearing_deg, dtype=np.float64))
     angle = np.asarray(distance_km, dtype=np.float64) / EARTH_RADIUS_KM
@@ -148,7 +180,7 @@ def offsets_km(starts: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
     Returns:
         Shape (..., 2), kilometres to the north and to the east at the start.
     """
-    starts, points = np.broadcast_arrays(_as_points(starts), _as_points(points))
+    starts, points = np.broadcast_arrays(_degrees(starts), _degrees(points))
     latitude, longitude = np.radians(starts[..., 0]), np.radians(starts[..., 1])
     sin, cos = np.sin, np.cos
     north = np.stack(
@@ -160,6 +192,11 @@ def offsets_km(starts: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
     length = np.linalg.norm(along, axis=-1, keepdims=True)
     direction = np.divide(along, length, out=np.zeros_like(along), where=length > 0)
     return np.asarray(direction * haversine_km(starts, points)[..., None])
+
+
+def geoguessr_score(distance_km: ArrayLike) -> NDArray[np.float64]:
+    """The GeoGuessr score of each guess on the world map, 0 to 5000, not rounded."""
+    return np.asarray(5000 * np.exp(-np.asarray(distance_km, dtype=np.float64) / SCORE_SCALE_KM))
 
 
 def wrap_longitude(longitude: ArrayLike) -> NDArray[np.float64]:
@@ -188,7 +225,7 @@ def is_coordinate(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_
     return valid
 
 
-def weighted_points(
+def _weighted(
     points: ArrayLike, weights: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Check points and their weights.
@@ -203,7 +240,7 @@ def weighted_points(
     Raises:
         ValueError: No points, wrong shapes, values that are not finite or not allowed.
     """
-    array = _as_points(points)
+    array = _degrees(points)
     if array.ndim != 2 or len(array) == 0:
         raise ValueError(f"points must have shape (n, 2) with n >= 1, got {array.shape}")
     share = np.ones(len(array)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -214,6 +251,14 @@ def weighted_points(
     if (share < 0).any() or share.sum() == 0:
         raise ValueError("weights must not be negative, and not all zero")
     return array, share / share.sum()
+
+
+def _what_is_wrong(latitude: float, longitude: float) -> str:
+    if np.isnan(latitude) or np.isnan(longitude):
+        return f"latitude {latitude}, longitude {longitude}, where a number is missing"
+    if abs(latitude) > 90:
+        return f"latitude {latitude} lies outside [-90, 90]"
+    return f"longitude {longitude} lies outside [-180, 180]"
 
 
 def _haversine(
@@ -235,14 +280,14 @@ def _haversine(
     return distance
 
 
-def _as_list(points: ArrayLike) -> NDArray[np.float64]:
-    array = _as_points(points)
+def _degrees_of_list(points: ArrayLike) -> NDArray[np.float64]:
+    array = _degrees(points)
     if array.ndim != 2:
         raise ValueError(f"points must have shape (n, 2) as (latitude, longitude), got {array.shape}")
     return array
 
 
-def _as_points(points: ArrayLike) -> NDArray[np.float64]:
+def _degrees(points: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(points, dtype=np.float64)
     if array.ndim == 0 or array.shape[-1] != 2:
         raise ValueError(f"points must have shape (..., 2) as (latitude, longitude), got {array.shape}")

@@ -13,8 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from lostfound.geo.points import as_points
-from lostfound.geo.sphere import wrap_longitude
+from lostfound.geo.sphere import as_points, wrap_longitude
 from lostfound.partitions.storage import read_cells, write_cells
 
 OUTSIDE = -1

@@ -57,4 +57,3 @@ def build_partition(
             "import images that have them, or give the training split a share"
         )
     return KINDS[kind].build(TrainingPlaces(places, known, labels), checked)
-

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from lostfound.geo.area import area_km2
-from lostfound.geo.points import as_points
-from lostfound.geo.score import geoguessr_score
-from lostfound.geo.sphere import EARTH_RADIUS_KM, haversine_km, unit_vectors
+from lostfound.geo.shapes import area_km2
+from lostfound.geo.sphere import EARTH_RADIUS_KM, as_points, geoguessr_score, haversine_km, unit_vectors
 from lostfound.partitions.base import OUTSIDE, Partition
 
 

@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import UsageError
-from lostfound.geo.area import area_km2
+from lostfound.geo.nearest import Segments
 from lostfound.geo.sampling import sample_inside
-from lostfound.geo.segments import Segments
+from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import chord, haversine_km, unit_vectors
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from lostfound.evaluation.comparison import Scores
 from lostfound.evaluation.metrics import DISTANCES_KM
 from lostfound.files import digest
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.score import geoguessr_score
+from lostfound.geo.sphere import geoguessr_score
 from lostfound.partitions import OUTSIDE, Partition
 from lostfound.predict.countries import nearest_place_countries
 from lostfound.predict.model_folder import PARTITION

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lostfound.data.preparing.rebalance import TOO_MANY, UNKNOWN, country_quota, keep_up_to, rebalance
 from lostfound.data.records import SCHEMA
 from lostfound.errors import RecipeError
-from lostfound.geo.quotas import SizeClass
+from lostfound.geo.sampling import SizeClass
 
 COUNTRIES = ["BR", "DE", "FR", "JP", "KE", "LU"]
 

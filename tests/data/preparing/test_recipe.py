@@ -8,7 +8,7 @@ from lostfound.data.preparing.recipe import (
     prepare_recipe_names,
 )
 from lostfound.errors import RecipeError
-from lostfound.geo.quotas import EUGUESS_CLASSES
+from lostfound.geo.sampling import EUGUESS_CLASSES
 
 
 @pytest.mark.parametrize("name", prepare_recipe_names())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lostfound.data.preparing.target import country_counts
 from lostfound.data.records import strings
 from lostfound.errors import RecipeError
-from lostfound.geo.quotas import SizeClass, size_class_targets
+from lostfound.geo.sampling import SizeClass, size_class_targets
 
 Absent = Literal["refuse", "leave-out"]
 

@@ -16,7 +16,7 @@ from lostfound.data.preparing.quality import MEASURES, Threshold
 from lostfound.data.preparing.rebalance import Absent
 from lostfound.data.splits import SplitBy, SplitSettings
 from lostfound.errors import CountryNameError, UsageError
-from lostfound.geo import quotas
+from lostfound.geo import sampling
 from lostfound.geo.countries import parse_country
 from lostfound.settings import Section, load_settings, override_settings, packaged_names
 
@@ -112,11 +112,11 @@ class Rebalance(Section):
                 raise ValueError(f"{key} needs a target")
         return self
 
-    def classes(self) -> list[quotas.SizeClass] | None:
-        """The size classes as `lostfound.geo.quotas` takes them."""
+    def classes(self) -> list[sampling.SizeClass] | None:
+        """The size classes as `lostfound.geo.sampling` takes them."""
         if self.size_classes is None:
             return None
-        return [quotas.SizeClass(c.name, c.below_km2 or math.inf, c.places) for c in self.size_classes]
+        return [sampling.SizeClass(c.name, c.below_km2 or math.inf, c.places) for c in self.size_classes]
 
 
 class Split(Section):

@@ -10,10 +10,10 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import DatasetError
+from lostfound.geo.index import LocalShapeIndex
 from lostfound.geo.shapes import feature_ids, read_features
 from lostfound.partitions.base import OUTSIDE, Find, Partition
 from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
-from lostfound.partitions.polygon_index import PolygonIndex
 
 if TYPE_CHECKING:
     from lostfound.partitions.settings import PolygonsSettings
@@ -42,14 +42,14 @@ def build(training: TrainingPlaces, settings: PolygonsSettings) -> Partition:
     shapes = np.empty(len(ids), dtype=object)
     shapes[:] = list(named.values())
     numbers = np.full(len(training.places), OUTSIDE, dtype=np.int64)
-    numbers[training.known] = PolygonIndex(shapes).find(training.located[:, ::-1])
+    numbers[training.known] = LocalShapeIndex(shapes).find(training.located[:, ::-1])
     candidates = CandidateCells(ids, numbers, shapes=lambda kept: shapes[kept], names=ids)
     return build_cells("polygons", training, candidates, settings, {})
 
 
 def finder(partition: Partition) -> Find:
     """Search by the polygons themselves."""
-    index = PolygonIndex(partition.polygons)
+    index = LocalShapeIndex(partition.polygons)
     return lambda places: index.find(places[:, ::-1])
 
 

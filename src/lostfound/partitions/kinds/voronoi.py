@@ -15,9 +15,9 @@ from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import UsageError
-from lostfound.geo.area import area_km2
-from lostfound.geo.segments import Segments
-from lostfound.geo.shapes import flat_ring, read_features
+from lostfound.geo.index import LocalShapeIndex
+from lostfound.geo.nearest import Segments
+from lostfound.geo.shapes import area_km2, flat_ring, read_features
 from lostfound.geo.sphere import unit_vectors
 from lostfound.partitions.base import OUTSIDE, Find, Partition
 from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
@@ -25,7 +25,6 @@ from lostfound.partitions.cell_size import size_for_cell_count
 from lostfound.partitions.kinds.polygons import checked_polygon
 from lostfound.partitions.kinds.voronoi_cells import cell_corners
 from lostfound.partitions.poisson_disc import poisson_disc_centres
-from lostfound.partitions.polygon_index import PolygonIndex
 from lostfound.partitions.shapes import cut_at_date_line, eastward, joined, moved, spherical_polygon, westmost
 
 if TYPE_CHECKING:
@@ -63,10 +62,10 @@ class Boundary:
         return np.asarray(self._index.find(np.column_stack([x, y])) == 0)
 
     @cached_property
-    def _index(self) -> PolygonIndex:
+    def _index(self) -> LocalShapeIndex:
         area = np.empty(1, dtype=object)
         area[0] = self.area
-        return PolygonIndex(area)
+        return LocalShapeIndex(area)
 
 
 def build(training: TrainingPlaces, settings: VoronoiSettings) -> Partition:
