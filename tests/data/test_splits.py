@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lostfound.data.preparing.duplicates import MAX_DISTANCE
+from lostfound.data.grouping import MAX_DISTANCE
 from lostfound.data.records import SCHEMA, SPLITS, coordinates
 from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.errors import UsageError

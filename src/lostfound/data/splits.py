@@ -9,9 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from lostfound.data.graph import Rows, components, star_pairs
-from lostfound.data.nearby import connect_within
-from lostfound.data.preparing.duplicates import near_duplicates
+from lostfound.data.grouping import RowNumbers, components, connect_within, near_duplicates, star_pairs
 from lostfound.data.records import SPLITS, AnyRecords, Records, coordinates, numbers, set_column
 from lostfound.errors import UsageError
 
@@ -50,9 +48,9 @@ class SplitSettings:
 def assign_splits(records: AnyRecords, settings: SplitSettings) -> AnyRecords:
     """Fill the column `split`, deterministically and stably when rows are added.
 
-    Rows are joined into groups: the same place, places within `distance_km`, and near-duplicate images.
+    RowNumbers are joined into groups: the same place, places within `distance_km`, and near-duplicate images.
     A group goes where the hash of its representative place says, the place whose hash is smallest, so
-    neither the order of the rows nor what lies elsewhere matters. Rows that already have a split keep
+    neither the order of the rows nor what lies elsewhere matters. RowNumbers that already have a split keep
     it, and their group follows them; where new rows join groups of two splits, training wins over
     validation over test, so that nothing already trained on is ever tested on.
     """
@@ -65,7 +63,7 @@ def assign_splits(records: AnyRecords, settings: SplitSettings) -> AnyRecords:
 
 
 def _divide(
-    records: Records, settings: SplitSettings, places: pa.Array, place: Rows, groups: Rows
+    records: Records, settings: SplitSettings, places: pa.Array, place: RowNumbers, groups: RowNumbers
 ) -> pa.Array:
     """The splits, (n,): a group's is that of its place, a number of `places`, whose hash is smallest."""
     position = np.fromiter((_position(settings.seed, str(name)) for name in places), float, len(places))
@@ -89,7 +87,7 @@ def _position(seed: int, name: str) -> float:
     return int.from_bytes(value[:8], "big") / 2**64
 
 
-def _groups(records: pa.Table, place: Rows, distance_km: float) -> Rows:
+def _groups(records: pa.Table, place: RowNumbers, distance_km: float) -> RowNumbers:
     """The number of each row's group, (n,), of the rows' hashes, coordinates and places (n,)."""
     pairs = [star_pairs(place), near_duplicates(records["phash"].to_numpy())]
     points = coordinates(records)

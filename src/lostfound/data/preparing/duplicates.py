@@ -2,77 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from lostfound.data.graph import Rows, components, star_pairs
+from lostfound.data.grouping import MAX_DISTANCE, RowNumbers, components, first_of, near_duplicates
 from lostfound.data.records import coordinates, numbers
-
-HASH_BITS = 64
-MAX_DISTANCE = 4
-"""Bits of 64 that may differ. Re-encoded copies stay within it; other views of a street do not."""
-
-_MAX_HELD = 4_000_000
-_MOST_BANDS = 3
-
-
-def near_duplicates(hashes: NDArray[np.uint64], max_distance: int = MAX_DISTANCE) -> Rows:
-    """Pairs of images whose hashes differ in few bits.
-
-    Cut into d + k bands, two hashes that differ in at most d bits agree exactly in at least k of them
-    (pigeonhole), so only images that share k bands are compared. The more images, the larger k, so that
-    the work grows with the images and not with their pairs.
-
-    Args:
-        hashes: Perceptual hashes, (n,).
-        max_distance: The largest Hamming distance of a pair, 0 to 15.
-
-    Returns:
-        Row numbers, (m, 2). The pairs connect all images that a chain of near-duplicates connects. Each
-        stands for two near-duplicates, but where images are equal or pairs are very many, for two images
-        of one such chain, so that a fixed camera's 100 000 frames don't fill the memory.
-    """
-    unique, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    return np.concatenate([star_pairs(group), first[_band_pairs(unique, max_distance)]])
-
-
-def _band_pairs(hashes: NDArray[np.uint64], max_distance: int) -> Rows:
-    found, held = [np.empty((0, 2), dtype=np.int64)], 0
-    for mask in _masks(len(hashes), max_distance):
-        key = hashes & mask
-        order = np.argsort(key, kind="stable")
-        ranked = key[order]
-        start = np.arange(len(order))  # positions that still have a partner `shift` further on
-        for shift in range(1, len(order)):
-            start = start[start < len(order) - shift]
-            start = start[ranked[start] == ranked[start + shift]]
-            if not len(start):
-                break
-            left, right = order[start], order[start + shift]
-            close = np.bitwise_count(hashes[left] ^ hashes[right]) <= max_distance
-            found.append(np.stack([left[close], right[close]], axis=1))
-            held += int(close.sum())
-            if held > _MAX_HELD:
-                found = [star_pairs(components(len(hashes), np.concatenate(found)))]
-                held = 0
-    return np.concatenate(found)
-
-
-def _masks(n: int, max_distance: int) -> Iterator[np.uint64]:
-    """The bits of each choice of k bands, k such that few of n random hashes share one by chance."""
-    k = 1
-    while k < _MOST_BANDS and 2 ** (HASH_BITS * k / (max_distance + k)) < n:
-        k += 1
-    bounds = np.linspace(0, HASH_BITS, max_distance + k + 1).astype(int).tolist()
-    bands = [(1 << high) - (1 << low) for low, high in pairwise(bounds)]
-    for chosen in combinations(bands, k):
-        yield np.uint64(sum(chosen))
 
 
 @dataclass(frozen=True)
@@ -85,9 +21,9 @@ class Repeats:
         distance: The bits of 64 in which the two hashes differ, (m,); 0 where the match is exact.
     """
 
-    rows: Rows
-    of: Rows
-    distance: Rows
+    rows: RowNumbers
+    of: RowNumbers
+    distance: RowNumbers
 
 
 def repeated_coordinates(records: pa.Table) -> Repeats:
@@ -125,7 +61,7 @@ def repeated_pictures(records: pa.Table, max_distance: int = MAX_DISTANCE) -> Re
     group = components(len(hashes), near_duplicates(hashes, max_distance))
     order = np.argsort(group, kind="stable")
     bounds = np.flatnonzero(np.diff(group[order], prepend=-1, append=-1))
-    found: list[tuple[Rows, Rows, Rows]] = []
+    found: list[tuple[RowNumbers, RowNumbers, RowNumbers]] = []
     for number in np.flatnonzero(np.diff(bounds) > 1).tolist():
         rest = order[bounds[number] : bounds[number + 1]]
         while len(rest) > 1:
@@ -141,9 +77,3 @@ def repeated_pictures(records: pa.Table, max_distance: int = MAX_DISTANCE) -> Re
     )
     ascending = np.argsort(rows)
     return Repeats(rows[ascending], of[ascending], distance[ascending])
-
-
-def first_of(values: NDArray[Any]) -> Rows:
-    """For each value the position of its first occurrence, (n,)."""
-    _, first, which = np.unique(values, return_index=True, return_inverse=True)
-    return np.asarray(first[which], dtype=np.int64)

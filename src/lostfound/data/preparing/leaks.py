@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lostfound.data.graph import Rows, components
-from lostfound.data.preparing.duplicates import MAX_DISTANCE, near_duplicates
+from lostfound.data.grouping import MAX_DISTANCE, RowNumbers, components, near_duplicates
 from lostfound.data.records import coordinates, strings
 from lostfound.geo.nearest import NearestSearch
 
@@ -33,7 +32,7 @@ class Leak:
         same_panorama: Images whose place has views in the other split, or whose coordinates are exactly
             those of an image there.
         same_bytes: Images that are there with the same bytes.
-        near_duplicates: Images that are there as a near-duplicate (see `duplicates`),
+        near_duplicates: Images that are there as a near-duplicate (see `near_duplicates`),
             those with the same bytes among them.
         nearest: The ids of the nearest two images, the split's and the other's; None where nothing is
             located.
@@ -81,9 +80,9 @@ def find_leaks(records: pa.Table, *, distance_km: float, max_distance: int = MAX
 
 def _compare(
     records: pa.Table,
-    one: tuple[str, Rows],
-    other: tuple[str, Rows],
-    group: Rows,
+    one: tuple[str, RowNumbers],
+    other: tuple[str, RowNumbers],
+    group: RowNumbers,
     distance_km: float,
     max_distance: int,
 ) -> Leak:
@@ -125,7 +124,9 @@ def _shared(values: NDArray[np.object_], others: NDArray[np.object_]) -> NDArray
     return np.array([value in there for value in values.tolist()], dtype=np.bool_)
 
 
-def _near(hashes: NDArray[np.uint64], group: Rows, rows: Rows, others: Rows, max_distance: int) -> int:
+def _near(
+    hashes: NDArray[np.uint64], group: RowNumbers, rows: RowNumbers, others: RowNumbers, max_distance: int
+) -> int:
     """How many rows have a near-duplicate among the others; only those of one group can be."""
     both = np.intersect1d(group[rows], group[others])
     rows = rows[np.isin(group[rows], both)]

@@ -11,10 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset, read_info
-from lostfound.data.graph import Rows
+from lostfound.data.grouping import HASH_BITS, RowNumbers
 from lostfound.data.preparing.corrections import Corrections
 from lostfound.data.preparing.duplicates import (
-    HASH_BITS,
     Repeats,
     repeated_bytes,
     repeated_coordinates,
@@ -73,7 +72,7 @@ class PreparationPlan:
     steps: list[dict[str, Any]] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
 
-    def drop(self, step: str, reason: str, rows: Rows, reasons: list[str], **more: int) -> None:
+    def drop(self, step: str, reason: str, rows: RowNumbers, reasons: list[str], **more: int) -> None:
         """Leave out rows of the records, each with its own reason."""
         named = self.records.select(["image_id", "original"]).take(rows).to_pylist()
         self.drops += [

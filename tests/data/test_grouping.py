@@ -3,8 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lostfound.data.graph import components, star_pairs
-from lostfound.data.nearby import connect_within
+from lostfound.data.grouping import (
+    MAX_DISTANCE,
+    _masks,
+    components,
+    connect_within,
+    first_of,
+    near_duplicates,
+    star_pairs,
+)
 from lostfound.geo.sphere import destination, haversine_km
 
 
@@ -27,7 +34,7 @@ def same_groups(one, other):
 
 
 @given(crowds(), st.sampled_from([0.2, 1.0, 3.0]))
-def test_the_groups_are_those_of_all_near_pairs(points, distance):
+def test_the_groups_are_those_of_all_places_near_each_other(points, distance):
     gaps = haversine_km(points[:, None], points[None, :])
     clear = np.abs(gaps - distance) > 1e-6  # rounding decides about the rest
     np.fill_diagonal(clear, True)
@@ -96,3 +103,82 @@ def test_stars_connect_groups_with_the_fewest_pairs():
 
 def test_without_pairs_everything_is_alone():
     assert components(3, np.empty((0, 2), dtype=np.int64)).tolist() == [0, 1, 2]
+
+
+def test_the_first_of_equal_values_stands_for_them():
+    assert first_of(np.array(["b", "a", "b", "c", "a"])).tolist() == [0, 1, 0, 3, 1]
+
+
+bits = st.integers(0, 63)
+
+
+@st.composite
+def hash_lists(draw):
+    """Hashes around a few centres, some a few bits off, some equal: where the bands have work to do."""
+    centres = draw(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=4))
+    hashes = []
+    for _ in range(draw(st.integers(0, 30))):
+        value = draw(st.sampled_from(centres))
+        for flipped in draw(st.lists(bits, max_size=7)):
+            value ^= 1 << flipped
+        hashes.append(value)
+    return np.array(hashes, dtype=np.uint64)
+
+
+def distances(hashes):
+    return np.bitwise_count(hashes[:, None] ^ hashes[None, :])
+
+
+@given(hash_lists(), st.integers(0, 15))
+def test_exactly_the_near_pairs_are_found(hashes, max_distance):
+    near = distances(hashes) <= max_distance
+    pairs = near_duplicates(hashes, max_distance)
+
+    assert all(near[a, b] for a, b in pairs)
+    _, first = np.unique(hashes, return_index=True)  # equal hashes are each paired with the first of them
+    found = {frozenset(pair) for pair in pairs.tolist()}
+    for a in first:
+        for b in first:
+            assert (frozenset((int(a), int(b))) in found) == (a != b and near[a, b])
+
+
+@given(hash_lists())
+def test_the_groups_are_those_of_all_near_duplicates(hashes):
+    n = len(hashes)
+    everything = np.argwhere(distances(hashes) <= MAX_DISTANCE).reshape(-1, 2)
+
+    found = components(n, near_duplicates(hashes))
+
+    expected = components(n, everything)
+    assert (found[:, None] == found).tolist() == (expected[:, None] == expected).tolist()
+
+
+def test_a_fixed_camera_s_frames_are_one_group_without_listing_all_pairs():
+    random = np.random.default_rng(0)
+    hashes = np.full(6_000, 0x0F0F_1234_5678_9ABC, dtype=np.uint64)
+    for _ in range(3):
+        hashes ^= np.uint64(1) << random.integers(0, 64, len(hashes)).astype(np.uint64)
+
+    pairs = near_duplicates(hashes)
+
+    assert len(pairs) < 1_000_000  # of 2.3 million
+    assert components(len(hashes), pairs).max() == 0
+
+
+@pytest.mark.parametrize("hashes", [[], [7], [7] * 100_000], ids=["none", "one", "100 000 equal ones"])
+def test_the_fewest_pairs_that_connect_equal_hashes(hashes):
+    assert len(near_duplicates(np.array(hashes, dtype=np.uint64))) == max(0, len(hashes) - 1)
+
+
+def test_the_work_grows_with_the_images_not_with_their_pairs():
+    compared = {}
+    for n in (50_000, 200_000):
+        hashes = np.unique(np.random.default_rng(0).integers(0, 2**64, n, dtype=np.uint64))
+        count = 0
+        for mask in _masks(len(hashes), MAX_DISTANCE):
+            _, sizes = np.unique(hashes & mask, return_counts=True)
+            count += int((sizes * (sizes - 1) // 2).sum())
+        compared[n] = count / n
+
+    assert compared[200_000] < 2 * compared[50_000] + 1
+    assert compared[200_000] < 10
