@@ -1,4 +1,5 @@
 import csv
+import os
 
 import pytest
 from PIL import Image
@@ -47,7 +48,7 @@ def test_the_same_settings_write_the_same_bytes(world, tmp_path):
 
 def test_all_cores_write_the_same_bytes_as_one(world, tmp_path, monkeypatch):
     monkeypatch.setattr(write, "FEW", 0)
-    monkeypatch.setattr(write.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert files(write_world(tmp_path / "cores", places=5, views=3, size=32, seed=2)) == files(world)
 
 

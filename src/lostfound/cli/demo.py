@@ -127,7 +127,7 @@ def _locate_new(locator: Locator, folder: Path) -> list[LocatedPhoto]:
     """Locate photos of another generated world, and keep their true places for the map."""
     write_world(folder, places=NEW_PHOTOS, views=1, size=WORLD_SIZE, seed=NEW_WORLD_SEED)
     places = {place.place_id: place for place in sample_places(NEW_PHOTOS, seed=NEW_WORLD_SEED)}
-    photos = sorted((folder / "images").iterdir())
+    photos = sorted((folder / "images").glob("*.jpg"))
     results = []
     for photo, guess in zip(photos, locator.locate(list(photos)), strict=True):
         place = places[photo.stem.rpartition("_")[0]]

@@ -1,20 +1,16 @@
 """What a picture is drawn on: sky with sun and clouds, ridges on the horizon, ground and road."""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.world.camera import EYE, Camera, Grid, ground_grid, sky_rays
-from lostfound.world.dice import Colour, Dice
+from lostfound.world.canvas import Canvas
+from lostfound.world.dice import Dice
 from lostfound.world.road import DASH_PERIOD, DASH_SHARE, FAR, LEVELS, REACH, STEP
-
-if TYPE_CHECKING:
-    from lostfound.world.canvas import Canvas
-    from lostfound.world.scene import Scene
+from lostfound.world.scene import Ridge, Scene
 
 TILE = 256
 
@@ -53,7 +49,7 @@ def _blended_tile_at(x: NDArray[np.floating], y: NDArray[np.floating]) -> Grid:
     return blended
 
 
-def paint_sky(pixels: NDArray[np.uint8], scene: "Scene", camera: Camera) -> None:
+def paint_sky(pixels: NDArray[np.uint8], scene: Scene, camera: Camera) -> None:
     """Paint the rows above the horizon: a gradient, the sun, and clouds on a plane high above."""
     moment = scene.moment
     right, up, ahead = sky_rays(camera.size // 2, camera.field_of_view)
@@ -79,7 +75,7 @@ def paint_sky(pixels: NDArray[np.uint8], scene: "Scene", camera: Camera) -> None
     pixels[: camera.horizon] = sky.clip(0, 255).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
 
 
-def paint_ground(pixels: NDArray[np.uint8], scene: "Scene", camera: Camera) -> None:
+def paint_ground(pixels: NDArray[np.uint8], scene: Scene, camera: Camera) -> None:
     """Paint the rows below the horizon: the road's cross-section laid along its course, textured and hazy."""
     forward, right = ground_grid(camera.size, camera.field_of_view)
     forward, right = forward * EYE, right * EYE
@@ -106,22 +102,7 @@ def paint_ground(pixels: NDArray[np.uint8], scene: "Scene", camera: Camera) -> N
     pixels[camera.horizon :] = ground.clip(0, 255).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class Ridge:
-    """A line of hills, woods or roofs all around the viewer.
-
-    Attributes:
-        heights: Height over distance at equal steps of azimuth from the road's direction, all around.
-        colour: Its colour, haze included.
-        snow_line: Height over distance above which it is white, or None.
-    """
-
-    heights: Grid
-    colour: Colour
-    snow_line: float | None = None
-
-
-def paint_ridge(canvas: "Canvas", ridge: Ridge, camera: Camera) -> None:
+def paint_ridge(canvas: Canvas, ridge: Ridge, camera: Camera) -> None:
     """Draw a ridge from the horizon up."""
     columns = np.arange(0, camera.size + 3, 2, dtype=np.float32)
     bearing = np.arctan((columns - camera.size / 2) / camera.focal)

@@ -6,7 +6,6 @@ from lostfound.world.dice import Colour
 
 WHITE: Colour = (240, 238, 232)
 CREAM: Colour = (235, 220, 185)
-GREY: Colour = (165, 165, 165)
 BRICK: Colour = (160, 85, 65)
 RED_TILE: Colour = (185, 85, 55)
 SLATE: Colour = (75, 80, 90)

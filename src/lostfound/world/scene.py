@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from lostfound.world.backdrop import Ridge
 from lostfound.world.camera import Grid
 from lostfound.world.climate import Climate, climate_at, smooth_noise
 from lostfound.world.dice import Colour, Dice, mix
@@ -18,6 +17,21 @@ from lostfound.world.style import Style, style_of
 
 AROUND = 720
 """Steps of a ridge all around the viewer."""
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A line of hills, woods or roofs all around the viewer.
+
+    Attributes:
+        heights: Height over distance at equal steps of azimuth from the road's direction, all around.
+        colour: Its colour, haze included.
+        snow_line: Height over distance above which it is white, or None.
+    """
+
+    heights: Grid
+    colour: Colour
+    snow_line: float | None = None
 
 
 @dataclass(frozen=True)

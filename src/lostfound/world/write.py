@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from lostfound.errors import DatasetError, UsageError
+from lostfound.files import write_atomic, write_json
 from lostfound.parallel.processes import spread
 from lostfound.world.places import Place, sample_places
 from lostfound.world.render import render
@@ -76,12 +76,12 @@ def write_world(
         "countries": countries and list(countries),
     }
     _keep_settings(folder / "world.json", settings)
-    _write(folder / "README.md", NOTICE.encode())
+    write_atomic(folder / "README.md", NOTICE.encode())
     draw = partial(_draw_place, folder=folder, views=views, size=size, seed=seed)
     for done in spread(draw, chosen, jobs=1 if len(chosen) * views <= FEW else None):
         if progress is not None:
             progress(done)
-    _write(folder / "table.csv", _table(chosen, views, seed).encode())
+    write_atomic(folder / "table.csv", _table(chosen, views, seed).encode())
     return folder
 
 
@@ -105,7 +105,7 @@ def _draw_place(place: Place, *, folder: Path, views: int, size: int, seed: int)
             )
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
-            _write(target, buffer.getvalue())
+            write_atomic(target, buffer.getvalue())
     return views
 
 
@@ -129,16 +129,8 @@ def _table(places: list[Place], views: int, seed: int) -> str:
 
 def _keep_settings(path: Path, settings: dict[str, object]) -> None:
     """Write the settings, or make sure that those of an earlier run are the same."""
-    text = json.dumps(settings, indent=2) + "\n"
-    if path.exists() and path.read_text("utf-8") != text:
+    if path.exists() and path.read_text("utf-8") != json.dumps(settings, indent=2) + "\n":
         raise DatasetError(
             f"{path.parent} holds a world of other settings ({path.name}): choose another folder"
         )
-    _write(path, text.encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    write_json(path, settings)
