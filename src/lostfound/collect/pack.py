@@ -12,16 +12,16 @@ from typing import Any
 
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
-from lostfound.data.adding import without_repeats
+from lostfound.data.adding import add_records, existing_dataset, with_country
 from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
-from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.dataset import Dataset
 from lostfound.data.images import open_image
 from lostfound.data.importers.encoding import JPEG_QUALITY, to_store
 from lostfound.data.phash import perceptual_hash
-from lostfound.data.records import SCHEMA, AnyRecords, coordinates, set_column, strings
-from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.records import SCHEMA, strings
+from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
-from lostfound.errors import ImageError, UsageError
+from lostfound.errors import ImageError
 from lostfound.files import digest
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.sphere import wrap_longitude
@@ -36,24 +36,9 @@ class Waiting:
     record: Mapping[str, Any]
 
 
-def existing_dataset(folder: Path, size: int) -> Dataset | None:
-    """The data set to add to, if it is there.
-
-    Raises:
-        UsageError: Its images are stored at another size, or the folder is a file.
-        DatasetError: It is damaged.
-    """
-    if not (folder / "dataset.json").is_file():
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder} is a file: give the folder of a data set, new or existing")
-        return None
-    settings = read_info(folder)["settings"]
-    if (settings["size"], settings["quality"]) != (size, JPEG_QUALITY):
-        raise UsageError(
-            f"{folder} stores images of size {settings['size']} in quality {settings['quality']}, not "
-            f"{size} in {JPEG_QUALITY}: give --size {settings['size']}, or another folder"
-        )
-    return Dataset.open(folder)
+def storage_settings(size: int) -> dict[str, int]:
+    """How a data set stores images whose shorter side is so many pixels."""
+    return {"size": size, "quality": JPEG_QUALITY}
 
 
 def pack(folder: Path, ledger: Ledger, inbox: Inbox, *, source: str, size: int, jobs: int | None) -> int:
@@ -86,7 +71,7 @@ def _pack_batch(
 ) -> int:
     with ledger.writing():
         number, images = ledger.batch()
-    existing = existing_dataset(folder, size)
+    existing = existing_dataset(folder, storage_settings(size))
     there = set() if existing is None else _held(existing, source)
     items = [
         Waiting(key, inbox.path(key), record) for key, record in images if record["original"] not in there
@@ -101,7 +86,7 @@ def _pack_batch(
 
 def held_places(folder: Path, source: str, size: int) -> set[str]:
     """The places of one source that a data set holds, by `place_id`."""
-    existing = existing_dataset(folder, size)
+    existing = existing_dataset(folder, storage_settings(size))
     return set() if existing is None else _held(existing, source, "place_id")
 
 
@@ -137,24 +122,17 @@ def _add(
         jobs=jobs,
         title="Packing",
     )
-    records = _with_country(added)
-    if existing is not None:
-        records = existing.stored.followed_by(records)
-    if records.num_rows:
+    if added.num_rows or existing:
         before: dict[str, Any] = existing.info if existing else {}
-        splits = before.get("splits") or vars(SplitSettings())
-        files = {"name": source, "layout": "collected", "files": len(items)}
-        info = {
-            "made_by": "lostfound collect",
-            "settings": {"size": size, "quality": JPEG_QUALITY},
-            **before,
-            "splits": splits,
-            "imports": [
-                *before.get("imports", []),
-                {"key": key, "sources": [files], "images": added.num_rows},
-            ],
-        }
-        write_dataset(folder, assign_splits(without_repeats(records)[0], SplitSettings(**splits)), info)
+        source_info = {"name": source, "layout": "collected", "files": len(items)}
+        add_records(
+            folder,
+            existing,
+            with_country(added, Boundaries.packed()),
+            info={"made_by": "lostfound collect", "settings": storage_settings(size), **before},
+            splits=SplitSettings(**before.get("splits", {})),
+            done={"key": key, "sources": [source_info], "images": added.num_rows},
+        )
     shutil.rmtree(work_folder(folder, key), ignore_errors=True)
     return lost
 
@@ -163,8 +141,3 @@ def _held(existing: Dataset, source: str, column: str = "original") -> set[str]:
     """What one source's images are called in a column."""
     records = existing.stored.select(["source", column])
     return set(strings(records, column)[strings(records, "source") == source].tolist())
-
-
-def _with_country(records: AnyRecords) -> AnyRecords:
-    points = coordinates(records)
-    return set_column(records, "country", Boundaries.packed().country_at(points))

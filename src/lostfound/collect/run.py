@@ -11,10 +11,11 @@ from typing import Any
 
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger, disk_error
-from lostfound.collect.pack import existing_dataset, held_places, pack
+from lostfound.collect.pack import held_places, pack, storage_settings
 from lostfound.collect.places import Quotas
 from lostfound.collect.runner import Collector, Limits, Runner
 from lostfound.collect.tasks import Totals
+from lostfound.data.adding import existing_dataset
 from lostfound.errors import CollectError
 from lostfound.progress import progress
 
@@ -90,7 +91,7 @@ def opened(folder: Path, source: str, settings: Mapping[str, Any], *, size: int)
         CollectError: Another process works on it, or the ledger is damaged or of another version.
         DatasetError: The data set is damaged.
     """
-    existing_dataset(folder, size)
+    existing_dataset(folder, storage_settings(size))
     work = folder / FOLDER
     work.mkdir(parents=True, exist_ok=True)
     with _alone(work / "lock.sqlite"):
@@ -162,7 +163,7 @@ def run_collection(
                 packed()
             raise
         again = packed() > 0 or full
-    dataset = existing_dataset(collection.folder, collection.size)
+    dataset = existing_dataset(collection.folder, storage_settings(collection.size))
     totals = ledger.totals()
     return Summary(
         collection.source,

@@ -1,14 +1,97 @@
-"""What an import does with the records of its images: their countries, and each image once."""
+"""Adding records to a data set, new or existing: what an import and a collection share."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lostfound.data.preparing.duplicates import first_of
+from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.grouping import first_of
 from lostfound.data.records import AnyRecords, coordinates, numbers, set_column, strings
+from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.errors import UsageError
 from lostfound.geo.boundaries import Boundaries
+
+
+@dataclass(frozen=True)
+class Added:
+    """What came of adding records.
+
+    Attributes:
+        dataset: The data set as it is now.
+        duplicates: Records left out because their image was there already.
+        other_label: Those of the duplicates that had another place or country.
+    """
+
+    dataset: Dataset
+    duplicates: int
+    other_label: int
+
+
+def refuse_file(folder: Path) -> None:
+    """Refuse a file where a data set's folder is needed.
+
+    Raises:
+        UsageError: It is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: give the folder of a data set, new or existing")
+
+
+def existing_dataset(folder: Path, settings: Mapping[str, Any]) -> Dataset | None:
+    """The data set to add to, if it is there.
+
+    Args:
+        folder: The data set's.
+        settings: How the images to come are stored: `size` and `quality`.
+
+    Raises:
+        UsageError: Its images are stored otherwise, or the folder is a file.
+        DatasetError: It is damaged.
+    """
+    refuse_file(folder)
+    if not (folder / "dataset.json").is_file():
+        return None
+    before = read_info(folder)["settings"]
+    if before != settings:
+        raise UsageError(
+            f"{folder} was made with {before}, not {settings}: use the same settings to add to it "
+            f"(--size {before['size']}), or another folder"
+        )
+    return Dataset.open(folder)
+
+
+def add_records(
+    folder: Path,
+    existing: Dataset | None,
+    added: AnyRecords,
+    *,
+    info: Mapping[str, Any],
+    splits: SplitSettings,
+    done: Mapping[str, Any],
+) -> Added:
+    """Write a data set anew with records added, each image once.
+
+    Args:
+        folder: The data set's.
+        existing: The data set that they are added to; None for a new one.
+        added: The records, with their countries and where their images are stored.
+        info: What `dataset.json` is to say besides the splits and the imports.
+        splits: How places without a split are divided.
+        done: What `dataset.json` says of this import.
+    """
+    records = existing.stored.followed_by(added) if existing else added
+    records, duplicates, other_label = _without_repeats(records)
+    imports = [*(existing.info.get("imports", []) if existing else []), done]
+    records = assign_splits(records, splits)
+    dataset = write_dataset(folder, records, {**info, "splits": vars(splits), "imports": imports})
+    return Added(dataset, duplicates, other_label)
 
 
 def with_country(records: AnyRecords, boundaries: Boundaries) -> AnyRecords:
@@ -28,7 +111,7 @@ def with_country(records: AnyRecords, boundaries: Boundaries) -> AnyRecords:
     return set_column(records, "country", pc.coalesce(stated, codes.take(pa.array(number))))
 
 
-def without_repeats(records: AnyRecords) -> tuple[AnyRecords, int, int]:
+def _without_repeats(records: AnyRecords) -> tuple[AnyRecords, int, int]:
     """Each image once, the first stays.
 
     Returns:

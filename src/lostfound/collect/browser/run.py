@@ -10,8 +10,9 @@ from pathlib import Path
 from lostfound.collect.browser.ledger import BrowserLedger
 from lostfound.collect.browser.players import BrowserLimits, Players
 from lostfound.collect.browser.window import Settings
-from lostfound.collect.pack import existing_dataset, pack
+from lostfound.collect.pack import pack, storage_settings
 from lostfound.collect.run import Collection
+from lostfound.data.adding import existing_dataset
 from lostfound.errors import CollectError
 from lostfound.progress import progress
 
@@ -81,6 +82,6 @@ def collect_with_browsers(
         if not full:
             break
     packed()
-    dataset = existing_dataset(folder, collection.size)
+    dataset = existing_dataset(folder, storage_settings(collection.size))
     images = 0 if dataset is None else len(dataset)
     return BrowserSummary(source, folder, images, dict(book.counts), dict(book.this_run))

@@ -23,15 +23,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lostfound.data.adding import with_country, without_repeats
+from lostfound.data.adding import add_records, existing_dataset, refuse_file, with_country
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
-from lostfound.data.dataset import Dataset, read_info, write_dataset
-from lostfound.data.importers import SourceImage, list_source
+from lostfound.data.dataset import Dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY, encode_source_image
-from lostfound.data.importers.source import image_files, readable
+from lostfound.data.importers.layouts import list_source
+from lostfound.data.importers.source import SourceImage, image_files, readable
 from lostfound.data.packed import Packed
 from lostfound.data.records import SCHEMA
-from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.splits import SplitSettings
 from lostfound.data.stored import StoredRecords
 from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, UsageError
@@ -91,7 +91,7 @@ def import_images(
     `skipped.csv`. A run that was stopped goes on.
 
     Args:
-        sources: Folders or tables (see `lostfound.data.importers`).
+        sources: Folders or tables (see `lostfound.data.importers.layouts`).
         to: The data set's folder; images are added if it exists.
         layout: The layout of the sources; recognised for each if None.
         size: The shorter side of the stored images, in pixels; smaller images stay as they are.
@@ -109,13 +109,17 @@ def import_images(
         DatasetError: The existing data set is damaged, or being written by another process; a source's
             latitudes and longitudes are swapped; or no image could be imported.
         DiskFullError: The disk became full; the same import goes on.
+
+    Example:
+        >>> summary = import_images(["photos"], "dataset", size=128)
+        >>> summary.imported == len(summary.dataset)
+        True
     """
     to, splits = Path(to), splits or SplitSettings()
     if size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
+    refuse_file(to)
     settings = {"size": size, "quality": JPEG_QUALITY}
-    if to.exists() and not to.is_dir():
-        raise UsageError(f"{to} is a file: give the folder of a data set, new or existing")
     early = (encode_source_image.__module__, *_ARROW_LOADS) if engine is None and _many(sources) else ()
     with Processes(jobs, start=early) as processes, ThreadPoolExecutor(1) as beside:
         land = beside.submit(_packed_countries)
@@ -126,11 +130,10 @@ def import_images(
         encode = partial(encode_source_image, size=size, license=license)
         key = _key(listed.items, size, license)
         with writing(to):
-            existing = _existing(to, settings)
-            for done in existing.info["imports"] if existing else []:
-                if existing and done["key"] == key:
-                    tidy(to, existing.stored)
-                    return ImportSummary(0, done["images"], 0, listed.skipped, listed.layouts, existing)
+            existing = existing_dataset(to, settings)
+            if existing and (images := _imported_before(existing, key)) is not None:
+                tidy(to, existing.stored)
+                return ImportSummary(0, images, 0, listed.skipped, listed.layouts, existing)
             where = engine or processes
             added, problems = run_chunks(
                 listed.items, encode, folder=to, key=key, title="Importing", engine=where, mixed=True
@@ -185,6 +188,11 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
     return listed
 
 
+def _imported_before(dataset: Dataset, key: str) -> int | None:
+    """How many images the same import gave when it was done before; None if it was not."""
+    return next((done["images"] for done in dataset.info["imports"] if done["key"] == key), None)
+
+
 def _add(
     to: Path,
     existing: Dataset | None,
@@ -195,27 +203,24 @@ def _add(
     splits: SplitSettings,
 ) -> ImportSummary:
     """Write the data set with the records added."""
-    records = existing.stored.followed_by(added) if existing else added
-    kept, duplicates, other_label = without_repeats(records)
-    if kept.num_rows == 0:
-        tidy(to, kept)
+    if not (added.num_rows or existing):
+        tidy(to, added)
         summary = "; ".join(f"{count} {reason}" for reason, count in _reasons(listed.skipped).most_common())
         first = ": ".join(listed.skipped[0])
         raise DatasetError(f"no image could be imported into {to}: {summary} (the first: {first})")
-    records = assign_splits(kept, splits)
-    this = {"key": key, "sources": listed.described, "images": added.num_rows}
-    info: dict[str, Any] = {
-        "made_by": "lostfound import",
-        "settings": settings,
-        "splits": vars(splits),
-        "imports": [*(existing.info["imports"] if existing else []), this],
-    }
+    info = {"made_by": "lostfound import", "settings": settings}
+    done = {"key": key, "sources": listed.described, "images": added.num_rows}
     _write_skipped(to / "skipped.csv", listed.skipped)
-    dataset = write_dataset(to, records, info)
-    tidy(to, dataset.stored)
+    result = add_records(to, existing, added, info=info, splits=splits, done=done)
+    tidy(to, result.dataset.stored)
     before = len(existing) if existing else 0
     return ImportSummary(
-        len(dataset) - before, duplicates, other_label, listed.skipped, listed.layouts, dataset
+        len(result.dataset) - before,
+        result.duplicates,
+        result.other_label,
+        listed.skipped,
+        listed.layouts,
+        result.dataset,
     )
 
 
@@ -227,18 +232,6 @@ def source_names(sources: Sequence[str | Path]) -> list[str]:
     while len({own[-length:] for own in parts}) < len(set(parts)):
         length += 1
     return [readable("/".join(own[-length:])) for own in parts]
-
-
-def _existing(folder: Path, settings: dict[str, Any]) -> Dataset | None:
-    if not (folder / "dataset.json").is_file():
-        return None
-    info = read_info(folder)
-    if info["settings"] != settings:
-        raise UsageError(
-            f"{folder} was made with {info['settings']}, not {settings}: "
-            "use the same settings to add to it, or another folder"
-        )
-    return Dataset.open(folder)
 
 
 def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str | None) -> str:
