@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lostfound.data.packed import BLOCK, Lazy, Packed
+from lostfound.data.packed import BLOCK, Packed
 
 
 @pytest.mark.parametrize("length", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
@@ -30,14 +30,3 @@ def test_all_but_the_last_block_takes_little_memory():
     packed = Packed(f"photos/{number:09}.jpg" for number in range(4 * BLOCK + 1))
 
     assert sum(map(len, packed._packed)) < 10 * len(packed)
-
-
-def test_lazy_items_are_made_when_they_are_asked_for():
-    made = []
-    lazy = Lazy(lambda number: made.append(number) or 10 * number, [4, 5, 6])
-
-    assert len(lazy) == 3
-    assert made == []
-    assert lazy[1] == 50
-    assert made == [5]
-    assert list(lazy[1:]) == [50, 60]

@@ -10,22 +10,24 @@ import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 from PIL import features
 
-from lostfound.data.dataset import Dataset
+from lostfound.data.dataset import Dataset, StoredImages
 from lostfound.data.images import Preprocessing
 from lostfound.data.writing import writing
 from lostfound.download import cache_folder
 from lostfound.errors import DiskFullError
 from lostfound.files import digest, write_atomic
-from lostfound.parallel.processes import Processes
-from lostfound.progress import note, progress
+from lostfound.parallel.blocks import Blocks
+from lostfound.progress import note
 
 _BLOCK = 512
+_PIXELS = "pixels.npy"
 _SPARE = 1 << 30
 """So many bytes of the disk stay free."""
 
@@ -88,66 +90,67 @@ def _open(path: Path) -> NDArray[np.uint8]:
     return pixels
 
 
+def _build(dataset: Dataset, preprocessing: Preprocessing, path: Path, jobs: int | None) -> None:
+    """Decode all images into a file, block by block; the checksums of finished blocks lie beside it."""
+    blocks = Blocks(len(dataset), _BLOCK)
+    work = path.with_name(f".{path.stem}")
+    shape = (len(dataset), preprocessing.height, preprocessing.width, 3)
+    pixels, checksums = _unfinished(work, shape, len(blocks))
+    missing = [
+        number
+        for number in range(len(blocks))
+        if not checksums[number] or int(checksums[number]) != _checksum(pixels[blocks.rows(number)])
+    ]
+    images = StoredImages(dataset)
+    blocks.do(
+        missing,
+        lambda number: _Block(images[blocks.rows(number)], blocks.rows(number).start),
+        partial(_decode_block, preprocessing=preprocessing, path=work / _PIXELS),
+        title="Decoding",
+        jobs=jobs,
+        finished=checksums.__setitem__,
+    )
+    pixels.flush()
+    (work / _PIXELS).replace(path)
+
+
+def _unfinished(
+    work: Path, shape: tuple[int, ...], blocks: int
+) -> tuple[np.memmap[Any, np.dtype[np.uint8]], np.memmap[Any, np.dtype[np.uint64]]]:
+    """The pixels to be, and the checksum of each block that is done, mapped: of an earlier run, or new."""
+    pixels, checksums = work / _PIXELS, work / "done.npy"
+    if pixels.is_file() and checksums.is_file():
+        return np.lib.format.open_memmap(pixels, "r+"), np.lib.format.open_memmap(checksums, "r+")
+    _make_room(work.parent, int(np.prod(shape)), keep=work)
+    done = np.lib.format.open_memmap(checksums, "w+", np.uint64, (blocks,))
+    return np.lib.format.open_memmap(pixels, "w+", np.uint8, shape), done
+
+
 @dataclass(frozen=True)
 class _Block:
     """Some images of the data set, from a row on."""
 
-    dataset: Dataset
+    images: StoredImages
     start: int
 
 
-def _build(dataset: Dataset, preprocessing: Preprocessing, path: Path, jobs: int | None) -> None:
-    """Decode all images into a file, block by block; the checksums of finished blocks lie beside it."""
-    work = path.with_name(f".{path.stem}")
-    partial_file, done_file = work / "pixels.npy", work / "done.npy"
-    shape = (len(dataset), preprocessing.height, preprocessing.width, 3)
-    starts = range(0, len(dataset), _BLOCK)
-    if not (partial_file.is_file() and done_file.is_file()):
-        _make_room(path.parent, int(np.prod(shape)), keep=work)
-        done = np.lib.format.open_memmap(done_file, "w+", np.uint64, (len(starts),))
-        pixels = np.lib.format.open_memmap(partial_file, "w+", np.uint8, shape)
-    else:
-        done = np.lib.format.open_memmap(done_file, "r+")
-        pixels = np.lib.format.open_memmap(partial_file, "r+")
-    todo = [
-        index
-        for index, start in enumerate(starts)
-        if not done[index] or int(done[index]) != _checksum(pixels[start : start + _BLOCK])
-    ]
-    blocks = [
-        _Block(dataset.with_records(dataset.records.slice(starts[index], _BLOCK)), starts[index])
-        for index in todo
-    ]
-    left = sum(len(block.dataset) for block in blocks)
-    decode = partial(_decode_block, preprocessing=preprocessing, path=partial_file)
-    with (
-        Processes(jobs) as processes,
-        progress("Decoding", len(dataset), done=len(dataset) - left) as advance,
-    ):
-        for start, checksum in processes.spread(decode, blocks):
-            done[start // _BLOCK] = checksum
-            advance(min(_BLOCK, len(dataset) - start))
-    pixels.flush()
-    partial_file.replace(path)
-
-
-def _decode_block(block: _Block, *, preprocessing: Preprocessing, path: Path) -> tuple[int, int]:
-    """Decode one block into its place in the file; gives its first row and its checksum."""
-    images = np.empty((len(block.dataset), preprocessing.height, preprocessing.width, 3), np.uint8)
-    for index in range(len(images)):
-        images[index] = preprocessing(block.dataset.read(index))
+def _decode_block(block: _Block, *, preprocessing: Preprocessing, path: Path) -> int:
+    """Decode one block into its place in the file; gives its checksum."""
+    pixels = np.empty((len(block.images), preprocessing.height, preprocessing.width, 3), np.uint8)
+    for row, image in enumerate(block.images):
+        pixels[row] = preprocessing(image.read())
     with path.open("r+b") as file:  # written, not mapped: a full disk is an error and not a crash
         version = np.lib.format.read_magic(file)
         assert version == (1, 0)
         np.lib.format.read_array_header_1_0(file)
-        file.seek(block.start * images[0].nbytes, os.SEEK_CUR)
-        file.write(images.tobytes())
-    return block.start, _checksum(images)
+        file.seek(block.start * pixels[0].nbytes, os.SEEK_CUR)
+        file.write(pixels.tobytes())
+    return _checksum(pixels)
 
 
-def _checksum(images: NDArray[np.uint8]) -> int:
+def _checksum(pixels: NDArray[np.uint8]) -> int:
     """A checksum that is never 0, which stands for a block that is not done."""
-    return zlib.crc32(np.ascontiguousarray(images).data) | 1 << 32
+    return zlib.crc32(np.ascontiguousarray(pixels).data) | 1 << 32
 
 
 def _make_room(folder: Path, size: int, keep: Path) -> None:

@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from lostfound.data.packed import Lazy
 from lostfound.data.records import SCHEMA, Records, to_parquet
 from lostfound.data.shards import shard_writer
 from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.files import digest, write_atomic
-from lostfound.parallel.processes import Engine, Processes
-from lostfound.progress import progress
+from lostfound.parallel.blocks import Blocks
+from lostfound.parallel.processes import Engine
 
 Item = TypeVar("Item")
 Skipped = tuple[str, str]  # (path, reason)
@@ -82,27 +80,22 @@ def run_chunks(
         LostFoundError: A process was killed.
     """
     size = min(max(-(-len(items) // CHUNKS), MIN_CHUNK), MAX_CHUNK)  # the same on every machine
+    blocks = Blocks(len(items), size)
     work = work_folder(folder, key)
     work.mkdir(parents=True, exist_ok=True)
     _remove_partials(folder)
-    starts = range(0, len(items), size)
-    shards = [folder / "images" / f"{key[:8]}-{number:05d}.tar" for number in range(len(starts))]
-    parts = [work / f"{number:05d}.parquet" for number in range(len(starts))]
-
-    def chunk(number: int) -> _Chunk[Item]:
-        own = items[starts[number] : starts[number] + size]
-        return _Chunk(own, encode, shards[number], parts[number])
-
-    todo = [
-        number for number in range(len(starts)) if not (parts[number].is_file() and shards[number].is_file())
+    shards = [folder / "images" / f"{key[:8]}-{number:05d}.tar" for number in range(len(blocks))]
+    parts = [work / f"{number:05d}.parquet" for number in range(len(blocks))]
+    missing = [
+        number for number in range(len(blocks)) if not (parts[number].is_file() and shards[number].is_file())
     ]
     if mixed:
-        todo.sort(key=lambda number: (number % _APART, -number))
-    waiting = sum(min(size, len(items) - starts[number]) for number in todo)
-    local: Any = nullcontext(engine) if engine else Processes(jobs)
-    with local as where, progress(title, len(items), done=len(items) - waiting) as advance:
-        for count in where.spread(_encode_chunk, Lazy(chunk, todo)):
-            advance(count)
+        missing.sort(key=lambda number: (number % _APART, -number))
+
+    def chunk(number: int) -> _Chunk[Item]:
+        return _Chunk(items[blocks.rows(number)], encode, shards[number], parts[number])
+
+    blocks.do(missing, chunk, _encode_chunk, title=title, jobs=jobs, engine=engine)
     return StoredRecords.of(parts), [each for part in parts for each in skipped_in(part)]
 
 
@@ -139,8 +132,8 @@ def _remove_partials(folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _encode_chunk(chunk: _Chunk[Any]) -> int:
-    """Do one chunk; gives the number of its items."""
+def _encode_chunk(chunk: _Chunk[Any]) -> None:
+    """Do one chunk: write its shard, then its part."""
     rows: list[dict[str, Any]] = []
     skipped: list[Skipped] = []
     stored: dict[str, dict[str, Any]] = {}
@@ -160,4 +153,3 @@ def _encode_chunk(chunk: _Chunk[Any]) -> int:
                 rows.append({**image.record, **stored[image_id]})
     schema = SCHEMA.with_metadata({"skipped": json.dumps(skipped)})
     write_atomic(chunk.part, to_parquet(pa.Table.from_pylist(rows, schema=schema)))
-    return len(chunk.items)

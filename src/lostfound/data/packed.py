@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar, overload
 
 Item = TypeVar("Item")
@@ -63,30 +63,3 @@ class Packed(Sequence[Item]):
         if self._unpacked[0] != number:
             self._unpacked = (number, pickle.loads(zlib.decompress(self._packed[number])))  # noqa: S301
         return self._unpacked[1]
-
-
-class Lazy(Sequence[Item]):
-    """Items that are made when they are asked for, so that those still to come take no memory.
-
-    Args:
-        make: Makes an item of its number.
-        numbers: The items' numbers.
-    """
-
-    def __init__(self, make: Callable[[int], Item], numbers: Sequence[int]) -> None:
-        self._make = make
-        self._numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Lazy[Item]: ...
-
-    def __getitem__(self, index: int | slice) -> Item | Lazy[Item]:
-        if isinstance(index, slice):
-            return Lazy(self._make, self._numbers[index])
-        return self._make(self._numbers[index])

@@ -1,33 +1,22 @@
-"""Measuring the quality of a whole data set, on all cores, chunk by chunk."""
+"""Measuring the quality of a whole data set, on all cores, block by block."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.data.dataset import Dataset
+from lostfound.data.dataset import Dataset, StoredImage, StoredImages
 from lostfound.data.images import open_image, shrink
-from lostfound.data.packed import Lazy
 from lostfound.data.preparing.quality import MEASURES, color_variance, sharpness
-from lostfound.data.rows import StoredImage, StoredImages
 from lostfound.errors import ImageError
 from lostfound.files import write_atomic
-from lostfound.parallel.processes import Processes
-from lostfound.progress import progress
+from lostfound.parallel.blocks import Blocks
 
-_CHUNK = 256
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    number: int
-    rows: StoredImages
-    size: int | None
-    part: Path | None
+_BLOCK = 256
 
 
 def measure_quality(
@@ -38,7 +27,7 @@ def measure_quality(
     Args:
         dataset: Whose images.
         size: The shorter side, in pixels, at which they are measured; as they are stored if None.
-        parts: A folder in which finished chunks are kept, so that a run that was stopped goes on.
+        parts: A folder in which finished blocks are kept, so that a run that was stopped goes on.
         jobs: Processes; all cores if None.
 
     Returns:
@@ -47,44 +36,48 @@ def measure_quality(
     Raises:
         DatasetError: The data set is damaged.
     """
+    blocks = Blocks(len(dataset), _BLOCK)
+    images = StoredImages(dataset)
     measured = np.full((len(dataset), len(MEASURES)), np.nan)
-    rows = StoredImages(dataset)
-    todo: list[int] = []
-    done = 0
 
     def part(number: int) -> Path | None:
         return parts / f"{number:06d}.npy" if parts else None
 
-    def chunk(number: int) -> _Chunk:
-        return _Chunk(number, rows[number * _CHUNK : (number + 1) * _CHUNK], size, part(number))
+    def keep(number: int, values: NDArray[np.float64]) -> None:
+        measured[blocks.rows(number)] = values
 
-    for number, start in enumerate(range(0, len(dataset), _CHUNK)):
+    missing = []
+    for number in range(len(blocks)):
         finished = part(number)
         if finished and finished.is_file():
-            values = np.load(finished, allow_pickle=False)
-            measured[start : start + _CHUNK] = values
-            done += len(values)
+            keep(number, np.load(finished, allow_pickle=False))
         else:
-            todo.append(number)
-    with Processes(jobs) as processes, progress("Measuring", len(dataset), done=done) as advance:
-        for number, values in processes.spread(_measure_chunk, Lazy(chunk, todo)):
-            measured[number * _CHUNK :][: len(values)] = values
-            advance(len(values))
+            missing.append(number)
+    blocks.do(
+        missing,
+        lambda number: (images[blocks.rows(number)], part(number)),
+        partial(_measure_block, size=size),
+        title="Measuring",
+        jobs=jobs,
+        finished=keep,
+    )
     return measured
 
 
-def _measure_chunk(chunk: _Chunk) -> tuple[int, NDArray[np.float64]]:
-    values = np.array([_measure(row, chunk.size) for row in chunk.rows])
-    if chunk.part:
+def _measure_block(block: tuple[StoredImages, Path | None], *, size: int | None) -> NDArray[np.float64]:
+    """Measure some images; writes the values to the part, if there is to be one."""
+    images, part = block
+    values = np.array([_measure(image, size) for image in images])
+    if part:
         buffer = io.BytesIO()
         np.save(buffer, values)
-        write_atomic(chunk.part, buffer.getvalue())
-    return chunk.number, values
+        write_atomic(part, buffer.getvalue())
+    return values
 
 
-def _measure(row: StoredImage, size: int | None) -> tuple[float, float]:
+def _measure(stored: StoredImage, size: int | None) -> tuple[float, float]:
     try:
-        image = open_image(row.read())
+        image = open_image(stored.read())
     except ImageError:
         return np.nan, np.nan
     if size is not None:

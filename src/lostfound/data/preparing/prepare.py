@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.data.chunks import run_chunks, tidy
-from lostfound.data.dataset import Dataset, read_info, write_dataset
+from lostfound.data.dataset import Dataset, StoredImages, read_info, write_dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY
 from lostfound.data.preparing.recipe import PrepareRecipe, Split
 from lostfound.data.preparing.resize import resize_row
 from lostfound.data.preparing.steps import Drop, PreparationPlan, files_of, plan
-from lostfound.data.rows import StoredImages
 from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
 from lostfound.errors import UsageError

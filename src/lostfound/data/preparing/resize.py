@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from lostfound.data.chunks import Encoded, Skipped
+from lostfound.data.dataset import StoredImage
 from lostfound.data.images import open_image, shrink
 from lostfound.data.importers.encoding import JPEG_QUALITY
 from lostfound.data.jpeg import encode_jpeg
-from lostfound.data.rows import StoredImage
 from lostfound.errors import ImageError
 
 
