@@ -44,7 +44,7 @@ from lostfound.data.importers.encoding import JPEG_QUALITY
 from lostfound.data.importers.importing import import_images
 from lostfound.data.importers.layouts import list_source
 from lostfound.data.importers.source import SourceImage
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 
 
 def bare(image: SourceImage, size: int) -> int:
@@ -96,7 +96,7 @@ def pair(folders: list[Path], images: list[SourceImage], size: int) -> float:
         stored = [(dataset.folder / "images" / row["shard"], row["offset"], row["size"]) for row in rows]
         second_loop = bare_loop(bare_stored, stored, size // 2)
         start = time.perf_counter()
-        prepare_dataset(Dataset.open(dataset.folder), Path(to) / "small", size=size // 2)
+        prepare(Dataset.open(dataset.folder), Path(to) / "small", size=size // 2)
         prepared = time.perf_counter() - start
     print(
         f"  import {ours:.2f} s, bare {loop:.2f} s ({100 * loop / ours:.0f} %); "

@@ -27,7 +27,7 @@ from PIL import Image
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 
 
 def bare(place: tuple[Path, int, int], size: int) -> int:
@@ -61,7 +61,7 @@ def bare_loop(dataset: Dataset, size: int) -> None:
 def ours(dataset: Dataset, size: int) -> None:
     """A preparation into a new folder."""
     with tempfile.TemporaryDirectory() as folder:
-        prepare_dataset(dataset, Path(folder) / "prepared", size=size)
+        prepare(dataset, Path(folder) / "prepared", size=size)
 
 
 def timed(work: Callable[[Dataset, int], None], dataset: Dataset, size: int) -> tuple[float, float]:

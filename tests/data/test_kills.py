@@ -13,7 +13,7 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +27,9 @@ if __name__ == "__main__":
 PREPARE = """
 import sys
 from lostfound.data.dataset import Dataset
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 if __name__ == "__main__":
-    prepare_dataset(Dataset.open(sys.argv[1]), sys.argv[2], size=48, jobs=2)
+    prepare(Dataset.open(sys.argv[1]), sys.argv[2], size=48, jobs=2)
 """
 
 
@@ -50,9 +50,7 @@ def imported(made_once, source):
 
 @pytest.fixture(scope="module")
 def prepared(made_once, imported):
-    return made_once(
-        "kills-prepared", lambda to: prepare_dataset(Dataset.open(imported), to, size=48, jobs=1)
-    )
+    return made_once("kills-prepared", lambda to: prepare(Dataset.open(imported), to, size=48, jobs=1))
 
 
 def contents(folder):

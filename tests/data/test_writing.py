@@ -11,7 +11,7 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, DiskFullError
 
@@ -65,7 +65,7 @@ def test_an_import_into_a_data_set_that_is_being_written_is_refused(hold, world,
 def test_a_preparation_into_a_data_set_that_is_being_written_is_refused(hold, dataset_folder, tmp_path):
     hold(tmp_path / "new")
     with pytest.raises(DatasetError, match="is being written by another process"):
-        prepare_dataset(Dataset.open(dataset_folder), tmp_path / "new", jobs=1)
+        prepare(Dataset.open(dataset_folder), tmp_path / "new", jobs=1)
 
 
 def test_reading_goes_on_meanwhile(hold, dataset_folder, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 from lostfound.errors import MissingExtraError
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -22,7 +22,6 @@ from lostfound.data import chunks
 from lostfound.parallel.cluster import RayEngine
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.data.preparing.prepare import prepare_dataset
 from lostfound.data.preparing.prepare import prepare
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -44,17 +43,11 @@ try:
                 return work(chunk)
             chunks._encode_chunk = killing
         import_images([source], to, size=64, engine=engine)
-        prepare(Dataset.open(to), to + "-48", choose, engine=engine)
+        prepare(Dataset.open(to), to + "-48", size=48, engine=engine)
 finally:
     cluster.shutdown()
 print("done")
 """
-SCRIPT = SCRIPT.replace(
-    "from lostfound.data.preparing.prepare import prepare\n",
-    "from lostfound.data.preparing.prepare import prepare\n"
-    "from lostfound.data.preparing.recipe import PrepareRecipe\n"
-    "choose = PrepareRecipe(sizes=(48,))\n",
-)
 
 
 def contents(folder):
@@ -76,7 +69,7 @@ def source(made_once, write_picture):
 def local(made_once, source):
     def build(folder):
         import_images([source], folder / "data", size=64, jobs=1)
-        prepare_dataset(Dataset.open(folder / "data"), folder / "data-48", size=48, jobs=1)
+        prepare(Dataset.open(folder / "data"), folder / "data-48", size=48, jobs=1)
 
     return made_once("cluster-local", build)
 

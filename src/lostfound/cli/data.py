@@ -151,7 +151,7 @@ def prepare(
     from lostfound.cli.output.tables import print_preparation
     from lostfound.data.dataset import Dataset
     from lostfound.data.preparing.prepare import prepare as prepare_anew
-    from lostfound.data.preparing.recipe import choose_prepare_recipe
+    from lostfound.data.preparing.recipe import load_prepare_recipe
     from lostfound.data.sharing.lists import DataList
     from lostfound.data.sharing.remote import fetch_list
 
@@ -160,7 +160,7 @@ def prepare(
         changes.append(
             f"split={{seed: {seed}, val: {val}, test: {test}, distance_km: {split_distance}, by: place}}"
         )
-    chosen = choose_prepare_recipe(recipe, changes)
+    chosen = load_prepare_recipe(recipe, changes)
     opened = fetch_list(dataset, DataList.read(list_), remote, jobs=jobs) if list_ else Dataset.open(dataset)
     with engine_of(engine, address) as where:
         preparation = prepare_anew(opened, to, chosen, jobs=jobs, engine=where)
@@ -212,14 +212,14 @@ def stats(
     """
     from lostfound.cli.output.tables import print_stats
     from lostfound.data.dataset import Dataset
-    from lostfound.data.preparing.recipe import choose_prepare_recipe
+    from lostfound.data.preparing.recipe import load_prepare_recipe
 
     for path in filter(None, (to, quality, augmentation)):
         must_be_a_file(path)
     if quality is not None and augmentation is not None:
         raise UsageError("--quality and --augmentation take different recipes: draw them one by one")
     changes = None if augmentation is None else _training_recipe(recipe, variant, set_)
-    thresholds = None if quality is None else choose_prepare_recipe(recipe or "clean", set_ or ()).quality
+    thresholds = None if quality is None else load_prepare_recipe(recipe or "clean", set_ or ()).quality
     opened = Dataset.open(dataset)
     found = None
     if leaks:
@@ -229,24 +229,25 @@ def stats(
     print_stats(opened, leaks=found, as_json=json)
     if to is not None:
         from lostfound.data.stats_plot import draw_stats
-        from lostfound.files import write_atomic
 
-        write_atomic(to, draw_stats(opened))
-        say(f"Picture: {to}")
+        _save(to, draw_stats(opened))
     if quality is not None and thresholds is not None:
         from lostfound.data.preparing.measure import measure_quality
         from lostfound.data.preparing.quality_plot import draw_quality
-        from lostfound.files import write_atomic
 
         measured = measure_quality(opened, size=thresholds.size, jobs=jobs)
-        write_atomic(quality, draw_quality(opened, measured, thresholds.thresholds()))
-        say(f"Picture: {quality}")
+        _save(quality, draw_quality(opened, measured, thresholds.thresholds()))
     if augmentation is not None and changes is not None:
-        from lostfound.files import write_atomic
         from lostfound.training.augmentation_plot import draw_augmentation
 
-        write_atomic(augmentation, draw_augmentation(opened, changes))
-        say(f"Picture: {augmentation}")
+        _save(augmentation, draw_augmentation(opened, changes))
+
+
+def _save(path: Path, picture: bytes) -> None:
+    from lostfound.files import write_atomic
+
+    write_atomic(path, picture)
+    say(f"Picture: {path}")
 
 
 def _training_recipe(recipe: str | None, variant: str | None, changes: list[str] | None) -> Recipe:

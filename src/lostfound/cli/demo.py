@@ -9,7 +9,7 @@ from pathlib import Path
 from lostfound.cli.output.tables import print_evaluation, print_fit, print_import, print_located
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.data.preparing.prepare import prepare_dataset
+from lostfound.data.preparing.prepare import prepare
 from lostfound.data.stats_plot import draw_stats
 from lostfound.errors import UsageError
 from lostfound.evaluation.card import write_card
@@ -106,7 +106,7 @@ def _claim(to: Path, **settings: int) -> None:
 def _prepare(dataset: Dataset, to: Path) -> Dataset:
     if (to / "dataset.json").is_file():
         return Dataset.open(to)
-    return prepare_dataset(dataset, to, size=PREPARED_SIZE)
+    return prepare(dataset, to, size=PREPARED_SIZE).dataset
 
 
 def _train(recipe: Recipe, dataset: Dataset, to: Path) -> ModelFolder:

@@ -1,17 +1,15 @@
+from importlib.resources import files
+
 import pytest
 
 from lostfound.data.preparing.quality import Threshold
-from lostfound.data.preparing.recipe import (
-    PrepareRecipe,
-    choose_prepare_recipe,
-    load_prepare_recipe,
-    prepare_recipe_names,
-)
+from lostfound.data.preparing.recipe import PrepareRecipe, load_prepare_recipe
 from lostfound.errors import RecipeError
 from lostfound.geo.sampling import EUGUESS_CLASSES
+from lostfound.settings import packaged_names
 
 
-@pytest.mark.parametrize("name", prepare_recipe_names())
+@pytest.mark.parametrize("name", packaged_names(files("lostfound") / "recipes" / "preparing"))
 def test_every_recipe_in_the_package_is_valid(name):
     assert load_prepare_recipe(name).name == name
 
@@ -43,9 +41,9 @@ def test_euguess_has_its_source_s_values():
 
 
 def test_without_a_recipe_nothing_is_done():
-    assert choose_prepare_recipe(None) == PrepareRecipe()
-    assert choose_prepare_recipe(None, ["sizes=[64]"]).sizes == (64,)
-    assert choose_prepare_recipe("clean", ["sizes=[64]"]).duplicates.bytes
+    assert load_prepare_recipe(None) == PrepareRecipe()
+    assert load_prepare_recipe(None, ["sizes=[64]"]).sizes == (64,)
+    assert load_prepare_recipe("clean", ["sizes=[64]"]).duplicates.bytes
 
 
 @pytest.mark.parametrize(
@@ -79,12 +77,12 @@ def test_without_a_recipe_nothing_is_done():
 )
 def test_a_wrong_recipe_is_explained(override, says):
     with pytest.raises(RecipeError) as caught:
-        choose_prepare_recipe(None, [override])
+        load_prepare_recipe(None, [override])
 
     assert says in str(caught.value)
 
 
 def test_countries_are_named_as_people_name_them():
-    recipe = choose_prepare_recipe(None, ["rebalance.countries=[NO, UK, Czechia]"])
+    recipe = load_prepare_recipe(None, ["rebalance.countries=[NO, UK, Czechia]"])
 
     assert recipe.rebalance.countries == ("NO", "GB", "CZ")

@@ -10,7 +10,7 @@ from PIL import Image
 from lostfound.data.dataset import Dataset, write_dataset
 from lostfound.data.importers.importing import import_images
 from lostfound.data.preparing.prepare import prepare
-from lostfound.data.preparing.recipe import choose_prepare_recipe
+from lostfound.data.preparing.recipe import load_prepare_recipe
 from lostfound.data.records import set_column
 from lostfound.data.splits import SplitSettings
 from lostfound.errors import DatasetError, RecipeError, UsageError
@@ -51,7 +51,7 @@ def streets(streets_folder):
 
 
 def run(dataset, to, *settings, recipe=None):
-    return prepare(dataset, to, choose_prepare_recipe(recipe, settings), jobs=1)
+    return prepare(dataset, to, load_prepare_recipe(recipe, settings), jobs=1)
 
 
 def names(dataset):

@@ -15,8 +15,8 @@ from typing import Any
 from lostfound.data.chunks import run_chunks, tidy
 from lostfound.data.dataset import Dataset, StoredImages, read_info, write_dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY
-from lostfound.data.preparing.recipe import PrepareRecipe, Split
-from lostfound.data.preparing.resize import resize_row
+from lostfound.data.preparing.recipe import MIN_SIZE, PrepareRecipe, Split, load_prepare_recipe
+from lostfound.data.preparing.resize import resize_image
 from lostfound.data.preparing.steps import Drop, PreparationPlan, files_of, plan
 from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
@@ -40,12 +40,19 @@ class Preparation:
     datasets: list[Dataset]
     report: dict[str, Any]
 
+    @property
+    def dataset(self) -> Dataset:
+        """The new data set; the first of several."""
+        return self.datasets[0]
+
 
 def prepare(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     to: str | Path,
-    recipe: PrepareRecipe | None = None,
+    recipe: PrepareRecipe | str | Path | None = None,
     *,
+    size: int | None = None,
+    splits: SplitSettings | None = None,
     jobs: int | None = None,
     engine: Engine | None = None,
 ) -> Preparation:
@@ -54,23 +61,35 @@ def prepare(
     What was left out, and why, is listed in `dropped.csv` and counted in `dataset.json`.
 
     Args:
-        dataset: What to prepare; it stays as it is.
+        dataset: What to prepare, or its folder; it stays as it is.
         to: The new folder. With several sizes each has a folder beside it: `to`-128, `to`-64.
-        recipe: What to do; None keeps everything.
+        recipe: What to do: the name of a recipe in the package, such as "clean", the path of a YAML file, or
+            a recipe; None keeps everything.
+        size: The shorter side in pixels, instead of the recipe's; images that are smaller stay as they are.
+        splits: Divide the places anew so, instead of as the recipe says.
         jobs: Processes; all cores if None.
         engine: Where images are encoded, such as `lostfound.parallel.cluster.RayEngine`; in processes of this
             machine if None.
 
     Raises:
-        UsageError: The new folder is a file or holds another data set, or a file that the recipe names is
-            missing or wrong.
-        RecipeError: A step would drop everything, or asks for countries that the data lacks.
+        UsageError: The new folder is a file or holds another data set, the size is too small, or a file that
+            the recipe names is missing or wrong.
+        RecipeError: The recipe is missing or wrong, a step would drop everything, or it asks for countries
+            that the data lacks.
         DatasetError: The data set is damaged, or another process writes to the new folder.
         DiskFullError: The disk became full; the same command goes on.
+
+    Example:
+        >>> import lostfound
+        >>> made = lostfound.prepare("data/streets", "data/streets-32", size=32)
+        >>> made.dataset.info["settings"]["size"]
+        32
     """
-    recipe = recipe or PrepareRecipe()
-    key = _key(dataset, recipe)
-    sizes = recipe.sizes or (int(dataset.info["settings"]["size"]),)
+    chosen = _chosen(recipe, size, splits)
+    if not isinstance(dataset, Dataset):
+        dataset = Dataset.open(dataset)
+    key = _key(dataset, chosen)
+    sizes = chosen.sizes or (int(dataset.info["settings"]["size"]),)
     folders = _folders(Path(to), sizes)
     with ExitStack() as held:
         for folder in folders:
@@ -79,43 +98,32 @@ def prepare(
             (folder, size) for folder, size in zip(folders, sizes, strict=True) if not _holds(folder, key)
         ]
         if todo:
-            parts = todo[0][0] / f".import-measured-{_measure_key(dataset, recipe)}"
-            planned = plan(dataset, recipe, parts=parts, jobs=jobs)
-            for folder, size in todo:
-                _write(dataset, planned, folder, key, size, recipe, jobs, engine)
+            parts = todo[0][0] / f".import-measured-{_measure_key(dataset, chosen)}"
+            planned = plan(dataset, chosen, parts=parts, jobs=jobs)
+            for folder, own_size in todo:
+                _write(dataset, planned, folder, own_size, chosen, key, jobs, engine)
         datasets = [Dataset.open(folder) for folder in folders]
         for each in datasets:
             tidy(each.folder, each.stored)
     return Preparation(datasets, datasets[0].info["prepared"])
 
 
-def prepare_dataset(
-    dataset: Dataset,
-    to: str | Path,
-    *,
-    size: int | None = None,
-    splits: SplitSettings | None = None,
-    jobs: int | None = None,
-) -> Dataset:
-    """Make a new data set of the same images, at another size or with other splits: `prepare` in short.
-
-    Args:
-        dataset: What to prepare; it stays as it is.
-        to: The new folder.
-        size: The shorter side in pixels; images that are smaller stay as they are. None keeps all.
-        splits: Divide the places anew; None keeps the splits.
-        jobs: Processes; all cores if None.
-
-    Raises:
-        UsageError: The new folder is a file or holds another data set, or the size is too small.
-        DatasetError: The data set is damaged.
-    """
-    if size is not None and size < 16:
-        raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
-    recipe = PrepareRecipe(
-        sizes=None if size is None else (size,), split=None if splits is None else Split(**vars(splits))
-    )
-    return prepare(dataset, to, recipe, jobs=jobs).datasets[0]
+def _chosen(
+    recipe: PrepareRecipe | str | Path | None, size: int | None, splits: SplitSettings | None
+) -> PrepareRecipe:
+    """The recipe, with another size or other splits."""
+    if not isinstance(recipe, PrepareRecipe):
+        recipe = load_prepare_recipe(recipe)
+    changes: dict[str, Any] = {}
+    if size is not None:
+        if size < MIN_SIZE:
+            raise UsageError(
+                f"a shorter side of {size} pixels is too small to show a place: give {MIN_SIZE} or more"
+            )
+        changes["sizes"] = (size,)
+    if splits is not None:
+        changes["split"] = Split(**vars(splits))
+    return recipe.model_copy(update=changes)
 
 
 def _key(dataset: Dataset, recipe: PrepareRecipe) -> str:
@@ -150,21 +158,21 @@ def _write(
     dataset: Dataset,
     planned: PreparationPlan,
     folder: Path,
-    key: str,
     size: int,
     recipe: PrepareRecipe,
+    key: str,
     jobs: int | None,
     engine: Engine | None,
 ) -> None:
     """Encode the images of a plan and write the data set."""
-    hashed = hashlib.sha256(f"{key}:{size}:".encode())
-    for batch in planned.records.select(["image_id"]).to_batches(_BATCH):
-        hashed.update("".join(batch["image_id"].to_pylist()).encode())
-    work_key = hashed.hexdigest()
-    items = StoredImages(dataset.with_records(planned.records))
-    encode = partial(resize_row, size=size)
     records, unreadable = run_chunks(
-        items, encode, folder=folder, key=work_key, title="Preparing", jobs=jobs, engine=engine
+        StoredImages(dataset.with_records(planned.records)),
+        partial(resize_image, size=size),
+        folder=folder,
+        key=_work_key(planned, key, size),
+        title="Preparing",
+        jobs=jobs,
+        engine=engine,
     )
     drops, steps = [*planned.drops], [*planned.steps]
     for label, why in unreadable:
@@ -190,6 +198,14 @@ def _write(
     }
     _write_dropped(folder / DROPPED, drops)
     write_dataset(folder, records, info)
+
+
+def _work_key(planned: PreparationPlan, key: str, size: int) -> str:
+    """A hash of everything that determines the images of one size, those that are left among it."""
+    hashed = hashlib.sha256(f"{key}:{size}:".encode())
+    for batch in planned.records.select(["image_id"]).to_batches(_BATCH):
+        hashed.update("".join(batch["image_id"].to_pylist()).encode())
+    return hashed.hexdigest()
 
 
 def _write_dropped(path: Path, drops: list[Drop]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +17,14 @@ from lostfound.data.splits import SplitBy, SplitSettings
 from lostfound.errors import CountryNameError, UsageError
 from lostfound.geo import sampling
 from lostfound.geo.countries import parse_country
-from lostfound.settings import Section, load_settings, override_settings, packaged_names
+from lostfound.settings import Section, load_settings, override_settings
 
 NEAREST_PLACE = "nearest-place"
 
-Side = Annotated[int, Field(ge=16, description="pixels; less is too small to show a place")]
+MIN_SIZE = 16
+"""Pixels of the shorter side; with fewer, an image shows no place."""
+
+Side = Annotated[int, Field(ge=MIN_SIZE, description="pixels; less is too small to show a place")]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -162,35 +164,18 @@ class PrepareRecipe(Section):
         return sizes
 
 
-def load_prepare_recipe(name: str | Path, overrides: Sequence[str] = ()) -> PrepareRecipe:
+def load_prepare_recipe(name: str | Path | None, overrides: Sequence[str] = ()) -> PrepareRecipe:
     """Read and validate a recipe for `prepare`.
 
     Args:
-        name: The name of a recipe in the package, such as "lost-and-found", or the path of a YAML file.
+        name: The name of a recipe in the package, such as "lost-and-found", or the path of a YAML file; None
+            for one that keeps everything.
         overrides: Settings to change, such as "rebalance.slack=0.5"; values are read as YAML.
 
     Raises:
         RecipeError: It is missing, is no YAML, or has an unknown key (the nearest known one is named)
             or a wrong value.
     """
-    return load_settings(PrepareRecipe, name, _packaged(), overrides)
-
-
-def choose_prepare_recipe(name: str | None, overrides: Sequence[str] = ()) -> PrepareRecipe:
-    """The recipe of a command: by name, or one that keeps everything, with settings changed.
-
-    Raises:
-        RecipeError: As `load_prepare_recipe`.
-    """
     if name is None:
         return override_settings(PrepareRecipe, {}, overrides, "of the options")
-    return load_prepare_recipe(name, overrides)
-
-
-def prepare_recipe_names() -> list[str]:
-    """The recipes for `prepare` in the package."""
-    return packaged_names(_packaged())
-
-
-def _packaged() -> Traversable:
-    return files("lostfound") / "recipes" / "preparing"
+    return load_settings(PrepareRecipe, name, files("lostfound") / "recipes" / "preparing", overrides)

@@ -10,17 +10,17 @@ from lostfound.data.jpeg import encode_jpeg
 from lostfound.errors import ImageError
 
 
-def resize_row(row: StoredImage, *, size: int) -> tuple[list[Encoded], list[Skipped]]:
+def resize_image(image: StoredImage, *, size: int) -> tuple[list[Encoded], list[Skipped]]:
     """Read an image and make it smaller; one that is small enough keeps its bytes.
 
     Args:
-        row: One image of a data set.
+        image: One image of a data set.
         size: The shorter side in pixels.
 
     Returns:
         The image, or why it is left out, under "image_id/original".
     """
-    data, record = row.read(), dict(row.record)
+    data, record = image.read(), dict(image.record)
     if min(record["width"], record["height"]) > size:
         try:
             small = shrink(open_image(data, at_least=2 * size), size)
