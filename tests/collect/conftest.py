@@ -36,8 +36,9 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 @pytest.fixture
 def street(tmp_path: Path):
     """Collect from Street View in this process, as the command does; gives the summary."""
+    from lostfound.collect.collection import open_collection
     from lostfound.collect.places import Quotas, make_plan
-    from lostfound.collect.run import opened, run_collection
+    from lostfound.collect.run import run_collection
     from lostfound.collect.runner import Limits
     from lostfound.collect.streetview import SOURCE, StreetView, Views, settings_of
 
@@ -57,8 +58,8 @@ def street(tmp_path: Path):
         views = Views(headings, 64, 48, seed=seed)
         quotas = Quotas(plan, max_misses)
         fast = {"rate": 1000, "patience_s": 2, "timeout_s": 5, "first_wait_s": 0.01} | limits
-        with opened(to, SOURCE, {**plan.settings, **settings_of(views)}, size=48) as collection:
-            collector = StreetView(collection.ledger, quotas, views, held=collection.held())
+        with open_collection(to, SOURCE, {**plan.settings, **settings_of(views)}, size=48) as collection:
+            collector = StreetView(collection.ledger, quotas, views, held=collection.held_places())
             return run_collection(
                 collection,
                 collector,
@@ -77,10 +78,11 @@ def street(tmp_path: Path):
 def graph(tmp_path: Path):
     """Collect from Mapillary in this process, as the command does; gives the summary."""
     from lostfound.collect.boxes import Box
+    from lostfound.collect.collection import open_collection
     from lostfound.collect.mapillary import SOURCE, Mapillary, settings_of
     from lostfound.collect.mapillary_images import Filters
     from lostfound.collect.places import Quotas, make_plan
-    from lostfound.collect.run import opened, run_collection
+    from lostfound.collect.run import run_collection
     from lostfound.collect.runner import Limits
 
     def run(
@@ -100,9 +102,9 @@ def graph(tmp_path: Path):
             filters = {"per_box": 1} | filters
         wanted = Filters(**filters)
         fast = {"rate": 1000, "patience_s": 2, "timeout_s": 5, "first_wait_s": 0.01} | (limits or {})
-        with opened(to, SOURCE, settings_of(wanted), size=48) as collection:
+        with open_collection(to, SOURCE, settings_of(wanted), size=48) as collection:
             collector = Mapillary(
-                collection.ledger, wanted, quotas=quotas, boxes=tiles, held=collection.held()
+                collection.ledger, wanted, quotas=quotas, boxes=tiles, held=collection.held_places()
             )
             total, done = collector.extent()
             return run_collection(

@@ -13,7 +13,7 @@ from lostfound.errors import UsageError
 def ask(url: str, timeout_s: float = 5) -> Response:
     async def run() -> Response:
         async with HttpClient(timeout_s=timeout_s, connections=1) as client:
-            return await client.ask(Request(url, {"bbox": "2.0,48.0,2.01,48.01", "fields": "id"}))
+            return await client.send(Request(url, {"bbox": "2.0,48.0,2.01,48.01", "fields": "id"}))
 
     return asyncio.run(run())
 

@@ -42,7 +42,7 @@ def test_an_image_of_a_killed_run_is_taken_up_without_asking(serve, street, tmp_
     street(places=4, max_cost=0)  # all panoramas are found, and no view is asked for
     assert services.requests("view") == []
     ledger = Ledger(tmp_path / "data" / "collect" / "streetview.sqlite")
-    task = ledger.first()
+    task = ledger.next_task()
     ledger.close()
     assert task is not None
     assert task.kind == "view"

@@ -37,7 +37,7 @@ def test_tasks_come_by_rank_and_then_in_order(ledger: Ledger):
     with ledger.writing():
         ledger.add([place(1), place(2), NewTask("view", "view:1", {}, "FR", 0)])
     order, busy = [], set()
-    while (task := ledger.first(busy)) is not None:
+    while (task := ledger.next_task(busy)) is not None:
         busy.add(task.id)
         order.append(task.key)
     assert order == ["view:1", "place:1", "place:2"]
@@ -46,7 +46,7 @@ def test_tasks_come_by_rank_and_then_in_order(ledger: Ledger):
 def test_what_is_not_finished_together_is_not_there_at_all(ledger: Ledger):
     with ledger.writing():
         ledger.add([place(1)])
-    task = ledger.first()
+    task = ledger.next_task()
     assert task is not None
 
     def fail() -> None:
@@ -57,7 +57,7 @@ def test_what_is_not_finished_together_is_not_there_at_all(ledger: Ledger):
     with pytest.raises(RuntimeError):
         fail()
     again = reopened(ledger)
-    assert again.first() == task
+    assert again.next_task() == task
     assert not again.has("place:2")
     assert again.totals().images == 0
 
@@ -65,7 +65,7 @@ def test_what_is_not_finished_together_is_not_there_at_all(ledger: Ledger):
 def test_what_was_sent_counts_before_anything_came_back(ledger: Ledger):
     with ledger.writing():
         ledger.add([place(1)])
-    ledger.sent(ledger.first(), 7000)
+    ledger.request_sent(ledger.next_task(), 7000)
     assert reopened(ledger).spent() == (1, 7000)
 
 
@@ -76,7 +76,7 @@ def test_what_was_sent_counts_before_anything_came_back(ledger: Ledger):
 def test_only_what_never_left_this_machine_is_free(ledger: Ledger, outcome: str, spent: tuple[int, int]):
     with ledger.writing():
         ledger.add([place(1)])
-    ledger.came_back(ledger.sent(ledger.first(), 7000), outcome)
+    ledger.request_ended(ledger.request_sent(ledger.next_task(), 7000), outcome)
     assert ledger.spent() == spent
 
 
@@ -85,35 +85,35 @@ def test_a_batch_stays_the_same_until_it_is_stored(ledger: Ledger):
         ledger.add([place(number) for number in range(4)])
     for _ in range(3):
         with ledger.writing():
-            ledger.finish(ledger.first(), Outcome("hit", record={}))
-    first = ledger.batch()
+            ledger.finish(ledger.next_task(), Outcome("hit", record={}))
+    first = ledger.next_batch()
     with ledger.writing():
-        ledger.finish(ledger.first(), Outcome("hit", record={}))
-    assert reopened(ledger).batch() == first
-    ledger.stored(first[0], lost=["place:1"])
-    assert [key for key, _ in ledger.batch()[1]] == ["place:3"]
-    assert ledger.first().key == "place:1"  # what the disk lost is asked for again
+        ledger.finish(ledger.next_task(), Outcome("hit", record={}))
+    assert reopened(ledger).next_batch() == first
+    ledger.mark_stored(first[0], lost=["place:1"])
+    assert [key for key, _ in ledger.next_batch()[1]] == ["place:3"]
+    assert ledger.next_task().key == "place:1"  # what the disk lost is asked for again
 
 
 def test_what_failed_is_open_again_in_the_next_run(ledger: Ledger):
     with ledger.writing():
         ledger.add([place(1)])
-        ledger.finish(ledger.first(), Outcome("error", detail="why"))
-    assert ledger.first() is None
-    ledger.reopen()
-    assert ledger.first().key == "place:1"
+        ledger.finish(ledger.next_task(), Outcome("error", detail="why"))
+    assert ledger.next_task() is None
+    ledger.retry_failed()
+    assert ledger.next_task().key == "place:1"
 
 
 def test_settings_are_those_of_the_first_run(ledger: Ledger):
-    ledger.settle({"fov": 90, "pitch": 0})
-    ledger.settle({"fov": 100, "pitch": 0})  # nothing was asked yet
+    ledger.check_settings({"fov": 90, "pitch": 0})
+    ledger.check_settings({"fov": 100, "pitch": 0})  # nothing was asked yet
     with ledger.writing():
         ledger.add([place(1)])
-    ledger.settle({"fov": 100, "pitch": 0})
+    ledger.check_settings({"fov": 100, "pitch": 0})
     with pytest.raises(UsageError, match="begun with fov 100, not 90"):
-        ledger.settle({"fov": 90, "pitch": 0})
+        ledger.check_settings({"fov": 90, "pitch": 0})
     with pytest.raises(UsageError, match="begun with pitch 0, not None"):
-        ledger.settle({"fov": 100})
+        ledger.check_settings({"fov": 100})
 
 
 def test_another_version_is_told_of(ledger: Ledger):

@@ -98,7 +98,7 @@ def test_asking_for_more_keeps_the_first_ones():
 def ask(quotas: Quotas, answer) -> int:
     """Ask for places until no more come; gives how many."""
     asked = 0
-    while tasks := quotas.more():
+    while tasks := quotas.next_places():
         for task in tasks:
             asked += 1
             quotas.note(task.area, answer(task), task.payload)

@@ -278,6 +278,6 @@ def test_metadata_without_a_panorama_is_asked_for_again(said: dict, tmp_path: Pa
     collector = StreetView(ledger, Quotas(make_plan("towns", places=1), 1), Views())
     content = json.dumps({"status": "OK", **said}).encode()
     with pytest.raises(RequestFailed, match="metadata") as raised:
-        collector.answer(Task("place", "place:1", {}), Response(200, "application/json", content))
+        collector.outcome_of(Task("place", "place:1", {}), Response(200, "application/json", content))
     assert raised.value.outcome == "retried"
     ledger.close()

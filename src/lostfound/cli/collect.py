@@ -119,11 +119,12 @@ def streetview(
         return
     require_collecting()
     read_keys()  # before anything is made
-    from lostfound.collect.run import opened, run_collection
+    from lostfound.collect.collection import open_collection
+    from lostfound.collect.run import run_collection
 
     settings = {**plan.settings, **settings_of(views)}
-    with opened(to, SOURCE, settings, size=size or min(width, height)) as collection:
-        collector = StreetView(collection.ledger, quotas, views, price=price, held=collection.held())
+    with open_collection(to, SOURCE, settings, size=size or min(width, height)) as collection:
+        collector = StreetView(collection.ledger, quotas, views, price=price, held=collection.held_places())
         total, done = quotas.wanted(), quotas.found()
         summary = run_collection(
             collection, collector, limits, quotas=quotas, total=total, done=done, jobs=jobs
@@ -227,12 +228,15 @@ def mapillary(
         return
     require_collecting()
     read_token()  # before anything is made
-    from lostfound.collect.run import opened, run_collection
+    from lostfound.collect.collection import open_collection
+    from lostfound.collect.run import run_collection
 
     begun = {"sampler": "boxes"} if plan is None else plan.settings
     settings = {**begun, **settings_of(filters)}
-    with opened(to, SOURCE, settings, size=size) as collection:
-        collector = Mapillary(collection.ledger, filters, quotas=quotas, boxes=tiles, held=collection.held())
+    with open_collection(to, SOURCE, settings, size=size) as collection:
+        collector = Mapillary(
+            collection.ledger, filters, quotas=quotas, boxes=tiles, held=collection.held_places()
+        )
         total, done = collector.extent()
         summary = run_collection(
             collection, collector, limits, quotas=quotas, total=total, done=done, jobs=jobs

@@ -62,7 +62,7 @@ def browser(
     """
     from lostfound.collect.browser.profile import load_profile
     from lostfound.collect.browser.window import Settings, find_browser
-    from lostfound.collect.run import FOLDER, opened
+    from lostfound.collect.collection import FOLDER, open_collection
 
     site = load_profile(profile)
     settings = Settings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
@@ -79,7 +79,7 @@ def browser(
 
     shown = {"site": site.site, "viewport": [site.viewport.width, site.viewport.height]}
     smallest = min(site.viewport.width, site.viewport.height)
-    with opened(to, site.source, shown, size=size or smallest) as collection:
+    with open_collection(to, site.source, shown, size=size or smallest) as collection:
         limits = BrowserLimits(rounds, workers, pace, patience)
         summary = collect_with_browsers(collection, settings, limits, jobs=jobs)
     _show(summary, as_json=json)

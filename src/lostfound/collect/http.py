@@ -1,4 +1,4 @@
-"""One request to a service, and what kind of answer came back. Retries and waiting are the runner's."""
+"""One request to a service, and the response or failure that comes of it. Retrying is the runner's work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FLAT_SHARE = 0.75  # photos of fog stay below 0.5 even after JPEG compression
 
 
 class RequestFailed(Exception):  # noqa: N818  # it is no error yet: the runner decides
-    """A request that gave no answer.
+    """A request without a response that can be used.
 
     Attributes:
         outcome: What the ledger says: retried (the service failed, it may be asked again), throttled (it
@@ -60,17 +60,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole answer: any status but 429 and 5xx, which are `RequestFailed`."""
+    """A whole response: any status but 429 and 5xx, which are `RequestFailed`."""
 
     status: int
     content_type: str
     content: bytes
 
     def json(self) -> dict[str, Any]:
-        """The answer as a JSON object.
+        """The content as a JSON object.
 
         Raises:
-            Trouble: It is something else, such as an error page or cut short.
+            RequestFailed: It is something else, such as an error page or cut short.
         """
         try:
             value = json.loads(self.content)
@@ -83,10 +83,10 @@ class Response:
         return value
 
     def image(self) -> bytes:
-        """The answer as the bytes of an image file that can be decoded whole.
+        """The content as the bytes of an image file that can be decoded whole.
 
         Raises:
-            Trouble: It is something else: an error page, cut short, or one flat colour with a message.
+            RequestFailed: It is something else: an error page, cut short, or one flat colour with a message.
         """
         if not self.content_type.startswith("image/"):
             raise RequestFailed("retried", f"{self.content_type or 'nothing known'} came instead of an image")
@@ -146,16 +146,16 @@ class HttpClient:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def ask(self, question: Request) -> Response:
-        """Send one request and read its whole answer.
+    async def send(self, request: Request) -> Response:
+        """Send one request and read its whole response.
 
         Raises:
-            Trouble: No whole answer, or one that says to ask again or not at all.
+            RequestFailed: No whole response, or one that says to ask again or not at all.
         """
         httpx2 = self._library
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._ask(question)
+                return await self._send(request)
         except TimeoutError:
             raise RequestFailed("retried", f"no whole answer within {self._timeout_s:g} s") from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
@@ -165,11 +165,9 @@ class HttpClient:
         except httpx2.InvalidURL:
             raise RequestFailed("refused", "the service gave an address that is none") from None
 
-    async def _ask(self, question: Request) -> Response:
-        params = dict(question.params) or None
-        async with self._client.stream(
-            "GET", question.url, params=params, headers=dict(question.headers)
-        ) as response:
+    async def _send(self, request: Request) -> Response:
+        params, headers = dict(request.params) or None, dict(request.headers)
+        async with self._client.stream("GET", request.url, params=params, headers=headers) as response:
             if response.status_code == 429:
                 raise RequestFailed(
                     "throttled", "the service asks to slow down (429)", _retry_after(response)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lostfound.claims import changed_keys
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task, Totals
 from lostfound.errors import CollectError, UsageError
 
@@ -117,8 +118,8 @@ class Ledger:
         """Note a value."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    def settle(self, settings: Mapping[str, Any]) -> None:
-        """Note the settings that the collection is made with, or check that they are the same as before.
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Check that the collection was begun with these settings, or note them where it begins now.
 
         Raises:
             UsageError: Another setting than the collection was begun with.
@@ -128,14 +129,14 @@ class Ledger:
             self.put("settings", settings)
             return
         now = json.loads(json.dumps(settings))
-        for name in sorted({*before, *now}):
-            if before.get(name) != now.get(name):
-                raise UsageError(
-                    f"this collection was begun with {name} {before.get(name)}, not {now.get(name)} "
-                    f"({self.path}): use the same setting, or collect into another folder"
-                )
+        changed = [f"{name} {before.get(name)}, not {now.get(name)}" for name in changed_keys(before, now)]
+        if changed:
+            raise UsageError(
+                f"this collection was begun with {'; '.join(changed)} ({self.path}): use the same setting, "
+                "or collect into another folder"
+            )
 
-    def reopen(self) -> None:
+    def retry_failed(self) -> None:
         """Let tasks that failed in an earlier run be tried once more."""
         self._db.execute("UPDATE task SET state = 'todo', outcome = NULL WHERE state = 'failed'")
 
@@ -162,9 +163,8 @@ class Ledger:
         kind, _, payload, area, rank, number, outcome = row
         return Task(kind, key, json.loads(payload), area, rank, number), outcome
 
-    def first(self, without: Iterable[int] = ()) -> Task | None:
+    def next_task(self, busy: Collection[int] = ()) -> Task | None:
         """The next task to do, those left out that are being done."""
-        busy = set(without)
         rows = self._db.execute(
             "SELECT kind, key, payload, area, rank, id FROM task WHERE state = 'todo' "
             "ORDER BY rank, id LIMIT ?",
@@ -187,16 +187,14 @@ class Ledger:
         rows = self._db.execute("SELECT area, outcome, payload FROM task WHERE kind = ? ORDER BY id", (kind,))
         return [(area, outcome, json.loads(payload)) for area, outcome, payload in rows]
 
-    def sent(self, task: Task, cost: int) -> int:
+    def request_sent(self, task: Task, cost: int) -> int:
         """Write down a request that is about to be sent, with what it costs; gives its number."""
         cursor = self._db.execute("INSERT INTO request (task, cost) VALUES (?, ?)", (task.id, cost))
         return int(cursor.lastrowid or 0)
 
-    def came_back(self, request: int, outcome: str, detail: str | None = None) -> None:
+    def request_ended(self, number: int, outcome: str, detail: str | None = None) -> None:
         """Write down what came of a request."""
-        self._db.execute(
-            "UPDATE request SET outcome = ?, detail = ? WHERE id = ?", (outcome, detail, request)
-        )
+        self._db.execute("UPDATE request SET outcome = ?, detail = ? WHERE id = ?", (outcome, detail, number))
 
     def finish(self, task: Task, outcome: Outcome) -> None:
         """Write down what came of a task, and what follows from it. Called within `writing`."""
@@ -218,7 +216,7 @@ class Ledger:
         """How many images are not in the data set yet."""
         return int(self._db.execute("SELECT count(*) FROM image WHERE stored = 0").fetchone()[0])
 
-    def batch(self) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
+    def next_batch(self) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
         """The images to pack now: the batch that an earlier run left unfinished, or all that wait.
 
         A batch stays the same until it is stored, so that a packing that was killed goes on.
@@ -236,7 +234,7 @@ class Ledger:
         )
         return unfinished, [(key, json.loads(record)) for key, record in rows]
 
-    def stored(self, batch: int, lost: Iterable[str] = ()) -> None:
+    def mark_stored(self, batch: int, lost: Iterable[str] = ()) -> None:
         """A batch is in the data set, without the images that were lost: those are asked for again."""
         with self.writing():
             for key in lost:
@@ -244,11 +242,11 @@ class Ledger:
                 self._db.execute("UPDATE task SET state = 'todo', outcome = NULL WHERE key = ?", (key,))
             self._db.execute("UPDATE image SET stored = 1 WHERE batch = ?", (batch,))
 
-    def held(self) -> set[str]:
+    def waiting_keys(self) -> set[str]:
         """The keys of images that are not in the data set yet."""
         return {row[0] for row in self._db.execute("SELECT key FROM image WHERE stored = 0")}
 
-    def images(self) -> set[str]:
+    def image_keys(self) -> set[str]:
         """The keys of all images that were ever collected."""
         return {row[0] for row in self._db.execute("SELECT key FROM image")}
 
@@ -270,9 +268,10 @@ class Ledger:
         return Totals(tasks, requests, cost / MICRO, int(images), int(stored))
 
 
-def disk_error(path: Path, error: sqlite3.Error) -> CollectError:
-    """What to say when the ledger can't be read or written."""
+def disk_error(path: Path, error: OSError | sqlite3.Error) -> CollectError:
+    """What to say when the disk does not take what was collected."""
+    why = f": {error.strerror}" if isinstance(error, OSError) else f" can't be written ({error})"
     return CollectError(
-        f"{path} can't be written ({error}): make room on the disk or mend it, then run the same command "
-        "again; what was collected is kept"
+        f"{path}{why}: make room on the disk or mend it, then run the same command again; what was "
+        "collected is kept"
     )

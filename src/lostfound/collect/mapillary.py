@@ -15,10 +15,9 @@ from lostfound.collect.boxes import Box
 from lostfound.collect.http import Request, RequestFailed, Response, base_url
 from lostfound.collect.keys import Secret
 from lostfound.collect.ledger import Ledger
-from lostfound.collect.mapillary_images import PICTURE, Filters, as_dict, image_task
+from lostfound.collect.mapillary_images import PICTURE, Filters, Thinning, as_dict, image_task
 from lostfound.collect.places import Quotas, uniform
 from lostfound.collect.tasks import NewTask, Outcome, Task
-from lostfound.collect.thinning import Thinning
 
 SOURCE = "mapillary"
 TOKEN = "LOSTFOUND_MAPILLARY_TOKEN"  # noqa: S105
@@ -80,20 +79,20 @@ class Mapillary:
         done = [payload for _, outcome, payload in self._ledger.outcomes("box") if outcome is not None]
         return self._all, sum(bool(payload.get("whole")) for payload in done)
 
-    def more(self) -> list[NewTask]:
+    def next_tasks(self) -> list[NewTask]:
         """All boxes at once, or the next places."""
         if self.quotas is None:
             boxes, self._boxes = self._boxes, []
             return [box for box in boxes if not self._ledger.has(box.key)]
-        return self.quotas.more()
+        return self.quotas.next_places()
 
-    def done(self, task: Task, outcome: Outcome) -> int:
+    def note(self, task: Task, outcome: Outcome) -> int:
         """Count a place towards its quota, or a box."""
         if task.kind == "place" and self.quotas is not None:
             return self.quotas.note(task.area, outcome.outcome, task.payload)
         return int(task.kind == "box" and bool(task.payload.get("whole")))
 
-    def question(self, task: Task) -> Request:
+    def request(self, task: Task) -> Request:
         """A search, a picture, or its new address."""
         if task.kind == "image":
             if (url := task.payload["url"]) is not None:
@@ -116,43 +115,44 @@ class Mapillary:
             params["after"] = after
         return self._graph("images", params)
 
-    def answer(self, task: Task, reply: Response) -> Outcome:
+    def outcome_of(self, task: Task, response: Response) -> Outcome:
         """What came of a search, or a picture."""
         if task.kind != "image":
-            return self._searched(task, reply)
-        asked = task.payload
-        if asked["url"] is None:
-            return self._new_address(task, reply)
-        if reply.status in (400, 401, 403, 404, 410):
-            if asked["renewed"]:
-                return Outcome("miss", detail=f"the picture is gone (status {reply.status})")
-            return Outcome("again", again={**asked, "url": None, "renewed": True})  # the address has expired
-        reply.image()
+            return self._searched(task, response)
+        payload = task.payload
+        if payload["url"] is None:
+            return self._new_address(task, response)
+        if response.status in (400, 401, 403, 404, 410):
+            if payload["renewed"]:
+                return Outcome("miss", detail=f"the picture is gone (status {response.status})")
+            # The address has expired.
+            return Outcome("again", again={**payload, "url": None, "renewed": True})
+        response.image()
         return Outcome("hit", record=self.record(task))
 
     def record(self, task: Task) -> Mapping[str, Any] | None:
         """The record of an image, with what its licence asks for: its creator and where it is."""
         if task.kind != "image":
             return None
-        asked = task.payload
+        payload = task.payload
         return {
-            "place_id": f"{SOURCE}/{asked['id']}",
-            "heading": asked["heading"],
-            "latitude": asked["latitude"],
-            "longitude": asked["longitude"],
-            "captured_at": asked["captured_at"],
+            "place_id": f"{SOURCE}/{payload['id']}",
+            "heading": payload["heading"],
+            "latitude": payload["latitude"],
+            "longitude": payload["longitude"],
+            "captured_at": payload["captured_at"],
             "license": (
-                f"CC BY-SA 4.0; © {asked['creator']}, Mapillary; "
-                f"https://www.mapillary.com/app/?pKey={asked['id']}"
+                f"CC BY-SA 4.0; © {payload['creator']}, Mapillary; "
+                f"https://www.mapillary.com/app/?pKey={payload['id']}"
             ),
-            "original": f"{asked['sequence']}/{asked['id']}",
+            "original": f"{payload['sequence']}/{payload['id']}",
         }
 
-    def _searched(self, task: Task, reply: Response) -> Outcome:
-        said = self._read(reply)
-        if said is None:
+    def _searched(self, task: Task, response: Response) -> Outcome:
+        content = self._read(response)
+        if content is None:
             return self._cut(task, [])
-        listed = said.get("data")
+        listed = content.get("data")
         if not isinstance(listed, list):
             raise RequestFailed("retried", "an answer without a list of images")
         thinning = Thinning(self._ledger, self._filters.spacing_m, self._filters.per_sequence)
@@ -168,7 +168,7 @@ class Mapillary:
                 known += 1
             elif len(images) < limit and thinning.keeps(new.payload):
                 images.append(new)
-        paging = as_dict(said.get("paging"))
+        paging = as_dict(content.get("paging"))
         after = as_dict(paging.get("cursors")).get("after")
         if after and paging.get("next"):  # that address holds the token: the cursor alone is kept
             following = {"after": after, "taken": task.payload.get("taken", 0) + len(images)}
@@ -186,29 +186,29 @@ class Mapillary:
         parts = [_box_task(part, f"box:{part}", area=task.area) for part in box.quarters()]
         return Outcome("hit", tasks=[*images, *parts])
 
-    def _new_address(self, task: Task, reply: Response) -> Outcome:
-        if reply.status == 404:
+    def _new_address(self, task: Task, response: Response) -> Outcome:
+        if response.status == 404:
             return Outcome("miss", detail="the image is gone")
-        url = (self._read(reply) or {}).get(PICTURE)
+        url = (self._read(response) or {}).get(PICTURE)
         if not isinstance(url, str) or not url.startswith(("http://", "https://")):
             return Outcome("miss", detail="the image has no picture")
         return Outcome("again", again={**task.payload, "url": url})
 
-    def _read(self, reply: Response) -> dict[str, Any] | None:
+    def _read(self, response: Response) -> dict[str, Any] | None:
         """The answer of the Graph API; None if it says that it would be too much."""
-        said = reply.json()
-        error = said.get("error")
+        content = response.json()
+        error = content.get("error")
         if error is None:
-            if reply.status == 200:
-                return said
-            raise RequestFailed("retried", f"status {reply.status} without a reason")
+            if response.status == 200:
+                return content
+            raise RequestFailed("retried", f"status {response.status} without a reason")
         error = error if isinstance(error, dict) else {"message": str(error)}
         code, message = error.get("code"), self._token.hide(str(error.get("message", "")))
         if "reduce the amount of data" in message:
             return None
         if code in _THROTTLED:
             raise RequestFailed("throttled", f"the service asks to slow down (code {code}: {message})")
-        if code in _TOKEN_CODES or reply.status in (401, 403):
+        if code in _TOKEN_CODES or response.status in (401, 403):
             raise RequestFailed(
                 "refused",
                 f"the service refuses the token (code {code}: {message}): check that {TOKEN} holds a "
@@ -222,10 +222,10 @@ class Mapillary:
         return Request(f"{self._url}/{path}", params, {"authorization": f"OAuth {self._token.value}"})
 
     def _box(self, task: Task) -> Box:
-        asked = task.payload
+        payload = task.payload
         if task.kind == "place":
-            return Box.around(asked["latitude"], asked["longitude"], self._filters.reach_km)
-        return Box(*asked["box"])
+            return Box.around(payload["latitude"], payload["longitude"], self._filters.reach_km)
+        return Box(*payload["box"])
 
 
 def read_token() -> Secret:

@@ -1,4 +1,7 @@
-"""What Mapillary says of an image, and which images are wanted."""
+"""What Mapillary says of an image, and which images are wanted.
+
+Cameras take a picture every few metres, and neighbours teach a model nothing new: a sequence is thinned.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lostfound.collect.ledger import Ledger
 from lostfound.collect.tasks import NewTask
 from lostfound.errors import UsageError
-from lostfound.geo.sphere import is_coordinate
+from lostfound.geo.sphere import haversine_km, is_coordinate
 
 PICTURE = "thumb_2048_url"
 
@@ -61,6 +65,31 @@ class Filters:
         return not (
             (self.since and (not day or day < self.since)) or (self.until and (not day or day > self.until))
         )
+
+
+class Thinning:
+    """Says which images of a sequence are kept, those of earlier searches counted in."""
+
+    def __init__(self, ledger: Ledger, spacing_m: float, per_sequence: int | None) -> None:
+        self._ledger = ledger
+        self._spacing_km = spacing_m / 1000
+        self._per_sequence = per_sequence
+        self._kept: dict[str, list[tuple[float, float]]] = {}
+
+    def keeps(self, image: Mapping[str, Any]) -> bool:
+        """Is an image far enough from all that are kept of its sequence, and are they few enough?"""
+        sequence = image["sequence"]
+        if sequence not in self._kept:
+            earlier = self._ledger.payloads("image", sequence)
+            self._kept[sequence] = [(each["latitude"], each["longitude"]) for each in earlier]
+        kept = self._kept[sequence]
+        if self._per_sequence is not None and len(kept) >= self._per_sequence:
+            return False
+        place = (image["latitude"], image["longitude"])
+        if kept and float(haversine_km(kept, place).min()) < self._spacing_km:
+            return False
+        kept.append(place)
+        return True
 
 
 def image_task(image: Mapping[str, Any]) -> NewTask:

@@ -70,7 +70,7 @@ def _pack_batch(
     folder: Path, ledger: Ledger, inbox: Inbox, *, source: str, size: int, jobs: int | None
 ) -> int:
     with ledger.writing():
-        number, images = ledger.batch()
+        number, images = ledger.next_batch()
     existing = existing_dataset(folder, storage_settings(size))
     there = set() if existing is None else _held(existing, source)
     items = [
@@ -79,7 +79,7 @@ def _pack_batch(
     lost: list[Skipped] = []
     if items:
         lost = _add(folder, existing, items, source=source, size=size, jobs=jobs)
-    ledger.stored(number, [key for key, _ in lost])
+    ledger.mark_stored(number, [key for key, _ in lost])
     inbox.remove(key for key, _ in images)
     return len(lost)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ from lostfound.geo.sampling import (
     size_class_targets,
 )
 
-Sampler = Literal["towns", "land", "around"]
-SAMPLERS = get_args(Sampler)
+SAMPLERS = ("towns", "land", "around")
 
 Draw = Callable[[str, int], tuple[NDArray[np.float64], list[str]]]
 """The first n places of an area: degrees (n, 2), and where each lies (what misses are counted by)."""
@@ -96,30 +95,69 @@ def make_plan(
     codes = [_code(text, shapes) for text in countries]
     targets = _targets(codes, quotas, places, size_classes, shapes)
     if sampler == "land":
-        if not targets:
-            raise UsageError("the sampler 'land' needs countries: name them with --country")
-        settings["boundaries"] = None if boundaries is None else boundaries.name
-
-        def on_land(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
-            return sample_countries({area: count}, seed=seed, boundaries=shapes)[area], [area] * count
-
-        return PlacePlan(targets, on_land, settings, {code: _named(code) for code in targets})
+        return _on_land(targets, shapes, boundaries, settings)
     if shapes is not None:
         raise UsageError("boundaries go with the sampler 'land': it draws inside their polygons")
     if not targets:
         if places is None:
             raise UsageError("say how many places are wanted: --places 100")
         targets = {WORLD: places}
-    settings |= {"radius_km": radius_km, "weight": weight}
+    return _near_towns(targets, radius_km, weight, settings)
 
-    def near_towns(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+
+def _on_land(
+    targets: Mapping[str, int], shapes: Boundaries | None, file: Path | None, settings: Mapping[str, Any]
+) -> PlacePlan:
+    """Places evenly over countries' polygons."""
+    if not targets:
+        raise UsageError("the sampler 'land' needs countries: name them with --country")
+    seed = settings["seed"]
+
+    def draw(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+        return sample_countries({area: count}, seed=seed, boundaries=shapes)[area], [area] * count
+
+    own = {"boundaries": None if file is None else file.name}
+    return PlacePlan(targets, draw, {**settings, **own}, {code: _named(code) for code in targets})
+
+
+def _near_towns(
+    targets: Mapping[str, int], radius_km: float, weight: Weight, settings: Mapping[str, Any]
+) -> PlacePlan:
+    """Places in circles around GeoNames towns."""
+    seed = settings["seed"]
+
+    def draw(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
         only = None if area == WORLD else [area]
         found = sample_near_towns(count, radius_km=radius_km, countries=only, weight=weight, seed=seed)
         return found.points, city_table()["country"].take(found.towns).to_pylist()
 
     for code in targets:
-        near_towns(code, 0)  # a country without towns is an error now, not in a week
-    return PlacePlan(targets, near_towns, settings, {code: _named(code) for code in targets})
+        draw(code, 0)  # a country without towns is an error now, not in a week
+    own = {"radius_km": radius_km, "weight": weight}
+    return PlacePlan(targets, draw, {**settings, **own}, {code: _named(code) for code in targets})
+
+
+def _around(
+    centres: Sequence[str], places: int | None, radius_km: float, settings: Mapping[str, Any]
+) -> PlacePlan:
+    """Places in circles around centres."""
+    if not centres:
+        raise UsageError("the sampler 'around' needs centres: --centre Zagreb, or --centre 45.81,15.98")
+    if places is None:
+        raise UsageError("say how many places are wanted around each centre: --places 100")
+    points = {text: _centre(text) for text in centres}
+    sample_around(list(points.values()), 0, radius_km=radius_km)  # checks them
+
+    def draw(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+        drawn = sample_around([points[area]], count, radius_km=radius_km, seed=settings["seed"])[0]
+        return drawn, [area] * count
+
+    return PlacePlan(
+        dict.fromkeys(points, places),
+        draw,
+        {**settings, "radius_km": radius_km},
+        {text: text for text in points},
+    )
 
 
 def _targets(
@@ -158,28 +196,6 @@ def _named(code: str) -> str:
         return f"{country_name(code)} ({code})"
     except Exception:  # codes of a user's own boundaries are names already
         return code
-
-
-def _around(
-    centres: Sequence[str], places: int | None, radius_km: float, settings: dict[str, Any]
-) -> PlacePlan:
-    if not centres:
-        raise UsageError("the sampler 'around' needs centres: --centre Zagreb, or --centre 45.81,15.98")
-    if places is None:
-        raise UsageError("say how many places are wanted around each centre: --places 100")
-    points = {text: _centre(text) for text in centres}
-    sample_around(list(points.values()), 0, radius_km=radius_km)  # checks them
-
-    def draw(area: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
-        drawn = sample_around([points[area]], count, radius_km=radius_km, seed=settings["seed"])[0]
-        return drawn, [area] * count
-
-    return PlacePlan(
-        dict.fromkeys(points, places),
-        draw,
-        settings | {"radius_km": radius_km},
-        {text: text for text in points},
-    )
 
 
 def _centre(text: str) -> tuple[float, float]:
@@ -244,7 +260,7 @@ class Quotas:
             self.misses[payload["where"]] += 1
         return 0
 
-    def more(self) -> list[NewTask]:
+    def next_places(self) -> list[NewTask]:
         """The next places to ask for; none when all areas have their number or no coverage."""
         tasks: list[NewTask] = []
         for area, target in self.plan.targets.items():

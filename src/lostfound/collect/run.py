@@ -1,33 +1,49 @@
-"""A collection from its first request to the data set, over as many runs as it takes."""
+"""A run that asks a service: estimated beforehand, done, and summed up."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from lostfound.collect.inbox import Inbox
-from lostfound.collect.ledger import Ledger, disk_error
-from lostfound.collect.pack import held_places, pack, storage_settings
+from lostfound.collect.collection import FOLDER, Collection, collect_and_pack
+from lostfound.collect.ledger import Ledger
 from lostfound.collect.places import Quotas
 from lostfound.collect.runner import Collector, Limits, Runner
-from lostfound.collect.tasks import Totals
-from lostfound.data.adding import existing_dataset
-from lostfound.errors import CollectError
+from lostfound.collect.tasks import MICRO, Totals
 from lostfound.progress import progress
-
-FOLDER = "collect"
-"""Below the data set's: ledgers, and images that are not packed yet."""
 
 PACK_AT = 4096
 """So many images in the inbox are packed into the data set before more are asked for."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class CollectionEstimate:
+    """What a collection would still ask and cost.
+
+    Attributes:
+        places: Places or boxes wanted in all.
+        done: Those that were found already.
+        images: Images wanted in all; None if it depends on what is there.
+        images_held: Those collected already.
+        requests: Requests still to be sent if no place were a miss: the least.
+        cost: Dollars still to be spent.
+        spent: Dollars spent already, at most.
+        within_budget: The budget reaches that far.
+    """
+
+    places: int
+    done: int
+    images: int | None
+    images_held: int
+    requests: int
+    cost: float
+    spent: float
+    within_budget: bool
+
+
+@dataclass(frozen=True)
+class CollectionSummary:
     """What a collection holds, all its runs together.
 
     Attributes:
@@ -53,60 +69,33 @@ class Summary:
         return sum(self.totals.tasks[kind, outcome] for kind in kinds)
 
 
-@dataclass
-class Collection:
-    """A collection that this process alone works on.
-
-    Attributes:
-        folder: The data set's.
-        source: The service.
-        size: The shorter side of the stored images, in pixels.
-        ledger: What was asked, and what came of it.
-        inbox: Images that are not in the data set yet.
-    """
-
-    folder: Path
-    source: str
-    size: int
-    ledger: Ledger
-    inbox: Inbox
-
-    def held(self) -> frozenset[str]:
-        """The places of this source that the data set has, as `place_id`."""
-        return frozenset(held_places(self.folder, self.source, self.size))
-
-
-@contextmanager
-def opened(folder: Path, source: str, settings: Mapping[str, Any], *, size: int) -> Iterator[Collection]:
-    """Open a collection, or begin it.
+def estimate_collection(
+    source: str, folder: Path, limits: Limits, *, places: int, images_each: int | None, price: float
+) -> CollectionEstimate:
+    """Estimate a collection from its plan and its ledger, without asking anything.
 
     Args:
-        folder: The data set's, new or existing.
         source: The service.
-        settings: What every run of it must agree on.
-        size: The shorter side of the stored images, in pixels.
-
-    Raises:
-        UsageError: It was begun with other settings, or the data set stores images at another size.
-        CollectError: Another process works on it, or the ledger is damaged or of another version.
-        DatasetError: The data set is damaged.
+        folder: The data set's; nothing is made there.
+        limits: The budget.
+        places: Places or boxes wanted.
+        images_each: Images of each; None if that depends on what is there.
+        price: Dollars for an image.
     """
-    existing_dataset(folder, storage_settings(size))
-    work = folder / FOLDER
-    work.mkdir(parents=True, exist_ok=True)
-    with _alone(work / "lock.sqlite"):
-        ledger = Ledger(work / f"{source}.sqlite")
-        try:
-            with ledger.writing():
-                ledger.settle({**settings, "size": size})
-                ledger.reopen()
-            inbox = Inbox(work / f"{source}-inbox")
-            inbox.tidy(ledger.held(), ledger.images())
-            yield Collection(folder, source, size, ledger, inbox)
-        except sqlite3.OperationalError as error:
-            raise disk_error(ledger.path, error) from None
-        finally:
-            ledger.close()
+    totals, path = Totals(), folder / FOLDER / f"{source}.sqlite"
+    if path.is_file():
+        ledger = Ledger(path)
+        totals = ledger.totals()
+        ledger.close()
+    done = min(places, totals.tasks["place", "hit"] + totals.tasks["box", "hit"])
+    images = None if images_each is None else places * images_each
+    left = max(0, (images or 0) - totals.images)
+    requests = places - done + left
+    cost = left * round(price * MICRO) / MICRO
+    within = (limits.max_requests is None or totals.requests + requests <= limits.max_requests) and (
+        limits.max_cost is None or totals.cost + cost <= limits.max_cost
+    )
+    return CollectionEstimate(places, done, images, totals.images, requests, cost, totals.cost, within)
 
 
 def run_collection(
@@ -119,7 +108,7 @@ def run_collection(
     done: int,
     jobs: int | None = None,
     pack_at: int = PACK_AT,
-) -> Summary:
+) -> CollectionSummary:
     """Collect until everything is there, the budget is spent, or it can't go on; then pack.
 
     What was collected is packed also when it can't go on, except after Ctrl-C: then the next run does it.
@@ -138,58 +127,23 @@ def run_collection(
         CollectError: It can't go on; the same command does later.
     """
     ledger, before = collection.ledger, collection.ledger.totals()
-
-    def packed() -> int:
-        return pack(
-            collection.folder,
-            ledger,
-            collection.inbox,
-            source=collection.source,
-            size=collection.size,
-            jobs=jobs,
-        )
-
     runner = Runner(collector, ledger, collection.inbox, limits)
-    if ledger.waiting() >= pack_at:
-        packed()
-    again = True
-    while again:
-        try:
-            with progress("Collecting", total, done=done) as show:
-                full = runner.run(pack_at, show)
-            done += runner.advanced
-        except CollectError:
-            with suppress(OSError):  # a full disk, perhaps: the first error says more
-                packed()
-            raise
-        again = packed() > 0 or full
-    dataset = existing_dataset(collection.folder, storage_settings(collection.size))
+
+    def collect() -> bool:
+        nonlocal done
+        with progress("Collecting", total, done=done) as show:
+            full = runner.run(pack_at, show)
+        done += runner.advanced
+        return full
+
+    collect_and_pack(collection, collect, jobs=jobs, pack_at=pack_at)
     totals = ledger.totals()
-    return Summary(
-        collection.source,
-        totals,
-        totals.images - before.images,
-        collection.folder,
-        0 if dataset is None else len(dataset),
-        runner.budget_spent,
-        {} if quotas is None else quotas.uncovered(),
+    return CollectionSummary(
+        source=collection.source,
+        totals=totals,
+        collected=totals.images - before.images,
+        dataset=collection.folder,
+        images=collection.images(),
+        budget_spent=runner.budget_spent,
+        uncovered={} if quotas is None else quotas.uncovered(),
     )
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that the system gives back when the process ends, however it ends."""
-    lock = sqlite3.connect(path, isolation_level=None, timeout=0)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise CollectError(f"{path} can't be written ({error}): mend that, then try again") from None
-        raise CollectError(
-            f"another process is collecting into {path.parent.parent}: wait for it, or stop it"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.close()

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lostfound.collect.http import HttpClient, Request, RequestFailed, Response
 from lostfound.collect.inbox import Inbox
-from lostfound.collect.ledger import Ledger
+from lostfound.collect.ledger import Ledger, disk_error
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task
+from lostfound.collect.workers import LOOK_UP_S, WorkerGroup, backoff_s
 from lostfound.errors import CollectError
 
 FAILURES_IN_ROW = 10
 """So many tasks failing one after the other are no accident."""
-
-_LONGEST_WAIT_S, _LOOK_UP_S = 60.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -32,10 +28,10 @@ class Limits:
         max_cost: Dollars of the whole collection, all runs together; None for no limit.
         rate: Requests a second.
         parallel: Requests under way at once.
-        patience_s: How long to go on without a single answer, in seconds.
-        timeout_s: How long to wait for one answer, in seconds.
-        attempts: How often to ask the same when the service fails.
-        first_wait_s: How long to wait after the first trouble, in seconds; twice as long after each more.
+        patience_s: How long to go on without a single response, in seconds.
+        timeout_s: How long to wait for one response, in seconds.
+        attempts: How often to send the same request when the service fails.
+        first_wait_s: How long to wait after the first failure, in seconds; twice as long after each more.
     """
 
     max_requests: int | None = None
@@ -49,32 +45,37 @@ class Limits:
 
 
 class Collector(Protocol):
-    """A service: what to ask of it, and what its answers mean."""
+    """A service: which requests to send to it, and what its responses mean."""
 
     source: str
 
-    def more(self) -> list[NewTask]:
+    def next_tasks(self) -> list[NewTask]:
         """Further tasks, when the ledger holds none that could be done now; none at the end."""
 
-    def question(self, task: Task) -> Request:
+    def request(self, task: Task) -> Request:
         """The request of a task."""
 
-    def answer(self, task: Task, reply: Response) -> Outcome:
-        """What a reply means; its content is the image if the outcome has a record.
+    def outcome_of(self, task: Task, response: Response) -> Outcome:
+        """What a response means; its content is the image if the outcome has a record.
 
         Raises:
-            Trouble: It is no answer.
+            RequestFailed: It does not do the task.
         """
 
     def record(self, task: Task) -> Mapping[str, Any] | None:
         """The fields of the image record that the task would give; None for one that gives no image."""
 
-    def done(self, task: Task, outcome: Outcome) -> int:
+    def note(self, task: Task, outcome: Outcome) -> int:
         """Note what came of a task; gives how many units of progress that was."""
 
 
 class Runner:
-    """Does the tasks of a ledger."""
+    """Does the tasks of a ledger.
+
+    Attributes:
+        budget_spent: The budget allowed no further request.
+        advanced: Units of progress since `run` was called.
+    """
 
     def __init__(
         self,
@@ -83,27 +84,21 @@ class Runner:
         inbox: Inbox,
         limits: Limits,
     ) -> None:
-        self.collector = collector
-        self.ledger = ledger
-        self.inbox = inbox
-        self.limits = limits
         self.budget_spent = False
-        self.interrupted = False
         self.advanced = 0
+        self._collector = collector
+        self._ledger = ledger
+        self._inbox = inbox
+        self._limits = limits
+        self._group = WorkerGroup(lambda: self.budget_spent)
         self._show: Callable[[int], None]
-        self._error: CollectError | None = None
         self._busy: set[int] = set()
         self._changed: asyncio.Event
         self._requests, self._cost = ledger.spent()
         self._free_at = 0.0  # when the next request may be sent
-        self._no_answer_since: float | None = None
+        self._no_response_since: float | None = None
         self._throttled = 0
-        self._failures: Counter[str] = Counter()  # in a row, by kind of task
-
-    @property
-    def stopping(self) -> bool:
-        """Is nothing more to be asked?"""
-        return self.interrupted or self.budget_spent or self._error is not None
+        self._errors: Counter[str] = Counter()  # in a row, by kind of task
 
     def run(self, images: int, show: Callable[[int], None]) -> bool:
         """Ask until there is nothing left to ask, or so many images wait in the inbox.
@@ -120,41 +115,19 @@ class Runner:
             KeyboardInterrupt: The user, or the system, asked it to stop; what was under way is finished.
         """
         self._show, self.advanced = show, 0
-        try:
-            asyncio.run(self._run(images))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-        if self._error is not None:
-            raise self._error
-        if self.interrupted:
-            raise KeyboardInterrupt
-        return not self.stopping and self.ledger.waiting() >= images
+        self._group.run(self._run(images))
+        return not self._group.stopping and self._ledger.waiting() >= images
 
     async def _run(self, images: int) -> None:
         self._changed = asyncio.Event()
         self._free_at = 0.0
-        loop, main = asyncio.get_running_loop(), asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(ValueError, RuntimeError, NotImplementedError):  # only the main thread may
-                loop.add_signal_handler(number, self._interrupt, main)
-        async with HttpClient(timeout_s=self.limits.timeout_s, connections=self.limits.parallel) as client:
-            workers = [asyncio.create_task(self._work(client, images)) for _ in range(self.limits.parallel)]
-            try:
-                await asyncio.gather(*workers)
-            except BaseException:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
-                raise
-
-    def _interrupt(self, main: asyncio.Task[Any] | None) -> None:
-        if self.interrupted and main is not None:  # the second time it is meant at once
-            main.cancel()
-        self.interrupted = True
-        self._changed.set()
+        limits = self._limits
+        async with HttpClient(timeout_s=limits.timeout_s, connections=limits.parallel) as client:
+            await self._group.side_by_side([self._work(client, images) for _ in range(limits.parallel)])
 
     async def _work(self, client: HttpClient, images: int) -> None:
-        while not self.stopping and self.ledger.waiting() + len(self._busy) < images:
+        """One worker: a task after the other, for as long as there are any."""
+        while not self._group.stopping and self._ledger.waiting() + len(self._busy) < images:
             task = self._take()
             if task is None:
                 if not self._busy:
@@ -169,130 +142,122 @@ class Runner:
                 self._changed.set()
 
     def _take(self) -> Task | None:
-        task = self.ledger.first(self._busy)
-        if task is None and (more := self.collector.more()):
-            with self.ledger.writing():
-                self.ledger.add(more)
-            task = self.ledger.first(self._busy)
+        task = self._ledger.next_task(self._busy)
+        if task is None and (new := self._collector.next_tasks()):
+            with self._ledger.writing():
+                self._ledger.add(new)
+            task = self._ledger.next_task(self._busy)
         if task is not None:
             self._busy.add(task.id)
         return task
 
     async def _do(self, client: HttpClient, task: Task) -> None:
-        """Ask until there is an answer, or no point in asking."""
-        record = self.collector.record(task)
-        if record is not None and self.inbox.has(task.key):
+        """Ask until there is a response that does the task, or no point in asking."""
+        record = self._collector.record(task)
+        if record is not None and self._inbox.has(task.key):
             # An earlier run was killed after it had kept the image and before it could write that down.
             self._finish(task, Outcome("hit", record=record))
             return
         attempts = 0
         while await self._turn():
-            question = self.collector.question(task)
-            request = self._send(task, question)
-            if request is None:
+            request = self._collector.request(task)
+            number = self._send(task, request)
+            if number is None:
                 return
             try:
-                reply = await client.ask(question)
-                outcome = self.collector.answer(task, reply)
-            except RequestFailed as trouble:
-                self._write_down(request, question, trouble)
-                attempts += trouble.outcome in ("retried", "wrong")
-                if trouble.outcome == "wrong" or attempts >= self.limits.attempts:
-                    self._finish(task, Outcome("error", detail=trouble.detail))
+                response = await client.send(request)
+                outcome = self._collector.outcome_of(task, response)
+            except RequestFailed as failure:
+                self._note_failure(number, request, failure)
+                attempts += failure.outcome in ("retried", "wrong")
+                if failure.outcome == "wrong" or attempts >= self._limits.attempts:
+                    self._finish(task, Outcome("error", detail=failure.detail))
                     return
-                if trouble.outcome == "retried" and not self.stopping:
-                    await self._sleep(self._wait_s(attempts, trouble.wait_s))
+                if failure.outcome == "retried":
+                    await self._group.sleep(self._backoff_s(attempts, failure))
                 continue
-            self._no_answer_since, self._throttled = None, 0
-            if outcome.record is None or self._kept(task, reply):
-                self._finish(task, outcome, request)
+            self._no_response_since, self._throttled = None, 0
+            if outcome.record is None or self._kept(task, response):
+                self._finish(task, outcome, number)
             return
-
-    def _kept(self, task: Task, reply: Response) -> bool:
-        """Keep an image; False if the disk does not take it."""
-        try:
-            self.inbox.write(task.key, reply.content)
-        except OSError as error:
-            self._error = CollectError(
-                f"{self.inbox.folder}: {error.strerror}: make room on the disk or mend it, then run the same "
-                "command again; what was collected is kept"
-            )
-            return False
-        return True
-
-    def _finish(self, task: Task, outcome: Outcome, request: int | None = None) -> None:
-        with self.ledger.writing():
-            if request is not None:
-                self.ledger.came_back(request, "answered")
-            self.ledger.finish(task, outcome)
-        if outcome.again is None:
-            units = self.collector.done(task, outcome)
-            self.advanced += units
-            if units:
-                self._show(units)
-        failures = self._failures[task.kind] + 1 if outcome.outcome == "error" else 0
-        self._failures[task.kind] = failures
-        if failures >= FAILURES_IN_ROW and self._error is None:
-            self._error = CollectError(
-                f"{failures} requests in a row failed, the last one for: {outcome.detail}; look into "
-                "that, then run the same command again; what was collected is kept"
-            )
-
-    def _send(self, task: Task, question: Request) -> int | None:
-        """Write a request down before it is sent; None if the budget does not allow it."""
-        limits = self.limits
-        if (limits.max_requests is not None and self._requests + 1 > limits.max_requests) or (
-            limits.max_cost is not None and self._cost + question.cost > round(limits.max_cost * MICRO)
-        ):
-            self.budget_spent = True
-            return None
-        request = self.ledger.sent(task, question.cost)
-        self._requests, self._cost = self._requests + 1, self._cost + question.cost
-        return request
-
-    def _write_down(self, request: int, question: Request, trouble: RequestFailed) -> None:
-        """Note trouble, slow down where the service or the network is the reason, or give up."""
-        self.ledger.came_back(request, trouble.outcome, trouble.detail)
-        if trouble.outcome == "unreachable":  # it never left this machine
-            self._requests, self._cost = self._requests - 1, self._cost - question.cost
-        now = asyncio.get_running_loop().time()
-        if trouble.outcome == "refused":
-            self._error = self._error or CollectError(trouble.detail)
-        if trouble.outcome in ("throttled", "unreachable"):
-            self._throttled += 1
-            wait_s = self._wait_s(self._throttled, trouble.wait_s)
-            self._free_at = max(self._free_at, now + wait_s)
-        since = self._no_answer_since = now if self._no_answer_since is None else self._no_answer_since
-        waited = max(now - since, trouble.wait_s or 0.0)
-        if waited > self.limits.patience_s and self._error is None:
-            self._error = CollectError(
-                f"no answer for {waited:.0f} s, longer than the patience of {self.limits.patience_s:g} s "
-                f"({trouble.detail}): run the same command again later; what was collected is kept"
-            )
 
     async def _turn(self) -> bool:
         """Wait for this request's turn; False if there is none any more."""
         loop = asyncio.get_running_loop()
-        while not self.stopping and (wait_s := self._free_at - loop.time()) > 0:
-            await asyncio.sleep(min(wait_s, _LOOK_UP_S))
-        if self.stopping:
+        while not self._group.stopping and (wait_s := self._free_at - loop.time()) > 0:
+            await asyncio.sleep(min(wait_s, LOOK_UP_S))
+        if self._group.stopping:
             return False
         try:
-            self.inbox.check_room()
+            self._inbox.check_room()
         except CollectError as error:
-            self._error = error
+            self._group.give_up(error)
             return False
-        self._free_at = max(self._free_at, loop.time()) + 1 / self.limits.rate
+        self._free_at = max(self._free_at, loop.time()) + 1 / self._limits.rate
         return True
 
-    async def _sleep(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while not self.stopping and (left := until - loop.time()) > 0:
-            await asyncio.sleep(min(left, _LOOK_UP_S))
+    def _send(self, task: Task, request: Request) -> int | None:
+        """Write a request down before it is sent; gives its number, or None if the budget forbids it."""
+        limits = self._limits
+        if (limits.max_requests is not None and self._requests + 1 > limits.max_requests) or (
+            limits.max_cost is not None and self._cost + request.cost > round(limits.max_cost * MICRO)
+        ):
+            self.budget_spent = True
+            return None
+        number = self._ledger.request_sent(task, request.cost)
+        self._requests, self._cost = self._requests + 1, self._cost + request.cost
+        return number
 
-    def _wait_s(self, times: int, asked_s: float | None) -> float:
-        """How long to wait after trouble: twice as long each time, never all at once, and what was asked."""
-        longest: float = min(_LONGEST_WAIT_S, self.limits.first_wait_s * 2 ** min(times - 1, 10))
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311
-        return float(max(jitter * longest, asked_s or 0.0))
+    def _kept(self, task: Task, response: Response) -> bool:
+        """Keep an image; False if the disk does not take it."""
+        try:
+            self._inbox.write(task.key, response.content)
+        except OSError as error:
+            self._group.give_up(disk_error(self._inbox.folder, error))
+            return False
+        return True
+
+    def _finish(self, task: Task, outcome: Outcome, number: int | None = None) -> None:
+        with self._ledger.writing():
+            if number is not None:
+                self._ledger.request_ended(number, "answered")
+            self._ledger.finish(task, outcome)
+        if outcome.again is None:
+            units = self._collector.note(task, outcome)
+            self.advanced += units
+            if units:
+                self._show(units)
+        errors = self._errors[task.kind] + 1 if outcome.outcome == "error" else 0
+        self._errors[task.kind] = errors
+        if errors >= FAILURES_IN_ROW:
+            self._group.give_up(
+                CollectError(
+                    f"{errors} requests in a row failed, the last one for: {outcome.detail}; look into "
+                    "that, then run the same command again; what was collected is kept"
+                )
+            )
+
+    def _note_failure(self, number: int, request: Request, failure: RequestFailed) -> None:
+        """Write a failure down, slow down where the service or the network is the reason, or give up."""
+        self._ledger.request_ended(number, failure.outcome, failure.detail)
+        if failure.outcome == "unreachable":  # it never left this machine
+            self._requests, self._cost = self._requests - 1, self._cost - request.cost
+        now = asyncio.get_running_loop().time()
+        if failure.outcome == "refused":
+            self._group.give_up(CollectError(failure.detail))
+        if failure.outcome in ("throttled", "unreachable"):
+            self._throttled += 1
+            self._free_at = max(self._free_at, now + self._backoff_s(self._throttled, failure))
+        since = self._no_response_since = now if self._no_response_since is None else self._no_response_since
+        waited_s = max(now - since, failure.wait_s or 0.0)
+        if waited_s > self._limits.patience_s:
+            self._group.give_up(
+                CollectError(
+                    f"no answer for {waited_s:.0f} s, longer than the patience of "
+                    f"{self._limits.patience_s:g} s ({failure.detail}): run the same command again later; "
+                    "what was collected is kept"
+                )
+            )
+
+    def _backoff_s(self, failures: int, failure: RequestFailed) -> float:
+        return backoff_s(failures, self._limits.first_wait_s, failure.wait_s)

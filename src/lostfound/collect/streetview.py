@@ -107,73 +107,73 @@ class StreetView:
         self._url = base_url(URL, _URL)
         quotas.restore(ledger.outcomes("place"))
 
-    def more(self) -> list[NewTask]:
+    def next_tasks(self) -> list[NewTask]:
         """The next places."""
-        return self.quotas.more()
+        return self.quotas.next_places()
 
-    def done(self, task: Task, outcome: Outcome) -> int:
+    def note(self, task: Task, outcome: Outcome) -> int:
         """Count a place towards its quota."""
         if task.kind != "place":
             return 0
         return self.quotas.note(task.area, outcome.outcome, task.payload)
 
-    def question(self, task: Task) -> Request:
+    def request(self, task: Task) -> Request:
         """The request for a place's metadata, or for a view's image."""
-        asked, views = task.payload, self._views
+        payload, views = task.payload, self._views
         params = {"return_error_code": "true"}
         if task.kind == "place":
             params |= {
-                "location": f"{asked['latitude']:.6f},{asked['longitude']:.6f}",
+                "location": f"{payload['latitude']:.6f},{payload['longitude']:.6f}",
                 "radius": str(views.search_m),
                 "source": "outdoor" if views.outdoor else "default",
             }
             return self._signed("/metadata", params, 0)
         params |= {
-            "pano": asked["pano_id"],
+            "pano": payload["pano_id"],
             "size": f"{views.width}x{views.height}",
-            "heading": f"{asked['heading']:.2f}",
+            "heading": f"{payload['heading']:.2f}",
             "fov": f"{views.fov:g}",
             "pitch": f"{views.pitch:g}",
         }
         return self._signed("", params, self._cost)
 
-    def answer(self, task: Task, reply: Response) -> Outcome:
+    def outcome_of(self, task: Task, response: Response) -> Outcome:
         """What came of a place, or a view's image."""
         if task.kind == "place":
-            return self._place(task, reply)
-        if reply.status == 404:  # it was there a moment ago: panoramas come and go
+            return self._place(task, response)
+        if response.status == 404:  # it was there a moment ago: panoramas come and go
             return Outcome("miss", detail="the panorama is gone")
-        if reply.status != 200:
-            text = reply.content[:300].decode(errors="replace").strip()
-            raise self._refused(f"status {reply.status}: {text}" if text else f"status {reply.status}")
-        reply.image()
+        if response.status != 200:
+            text = response.content[:300].decode(errors="replace").strip()
+            raise self._refused(f"status {response.status}: {text}" if text else f"status {response.status}")
+        response.image()
         return Outcome("hit", record=self.record(task))
 
     def record(self, task: Task) -> Mapping[str, Any] | None:
         """The record of a view's image."""
         if task.kind == "place":
             return None
-        asked = task.payload
+        payload = task.payload
         return {
-            "place_id": f"{SOURCE}/{asked['pano_id']}",
-            "heading": asked["heading"],
-            "latitude": asked["latitude"],
-            "longitude": asked["longitude"],
-            "captured_at": asked["date"],
-            "license": f"{asked['copyright']}; Google Maps Platform terms, not to be republished",
-            "original": f"{asked['pano_id']}/{asked['heading']:.2f}",
+            "place_id": f"{SOURCE}/{payload['pano_id']}",
+            "heading": payload["heading"],
+            "latitude": payload["latitude"],
+            "longitude": payload["longitude"],
+            "captured_at": payload["date"],
+            "license": f"{payload['copyright']}; Google Maps Platform terms, not to be republished",
+            "original": f"{payload['pano_id']}/{payload['heading']:.2f}",
         }
 
-    def _place(self, task: Task, reply: Response) -> Outcome:
-        """Read a metadata answer; the service says how it went in `status`, mostly with HTTP status 200."""
-        if reply.status in (401, 403):
-            raise self._refused(f"status {reply.status}")
-        said = reply.json()
-        status, message = str(said.get("status", "")), str(said.get("error_message", ""))
+    def _place(self, task: Task, response: Response) -> Outcome:
+        """Read a metadata response; the service says how it went in `status`, mostly with HTTP status 200."""
+        if response.status in (401, 403):
+            raise self._refused(f"status {response.status}")
+        metadata = response.json()
+        status, message = str(metadata.get("status", "")), str(metadata.get("error_message", ""))
         if status in ("ZERO_RESULTS", "NOT_FOUND"):
             return Outcome("miss")
         if status == "OK":
-            return self._panorama(task, said)
+            return self._panorama(task, metadata)
         if status == "OVER_QUERY_LIMIT":
             raise RequestFailed(
                 "throttled", f"the service says {status}: too many requests, or a spent quota"
@@ -189,21 +189,21 @@ class StreetView:
             "retried", self._hide(f"the service says {status or 'nothing'} {message}".strip())
         )
 
-    def _panorama(self, task: Task, said: dict[str, Any]) -> Outcome:
+    def _panorama(self, task: Task, metadata: dict[str, Any]) -> Outcome:
         try:
-            pano_id, where = str(said["pano_id"]), said["location"]
+            pano_id, where = str(metadata["pano_id"]), metadata["location"]
             latitude, longitude = float(where["lat"]), float(where["lng"])
         except (KeyError, TypeError, ValueError):
             raise RequestFailed("retried", "metadata without a panorama's id and place") from None
         if not bool(is_coordinate(latitude, longitude)):
             raise RequestFailed("retried", f"metadata with a place that is none: {latitude}, {longitude}")
-        date = said.get("date")
+        date = metadata.get("date")
         found = {
             "pano_id": pano_id,
             "latitude": latitude,
             "longitude": longitude,
             "date": date if isinstance(date, str) else None,
-            "copyright": str(said.get("copyright") or "© Google"),
+            "copyright": str(metadata.get("copyright") or "© Google"),
         }
         views = [
             NewTask("view", f"view:{pano_id}:{heading:.2f}", {**found, "heading": heading}, task.area, 0)

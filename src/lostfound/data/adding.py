@@ -15,6 +15,7 @@ from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.grouping import first_of
 from lostfound.data.records import AnyRecords, coordinates, numbers, set_column, strings
 from lostfound.data.splits import SplitSettings, assign_splits
+from lostfound.data.stored import StoredRecords
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import Boundaries
 
@@ -70,7 +71,7 @@ def existing_dataset(folder: Path, settings: Mapping[str, Any]) -> Dataset | Non
 def add_records(
     folder: Path,
     existing: Dataset | None,
-    added: AnyRecords,
+    added: StoredRecords,
     *,
     info: Mapping[str, Any],
     splits: SplitSettings,

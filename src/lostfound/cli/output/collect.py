@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lostfound.collect.places import PlacePlan
-    from lostfound.collect.run import Summary
+    from lostfound.collect.run import CollectionSummary
     from lostfound.collect.runner import Limits
 
 
@@ -23,9 +23,9 @@ def print_estimate(
     price: float,
 ) -> None:
     """Say what a collection would ask and cost, without asking."""
-    from lostfound.collect.estimate import estimate
+    from lostfound.collect.run import estimate_collection
 
-    estimated = estimate(source, to, limits, places=places, images_each=images_each, price=price)
+    estimated = estimate_collection(source, to, limits, places=places, images_each=images_each, price=price)
     if as_json:
         _print_json(asdict(estimated))
         return
@@ -42,7 +42,7 @@ def print_estimate(
     print(f"  time at {limits.rate:g} requests a second: {hours:,.1f} h or more")
 
 
-def print_summary(summary: Summary, plan: PlacePlan | None, *, as_json: bool) -> None:
+def print_summary(summary: CollectionSummary, plan: PlacePlan | None, *, as_json: bool) -> None:
     """Say what a collection holds."""
     kinds = {
         "hits": summary.count("hit", "place", "box"),

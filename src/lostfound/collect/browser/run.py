@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lostfound.collect.browser.ledger import BrowserLedger
 from lostfound.collect.browser.players import BrowserLimits, Players
 from lostfound.collect.browser.window import Settings
-from lostfound.collect.pack import pack, storage_settings
-from lostfound.collect.run import Collection
-from lostfound.data.adding import existing_dataset
-from lostfound.errors import CollectError
+from lostfound.collect.collection import Collection, collect_and_pack
 from lostfound.progress import progress
 
 PACK_AT = 1000
@@ -61,27 +57,18 @@ def collect_with_browsers(
     Raises:
         CollectError: It can't go on; the same command does once that is mended.
     """
-    source, folder = collection.source, collection.folder
-    book = BrowserLedger(collection.ledger, collection.inbox, source)
+    ledger = BrowserLedger(collection.ledger, collection.inbox, collection.source)
 
-    def packed() -> None:
-        pack(folder, collection.ledger, collection.inbox, source=source, size=collection.size, jobs=jobs)
+    def collect() -> bool:
+        done = ledger.rounds()
+        with progress("Collecting", max(limits.rounds or 0, done), done=done) as show:
+            return Players(ledger, settings, limits, show).run(pack_at)
 
-    full = collection.ledger.waiting() >= pack_at
-    while True:
-        if full:
-            packed()
-        done = book.rounds()
-        try:
-            with progress("Collecting", max(limits.rounds or 0, done), done=done) as show:
-                full = Players(book, settings, limits, show).run(pack_at)
-        except CollectError:
-            with suppress(OSError):  # a full disk, perhaps: the first error says more
-                packed()
-            raise
-        if not full:
-            break
-    packed()
-    dataset = existing_dataset(folder, storage_settings(collection.size))
-    images = 0 if dataset is None else len(dataset)
-    return BrowserSummary(source, folder, images, dict(book.counts), dict(book.this_run))
+    collect_and_pack(collection, collect, jobs=jobs, pack_at=pack_at)
+    return BrowserSummary(
+        source=collection.source,
+        dataset=collection.folder,
+        images=collection.images(),
+        counts=dict(ledger.counts),
+        this_run=dict(ledger.this_run),
+    )
