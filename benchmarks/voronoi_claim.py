@@ -4,7 +4,7 @@ python benchmarks/voronoi_claim.py ../shared/data > benchmarks/results/voronoi_c
 
 The places are those of a city centre (`street-cambridge`), of a country (`street-croatia`), and 10 000
 generated ones inside one city: evenly, and crowded towards its middle. Each run draws nine tenths of the
-places and throws other darts. Squares and Voronoi cells are as many as asked for (within a few), all of them
+places and draws other centres. Squares and Voronoi cells are as many as asked for (within a few), all of them
 cells that meet the boundary of the places; cells without a place are kept and counted.
 """
 
@@ -38,14 +38,14 @@ CITY = (
     (51.57, -0.24),
 )  # fmt: skip
 CENTRE = (51.51, -0.12)
-# London's own darts: a draw is kept when its distance to the nearest centre, and twice that to the border,
+# London's own rule: a draw is kept when its distance to the nearest centre, and twice that to the border,
 # is 0.5 to 0.7 of the cell width; stop after 100 misses.
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "square": ("square", {}),
     "Voronoi, as here": ("voronoi", {}),
-    "Voronoi, London's darts": ("voronoi", {"border": 0.5, "reach": 1.4, "misses": 100}),
+    "Voronoi, London's rule": ("voronoi", {"border": 0.5, "reach": 1.4, "misses": 100}),
 }
-# In sides of a square with a cell's share of the area; darts usually need 0.85.
+# In sides of a square with a cell's share of the area; Poisson disc sampling usually needs 0.85.
 _SIZES = np.array(sorted(np.geomspace(0.6, 1.5, 37), key=lambda size: abs(size - 0.85)))
 
 

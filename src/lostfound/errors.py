@@ -1,5 +1,7 @@
 """Every error the package raises on purpose. Each message says what is wrong, where, and what to do."""
 
+from collections.abc import Iterable
+
 
 class LostFoundError(Exception):
     """Base of all errors that are the user's to mend; the command line prints it without a traceback."""
@@ -39,3 +41,19 @@ class DiskFullError(LostFoundError):
 
 class CollectError(LostFoundError):
     """A collection that can't go on: a refused key, a spent quota, no network, a full disk, no coverage."""
+
+
+def nearest_name(name: str, known: Iterable[str], *, least: float = 0.6) -> str | None:
+    """The known name that a misspelt one most likely means, for a message that asks "did you mean?".
+
+    Args:
+        name: What was written.
+        known: What could have been meant.
+        least: How alike the two must be, 0 to 1 (difflib's ratio).
+
+    Returns:
+        One of the known names; None if none is that like it.
+    """
+    import difflib  # only errors need it
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=least)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from importlib.resources.abc import Traversable
@@ -13,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from lostfound.errors import RecipeError
+from lostfound.errors import RecipeError, nearest_name
 
 _BOOL = "tag:yaml.org,2002:bool"
 
@@ -123,7 +122,7 @@ def parse_settings(
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        problems = "\n".join(f"  {_explain(dict(each), kind)}" for each in error.errors())
+        problems = "\n".join(f"  {each}" for each in explain(error, kind))
         raise RecipeError(f"{what} {where}:\n{problems}") from None
 
 
@@ -153,11 +152,22 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     values[last] = value
 
 
-def _explain(error: dict[str, Any], kind: type[BaseModel]) -> str:
+def explain(error: ValidationError, kind: type[BaseModel], word: str = "key") -> list[str]:
+    """What is wrong with settings, a line for each problem; for an unknown key the nearest known one.
+
+    Args:
+        error: What validating them raised.
+        kind: What they should have been.
+        word: What messages call a key.
+    """
+    return [_explain(dict(each), kind, word) for each in error.errors()]
+
+
+def _explain(error: dict[str, Any], kind: type[BaseModel], word: str) -> str:
     location, section = _place(error["loc"], kind)
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {_hint(location, section, kind)}"
+        return f"unknown {word} {key!r}; {_hint(location, section, kind)}"
     if error["type"] == "missing":
         return f"{key} is missing"
     message = error["msg"].removeprefix("Value error, ")
@@ -219,13 +229,13 @@ def _hint(location: list[str], section: type[BaseModel], kind: type[BaseModel]) 
     """The known key nearest to an unknown one: in its own section, or else in any."""
     *parents, last = location
     prefix = "".join(f"{part}." for part in parents)
-    near = difflib.get_close_matches(last, sorted(_fields(section)), n=1, cutoff=0.5)
+    near = nearest_name(last, sorted(_fields(section)), least=0.5)
     if near:
-        return f"did you mean {prefix + near[0]!r}?"
+        return f"did you mean {prefix + near!r}?"
     elsewhere = {each.rpartition(".")[2]: each for each in _keys(kind)}
-    near = difflib.get_close_matches(last, list(elsewhere), n=1, cutoff=0.8)
+    near = nearest_name(last, elsewhere, least=0.8)
     if near:
-        return f"did you mean {elsewhere[near[0]]!r}?"
+        return f"did you mean {elsewhere[near]!r}?"
     return f"known: {', '.join(sorted(_fields(section)))}"
 
 

@@ -105,6 +105,7 @@ class TestBuild:
             (["--kind", "s2", "--set", "max_image=5"], "did you mean 'max_images'"),
             (["--kind", "s2", "--set", "max_images"], "write a setting as key=value"),
             (["--kind", "s2", "--set", "max_images=[1"], "not valid YAML"),
+            (["--kind", "cities", "--set", "cities=[NO]"], "no city 'NO' is known"),  # YAML 1.2: no 'false'
             (["--kind", "square"], "give either cell_km or cells"),
             (["--kind", "countries", "--set", "min_images=5000"], "lower min_images"),
         ],

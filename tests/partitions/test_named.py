@@ -136,7 +136,7 @@ def test_a_dropped_city_keeps_its_places_out_of_its_neighbour():
         ([{"name": "x", "box": [1, 2, 0, 3]}], "south, west, north, east"),
         ([{"name": "x", "box": [0, 2, 1, 3], "radius_km": 3}], "a box or a circle"),
         ([{"name": "x", "latitude": 91, "longitude": 0}], "less than or equal to 90"),
-        ([{"name": "x", "radius": 5}], "did you mean 'radius_km'"),
+        ([{"name": "x", "radius": 5}], "did you mean 'cities.0.radius_km'"),
     ],
 )
 def test_wrong_cities(cities, says):

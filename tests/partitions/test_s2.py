@@ -11,8 +11,16 @@ from lostfound.geo.sampling import sample_near_towns
 from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM, unit_vectors
 from lostfound.partitions import OUTSIDE, build_partition, hierarchy
-from lostfound.partitions.kinds.s2 import _ids, _middles, _polygons, _squares
-from lostfound.partitions.kinds.s2cells import from_tokens, leaf_ids, levels, tokens
+from lostfound.partitions.kinds.s2 import (
+    _ids,
+    _middles,
+    _polygons,
+    _squares,
+    from_tokens,
+    leaf_ids,
+    levels,
+    tokens,
+)
 
 # Given by s2sphere 0.2.5.
 LEAVES = [

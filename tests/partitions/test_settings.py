@@ -4,7 +4,7 @@ import pytest
 
 from lostfound.errors import RecipeError, UsageError
 from lostfound.partitions import PARTITION_KINDS, build_partition
-from lostfound.partitions.registry import KINDS
+from lostfound.partitions.base import KINDS
 from lostfound.partitions.settings import SETTINGS, check_settings
 from lostfound.training.recipe import load_recipe
 
@@ -22,7 +22,7 @@ def test_every_setting_names_itself():
     [
         ("hexagons", {}, "no partition 'hexagons': choose one of countries, regions"),
         ("s2", {"max_image": 3}, "unknown setting 'max_image'; did you mean 'max_images'"),
-        ("s2", {"zzz": 3}, "unknown setting 'zzz'; known: min_images, centroid, max_images"),
+        ("s2", {"zzz": 3}, "unknown setting 'zzz'; known: centroid, max_images, max_level, min_images"),
         ("s2", {"max_images": "many"}, "max_images: input should be a valid integer"),
         ("s2", {"max_level": 31}, "max_level: input should be less than or equal to 30"),
         ("quadtree", {}, "split_at is missing"),

@@ -1,4 +1,4 @@
-"""Voronoi cells by dart throwing."""
+"""Voronoi cells around centres of Poisson disc sampling."""
 
 import json
 
@@ -12,7 +12,7 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.geo.shapes import area_km2
 from lostfound.geo.sphere import EARTH_RADIUS_KM, haversine_km, pairwise_km, unit_vectors
 from lostfound.partitions import OUTSIDE, build_partition
-from lostfound.partitions.kinds.voronoi_cells import cell_corners
+from lostfound.partitions.kinds.voronoi import cell_corners
 
 # A part of London, (latitude, longitude).
 LONDON = ((51.48, -0.20), (51.54, -0.19), (51.55, -0.02), (51.50, 0.01), (51.47, -0.08))
@@ -94,7 +94,7 @@ def test_the_number_of_cells_asked_for(places):
     assert built.rule["spacing_km"] > 0
 
 
-def test_another_seed_throws_other_darts(places):
+def test_another_seed_draws_other_centres(places):
     one, other = (
         build_partition("voronoi", places, boundary=LONDON, spacing_km=1, seed=seed) for seed in (0, 1)
     )

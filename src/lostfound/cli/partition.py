@@ -151,18 +151,15 @@ def _build(dataset: Dataset, kind: str, settings: dict[str, Any]) -> Partition:
 
 
 def _settings(pairs: Iterable[str], where: str) -> dict[str, Any]:
-    """Settings written as key=value, values as in YAML."""
-    import yaml
+    """Settings written as key=value, values as in recipes (YAML 1.2)."""
+    from lostfound.settings import read_yaml
 
     values = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{where}{pair!r}: write a setting as key=value, such as min_images=10")
-        try:
-            values[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{where}{pair!r}: the value is not valid YAML: {error}") from None
+        values[key.strip()] = read_yaml(text, f"{where}{pair!r}: the value")
     return values
 
 

@@ -7,8 +7,9 @@ from collections import defaultdict
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from lostfound.errors import nearest_name
 from lostfound.geo.names import name_key
 
 if TYPE_CHECKING:
@@ -30,6 +31,57 @@ def city_table() -> pa.Table:
 
     file = Path(str(resources.files("lostfound.geo"))) / "data" / "cities.parquet"
     return pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
+
+
+class City(NamedTuple):
+    """A city of `city_table`.
+
+    Attributes:
+        name: As GeoNames writes it.
+        latitude: Degrees.
+        longitude: Degrees.
+        country: ISO 3166-1 alpha-2.
+    """
+
+    name: str
+    latitude: float
+    longitude: float
+    country: str
+
+
+def largest_city(name: str, country: str | None = None) -> City | None:
+    """The city of a name that has the most people.
+
+    Args:
+        name: In any case, and with or without accents.
+        country: Only cities of this one, ISO 3166-1 alpha-2.
+
+    Returns:
+        The city; None if none of that name is known.
+    """
+    table = city_table()
+    rows = _rows_by_key().get(name_key(name), [])
+    if country is not None:
+        rows = [row for row in rows if table["country"][row].as_py() == country]
+    if not rows:
+        return None
+    row = max(rows, key=lambda each: table["population"][each].as_py())
+    return City(*(table[field][row].as_py() for field in City._fields))
+
+
+def similar_city(name: str) -> str | None:
+    """The name of a city that is spelled almost like another; None if there is none."""
+    near = nearest_name(name_key(name), _rows_by_key())
+    return None if near is None else str(city_table()["name"][_rows_by_key()[near][0]])
+
+
+@cache
+def _rows_by_key() -> dict[str, list[int]]:
+    """Rows of `city_table` by the key of their name."""
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(city_table()["name"].to_pylist()):
+        rows[name_key(name)].append(row)
+    return dict(rows)
 
 
 def people_by_country(name: str) -> dict[str, int]:

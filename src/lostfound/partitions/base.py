@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,18 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.geo.sphere import as_points, wrap_longitude
-from lostfound.partitions.storage import read_cells, write_cells
+from lostfound.partitions.shapes import Pairs, delaunay_pairs, neighbour_lists, touching_pairs
 
 OUTSIDE = -1
 """The number of the cell of a point that lies in none."""
 
 Find = Callable[[NDArray[np.float64]], NDArray[np.int64]]
 """From places (n, 2), all known and in range, to cell numbers (n,)."""
+
+_KIND, _SETTINGS, _RULE = b"kind", b"settings", b"rule"
+_TEXT = ("cell_id", "name", "country", "parent")
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,17 @@ class Partition:
             cells without one.
         settings: What it was built with, as plain JSON values.
         rule: What the kind needs to assign points, as plain JSON values.
+
+    Example:
+        >>> from lostfound.partitions import build_partition
+        >>> cells = build_partition("countries", [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4)])
+        >>> cells.cell_ids
+        ('DE', 'FR')
+        >>> number = cells.assign([(43.3, 5.4), (0.0, -30.0)])  # Marseille, and the open Atlantic
+        >>> number.tolist()
+        [1, -1]
+        >>> cells.decode(number).round(1).tolist()
+        [[47.3, 3.6], [nan, nan]]
     """
 
     kind: str
@@ -91,7 +109,7 @@ class Partition:
         if (places[:, 1] == 180.0).any():
             places = np.column_stack([places[:, 0], wrap_longitude(places[:, 1])])
         cells = np.full(len(places), OUTSIDE, dtype=np.int64)
-        if self.kind == "countries" and countries is not None:
+        if countries is not None and KINDS[self.kind].labelled:
             number = {code: index for index, code in enumerate(self.cell_ids)}
             labels = np.asarray(countries, dtype=object)
             labelled = np.array([code is not None for code in labels], dtype=bool)
@@ -131,7 +149,7 @@ class Partition:
             "parent": self.parents,
             "geometry": shapely.to_wkb(self.polygons),
         }
-        return write_cells(columns, self.kind, self.settings, self.rule)
+        return _write_cells(columns, self.kind, self.settings, self.rule)
 
     @classmethod
     def load(cls, path: Path) -> Partition:
@@ -140,9 +158,7 @@ class Partition:
         Raises:
             ValueError: The file is no partition of a known kind.
         """
-        from lostfound.partitions.registry import KINDS
-
-        columns, kind, settings, rule = read_cells(path)
+        columns, kind, settings, rule = _read_cells(path)
         if kind not in KINDS:
             raise ValueError(f"{path} holds no partition of a known kind")
         return cls(
@@ -160,12 +176,101 @@ class Partition:
 
     @cached_property
     def _find(self) -> Find:
-        from lostfound.partitions.registry import KINDS
-
         return KINDS[self.kind].finder(self)
 
     @cached_property
     def _neighbours(self) -> list[NDArray[np.int64]]:
-        from lostfound.partitions.neighbours import neighbour_lists
+        surrounding = KINDS[self.kind].surrounding
+        if surrounding is not None:
+            pairs = surrounding(self)
+        elif all(shape is not None for shape in self.polygons):
+            pairs = touching_pairs(self.polygons)
+        else:
+            pairs = delaunay_pairs(self.centroids)
+        return neighbour_lists(pairs, len(self))
 
-        return neighbour_lists(self)
+
+@dataclass(frozen=True)
+class TrainingPlaces:
+    """The training images.
+
+    Attributes:
+        places: Degrees, (n, 2), longitudes in [-180, 180); NaN where unknown.
+        known: Which places are known, (n,).
+        countries: ISO alpha-2 or None, (n,).
+    """
+
+    places: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    countries: NDArray[np.object_]
+
+    @property
+    def located(self) -> NDArray[np.float64]:
+        """The known places, (m, 2)."""
+        return self.places[self.known]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of partition must be able to do.
+
+    Attributes:
+        build: From the training images and the kind's settings to a partition.
+        finder: Prepare the search for the cells of points.
+        surrounding: Pairs of cells and what lies just outside each, on every side and at every corner, for
+            kinds whose cells are nested squares; None for kinds whose polygons tell the neighbours.
+        ancestors: The ids of the larger units that hold the cells at a level; None for kinds without levels.
+        labelled: Whether an image's stated country goes before its point.
+    """
+
+    build: Callable[[TrainingPlaces, Any], Partition]
+    finder: Callable[[Partition], Find]
+    surrounding: Callable[[Partition], Pairs] | None = None
+    ancestors: Callable[[Partition, int], tuple[str, ...]] | None = None
+    labelled: bool = False
+
+
+KINDS: dict[str, Kind] = {}
+"""Every kind by its name, from `lostfound.partitions.registry`, which the package loads before all else."""
+
+
+def _write_cells(
+    columns: Mapping[str, Any], kind: str, settings: Mapping[str, Any], rule: Mapping[str, Any]
+) -> bytes:
+    """The bytes of a GeoParquet file (version 1.1, WKB, OGC:CRS84).
+
+    Args:
+        columns: Values by column; `geometry` as WKB or None.
+        kind: The partition's kind, kept in the file's metadata with what follows.
+        settings: What it was built with, JSON.
+        rule: What it needs to assign points, JSON.
+    """
+    types = {**dict.fromkeys(_TEXT, pa.string()), "geometry": pa.binary(), "count": pa.int64()}
+    table = pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()})
+    shapes = shapely.from_wkb(columns["geometry"])
+    found = {shape.geom_type for shape in shapes if shape is not None}
+    bounds = shapely.total_bounds(shapes)
+    geometry = {"encoding": "WKB", "geometry_types": sorted(found), "edges": "planar"}
+    if np.isfinite(bounds).all():
+        geometry["bbox"] = bounds.tolist()
+    metadata = {
+        b"geo": {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}},
+        _SETTINGS: dict(settings),
+        _RULE: dict(rule),
+    }
+    encoded = {key: json.dumps(value).encode() for key, value in metadata.items()}
+    buffer = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata({_KIND: kind, **encoded}), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _read_cells(path: Path) -> tuple[dict[str, list[Any]], str, dict[str, Any], dict[str, Any]]:
+    """Read what `_write_cells` gave.
+
+    Returns:
+        The columns, the kind (empty if the file names none), the settings and the rule.
+    """
+    table = pq.read_table(path)
+    metadata = table.schema.metadata or {}
+    settings, rule = (json.loads(metadata.get(key, b"{}")) for key in (_SETTINGS, _RULE))
+    return table.to_pydict(), metadata.get(_KIND, b"").decode(), settings, rule

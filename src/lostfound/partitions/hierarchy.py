@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
-from lostfound.partitions.base import OUTSIDE, Partition
-from lostfound.partitions.kinds import s2
-from lostfound.partitions.kinds.s2cells import from_tokens
+from lostfound.partitions.base import KINDS, OUTSIDE, Partition
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,10 @@ def hierarchy(partition: Partition, by: str | int = "parent") -> Hierarchy:
     """
     units: tuple[str | None, ...]
     if isinstance(by, int):
-        if partition.kind == "s2":
-            units = s2.ancestors(from_tokens(partition.cell_ids), by)
-        elif partition.kind == "quadtree":
-            units = tuple(each[: by + 1] for each in partition.cell_ids)
-        else:
+        ancestors = KINDS[partition.kind].ancestors
+        if ancestors is None:
             raise UsageError(f"a partition of {partition.kind} has no levels: use by='country' or 'parent'")
+        units = ancestors(partition, by)
     elif by in ("country", "parent"):
         units = partition.countries if by == "country" else partition.parents
     else:

@@ -1,4 +1,8 @@
-"""Dart throwing: centres at random, none closer to another, or to the border, than a spacing."""
+"""Poisson disc sampling: centres at random, none closer to another, or to the border, than a spacing.
+
+By dart throwing (Cook 1986, "Stochastic sampling in computer graphics"): places are drawn evenly, one after
+the other, and one that lies too close to what is there is rejected, until too many in a row are.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ _MOST = 500_000
 def poisson_disc_centres(
     area: BaseGeometry, border: Segments | None, spacing_km: float, settings: VoronoiSettings
 ) -> NDArray[np.float64]:
-    """Draw centres evenly inside an area, one after the other, until too many in a row are rejected.
+    """Draw centres inside an area by Poisson disc sampling.
 
     Args:
         area: Where, x the longitude and y the latitude; may run on past 180.
@@ -56,20 +60,7 @@ def poisson_disc_centres(
         off_border = np.zeros(_BATCH)
         apart = np.flatnonzero(near >= least)
         off_border[apart] = _off_border(drawn[apart], border, settings) / spacing_km
-        taken: list[int] = []
-        # Where the last draw was kept, counted from this batch's first.
-        last = -1 - misses
-        for row in apart[off_border[apart] >= 1.0].tolist():
-            if row - last > settings.misses:
-                break
-            nearest = near[row]
-            if taken:
-                squares = ((candidates[taken] - candidates[row]) ** 2).sum(axis=1)
-                nearest = min(nearest, math.sqrt(squares.min()))
-            if nearest >= least and _reached(nearest / least, off_border[row], settings):
-                taken.append(row)
-                last = row
-        misses = _BATCH - 1 - last
+        taken, misses = _accepted(candidates, near, off_border, least, misses, settings)
         found.append(drawn[taken])
         vectors = np.concatenate([vectors, candidates[taken]])
         batch += 1
@@ -80,6 +71,43 @@ def poisson_disc_centres(
             f"to the border (border, now {settings.border:g} spacings)"
         )
     return centres
+
+
+def _accepted(
+    candidates: NDArray[np.float64],
+    near: NDArray[np.float64],
+    off_border: NDArray[np.float64],
+    least: float,
+    misses: int,
+    settings: VoronoiSettings,
+) -> tuple[list[int], int]:
+    """Which draws of a batch become centres.
+
+    Args:
+        candidates: The draws, unit vectors (n, 3).
+        near: How far each is from the nearest centre of earlier batches, as chords (n,).
+        off_border: How far it is from the border, in spacings (n,); 0 where it is not known.
+        least: The spacing, as a chord.
+        misses: How many draws in a row were rejected before.
+        settings: When to stop.
+
+    Returns:
+        Rows of the draws, and how many draws in a row are rejected at the end of the batch.
+    """
+    taken: list[int] = []
+    # Where the last draw was kept, counted from this batch's first.
+    last = -1 - misses
+    for row in np.flatnonzero((near >= least) & (off_border >= 1.0)).tolist():
+        if row - last > settings.misses:
+            break
+        nearest = near[row]
+        if taken:
+            squares = ((candidates[taken] - candidates[row]) ** 2).sum(axis=1)
+            nearest = min(nearest, math.sqrt(squares.min()))
+        if nearest >= least and _reached(nearest / least, off_border[row], settings):
+            taken.append(row)
+            last = row
+    return taken, len(candidates) - 1 - last
 
 
 def _off_border(

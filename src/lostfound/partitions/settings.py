@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from lostfound.errors import UsageError
+from lostfound.settings import Section, explain
 
 Degrees = tuple[float, float]
 
 
-class Settings(BaseModel):
+class PartitionSettings(Section):
     """What all kinds share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_images: int = Field(
         1, ge=0, description="cells with fewer training images are dropped (s2: with this many or fewer)"
@@ -25,21 +23,19 @@ class Settings(BaseModel):
     )
 
 
-class CountriesSettings(Settings):
+class CountriesSettings(PartitionSettings):
     """One cell a country."""
 
 
-class RegionsSettings(Settings):
+class RegionsSettings(PartitionSettings):
     """One cell an admin-1 region: that of the nearest populated place, or label point."""
 
     centroid: Literal["mean"] = Field("mean", description="regions have no polygon, so no geometric middle")
     file: str | None = Field(None, description="Natural Earth's admin-1 label points; the packed places")
 
 
-class CitySettings(BaseModel):
+class CitySettings(Section):
     """A named place: a circle (looked up by name where it has no coordinate), or a box."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     latitude: float | None = Field(None, ge=-90, le=90)
@@ -60,7 +56,7 @@ class CitySettings(BaseModel):
         return self
 
 
-class CitiesSettings(Settings):
+class CitiesSettings(PartitionSettings):
     """Named centres with a radius, or boxes."""
 
     cities: tuple[
@@ -69,7 +65,7 @@ class CitiesSettings(Settings):
     radius_km: float = Field(30.0, gt=0, le=5000, description="for cities that name none")
 
 
-class _SizeOrNumber(Settings):
+class _SizeOrNumber(PartitionSettings):
     """Cells of a size, or about so many of them."""
 
     cells: int | None = Field(None, ge=1, description="about how many cells; the size is searched for")
@@ -89,7 +85,7 @@ class SquareSettings(_SizeOrNumber):
 
 
 class VoronoiSettings(_SizeOrNumber):
-    """Cells around centres drawn by dart throwing."""
+    """Cells around centres drawn by Poisson disc sampling."""
 
     spacing_km: float | None = Field(None, gt=0, description="least distance between two centres")
     boundary: str | tuple[Degrees, ...] | None = Field(
@@ -103,7 +99,7 @@ class VoronoiSettings(_SizeOrNumber):
     seed: int = 0
 
 
-class S2Settings(Settings):
+class S2Settings(PartitionSettings):
     """Adaptive S2 cells."""
 
     max_images: int = Field(1000, ge=1, description="a cell with more splits into its four children")
@@ -120,7 +116,7 @@ class S2Settings(Settings):
         return self
 
 
-class QuadtreeSettings(Settings):
+class QuadtreeSettings(PartitionSettings):
     """Cells split at their midpoints."""
 
     split_at: int = Field(ge=2, description="a cell with this many images or more splits")
@@ -129,7 +125,7 @@ class QuadtreeSettings(Settings):
     bounds: Literal["data", "world"] = "data"
 
 
-class PolygonsSettings(Settings):
+class PolygonsSettings(PartitionSettings):
     """The user's own polygons."""
 
     files: Annotated[
@@ -138,7 +134,7 @@ class PolygonsSettings(Settings):
     name: str = Field("name", description="the property that names a cell")
 
 
-SETTINGS: dict[str, type[Settings]] = {
+SETTINGS: dict[str, type[PartitionSettings]] = {
     "countries": CountriesSettings,
     "regions": RegionsSettings,
     "cities": CitiesSettings,
@@ -150,7 +146,7 @@ SETTINGS: dict[str, type[Settings]] = {
 }
 
 
-def check_settings(kind: str, values: dict[str, Any]) -> Settings:
+def check_settings(kind: str, values: dict[str, Any]) -> PartitionSettings:
     """Validate the settings of a kind.
 
     Raises:
@@ -162,18 +158,5 @@ def check_settings(kind: str, values: dict[str, Any]) -> Settings:
     try:
         return SETTINGS[kind].model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_explain(kind, dict(each)) for each in error.errors())
+        problems = "; ".join(explain(error, SETTINGS[kind], "setting"))
         raise UsageError(f"partition {kind}: {problems}") from None
-
-
-def _explain(kind: str, error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        known = list((SETTINGS[kind] if len(error["loc"]) == 1 else CitySettings).model_fields)
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        return f"unknown setting {key!r}; {hint}"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":
-        return f"{key} is missing"
-    return f"{key}: {message[0].lower()}{message[1:]} (is {error['input']!r})" if key else message

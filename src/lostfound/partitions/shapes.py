@@ -1,15 +1,16 @@
-"""Polygons on the flat map (longitude, latitude) of cells that live on the sphere."""
+"""Polygons on the flat map (longitude, latitude) of cells that live on the sphere, and which cells touch."""
 
 from __future__ import annotations
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
 from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
 
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.sphere import from_unit_vectors, wrap_longitude
+from lostfound.geo.sphere import from_unit_vectors, unit_vectors, wrap_longitude
 
 # Great circles are cut into pieces this long: flat edges are then at most 15 m off times tan(latitude).
 _STEP = np.radians(0.25)
@@ -19,6 +20,11 @@ _POLYGON = 3  # shapely's type id
 _SLIVER = 1e-9
 # Polygons this narrow (degrees) are flat enough for the plane's centroid.
 _FLAT = 0.5
+# Corners that should be one place may be this far apart, in degrees: 0.1 mm.
+_TOUCH = 1e-9
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Numbers of cells (n,), and for each that of a cell next to it (n,), negative for none."""
 
 
 def spherical_polygon(corners: NDArray[np.float64]) -> BaseGeometry:
@@ -122,6 +128,47 @@ def westmost(
 def eastward(longitudes: NDArray[np.float64], west: float) -> NDArray[np.float64]:
     """Longitudes as they run on from a western end, in [west, west + 360)."""
     return np.where(longitudes >= west, longitudes, longitudes + 360.0)
+
+
+def touching_pairs(polygons: NDArray[np.object_]) -> Pairs:
+    """Pairs of polygons that touch or overlap, across the date line too."""
+    tree = shapely.STRtree(polygons)
+    one, other = tree.query(polygons, predicate="dwithin", distance=_TOUCH)
+    western = np.flatnonzero(shapely.bounds(polygons)[:, 0] <= -180.0 + _TOUCH)
+    if len(western):
+        turned = np.empty(len(western), dtype=object)
+        turned[:] = [moved(polygons[row], 360.0) for row in western]
+        row, across = tree.query(turned, predicate="dwithin", distance=_TOUCH)
+        one, other = np.append(one, western[row]), np.append(other, across)
+    return one, other
+
+
+def delaunay_pairs(centroids: NDArray[np.float64]) -> Pairs:
+    """Pairs of centroids whose Voronoi cells on the sphere touch: the edges of their convex hull."""
+    try:
+        triangles = ConvexHull(unit_vectors(centroids)).simplices
+    except (QhullError, ValueError):
+        # Fewer than four, or all on a circle: each is next to all.
+        one, other = np.nonzero(np.ones((len(centroids), len(centroids)), dtype=bool))
+        return one, other
+    return np.roll(triangles, 1, axis=1).ravel().astype(np.int64), triangles.ravel().astype(np.int64)
+
+
+def neighbour_lists(pairs: Pairs, count: int) -> list[NDArray[np.int64]]:
+    """The neighbours of each of so many cells, in order, from pairs of cells that are next to each other.
+
+    Args:
+        pairs: One way round or both ways, with repeats; a cell with itself and with a negative number (no
+            cell) are left out.
+        count: How many cells there are.
+    """
+    one, other = pairs
+    real = (other >= 0) & (one != other)
+    one, other = one[real], other[real]
+    # Of two cells of different size, only the smaller one's places around it find the other.
+    both = np.unique(np.stack([np.append(one, other), np.append(other, one)], axis=1), axis=0)
+    ends = np.cumsum(np.bincount(both[:, 0], minlength=count))[:-1]
+    return [np.asarray(each, dtype=np.int64) for each in np.split(both[:, 1], ends)]
 
 
 def _subdivided(corners: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from lostfound.errors import UsageError
-from lostfound.geo.cities import city_table
-from lostfound.geo.names import name_key
+from lostfound.geo.cities import largest_city, similar_city
 from lostfound.geo.sphere import chord, destination, unit_vectors
-from lostfound.partitions.base import OUTSIDE, Find, Partition
-from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
+from lostfound.partitions.base import OUTSIDE, Find, Partition, TrainingPlaces
+from lostfound.partitions.build import CandidateCells, build_cells
 from lostfound.partitions.shapes import cut_at_date_line, eastward, spherical_polygon
 
 if TYPE_CHECKING:
@@ -66,17 +64,14 @@ def _resolved(city: CitySettings, radius_km: float) -> dict[str, Any]:
 
 def _known(name: str) -> dict[str, Any]:
     """Where the largest city of a name is, and its country."""
-    table = city_table()
-    keys = [name_key(each) for each in table["name"].to_pylist()]
-    rows = [row for row, key in enumerate(keys) if key == name_key(name)]
-    if not rows:
-        near = difflib.get_close_matches(name_key(name), set(keys), n=1)
-        hint = f"did you mean {table['name'][keys.index(near[0])].as_py()!r}? Else " if near else ""
+    city = largest_city(name)
+    if city is None:
+        near = similar_city(name)
+        hint = "" if near is None else f"did you mean {near!r}? Else "
         raise UsageError(
             f"partition cities: no city {name!r} is known; {hint}give its latitude and longitude"
         )
-    row = max(rows, key=lambda each: table["population"][each].as_py())
-    return {field: table[field][row].as_py() for field in ("latitude", "longitude", "country")}
+    return {"latitude": city.latitude, "longitude": city.longitude, "country": city.country}
 
 
 def _search(rule: dict[str, Any], numbers: dict[str, int]) -> Find:

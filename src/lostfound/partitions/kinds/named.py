@@ -16,8 +16,8 @@ from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_name
 from lostfound.geo.nearest import NearestSearch
 from lostfound.geo.shapes import read_features
-from lostfound.partitions.base import OUTSIDE, Find, Partition
-from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
+from lostfound.partitions.base import OUTSIDE, Find, Partition, TrainingPlaces
+from lostfound.partitions.build import CandidateCells, build_cells
 
 if TYPE_CHECKING:
     from lostfound.partitions.settings import CountriesSettings, RegionsSettings

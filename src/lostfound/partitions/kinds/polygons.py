@@ -12,8 +12,8 @@ from shapely.geometry.base import BaseGeometry
 from lostfound.errors import DatasetError
 from lostfound.geo.index import LocalShapeIndex
 from lostfound.geo.shapes import feature_ids, read_features
-from lostfound.partitions.base import OUTSIDE, Find, Partition
-from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
+from lostfound.partitions.base import OUTSIDE, Find, Partition, TrainingPlaces
+from lostfound.partitions.build import CandidateCells, build_cells
 
 if TYPE_CHECKING:
     from lostfound.partitions.settings import PolygonsSettings

@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from lostfound.partitions.base import OUTSIDE, Find, Partition
-from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
-from lostfound.partitions.kinds.tree import Probes, Squares, around, split
-from lostfound.partitions.shapes import cut_at_date_line, eastward, westmost
+from lostfound.partitions.base import OUTSIDE, Find, Partition, TrainingPlaces
+from lostfound.partitions.build import CandidateCells, build_cells
+from lostfound.partitions.kinds.tree import Squares, around, split
+from lostfound.partitions.shapes import Pairs, cut_at_date_line, eastward, westmost
 
 if TYPE_CHECKING:
     from lostfound.partitions.settings import QuadtreeSettings
@@ -53,7 +53,7 @@ def finder(partition: Partition) -> Find:
     return find
 
 
-def probes(partition: Partition) -> Probes:
+def surrounding(partition: Partition) -> Pairs:
     """The smallest squares around each cell, around the world where the bounds do."""
     cells, bounds = _cells(partition)
     column, row = _grid(cells.depths, cells.prefixes)
@@ -65,6 +65,11 @@ def probes(partition: Partition) -> Probes:
     inside = (columns >= 0) & (columns < side) & (rows >= 0) & (rows < side)
     found = cells.find(_interleaved(columns.clip(0, side - 1), rows.clip(0, side - 1), cells.deepest))
     return np.tile(np.arange(len(partition)), len(columns)), np.where(inside, found, OUTSIDE).ravel()
+
+
+def ancestors(partition: Partition, depth: int) -> tuple[str, ...]:
+    """The ids of the squares of a depth that hold the cells; their own where they are no deeper."""
+    return tuple(each[: depth + 1] for each in partition.cell_ids)
 
 
 def _bounds(places: NDArray[np.float64]) -> tuple[float, float, float, float]:

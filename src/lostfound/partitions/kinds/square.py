@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
 from lostfound.geo.sphere import EARTH_RADIUS_KM
-from lostfound.partitions.base import OUTSIDE, Find, Partition
-from lostfound.partitions.build_cells import CandidateCells, TrainingPlaces, build_cells
-from lostfound.partitions.cell_size import size_for_cell_count
-from lostfound.partitions.kinds.tree import Probes
-from lostfound.partitions.shapes import cut_at_date_line, eastward, westmost
+from lostfound.partitions.base import OUTSIDE, Find, Partition, TrainingPlaces
+from lostfound.partitions.build import CandidateCells, build_cells, size_for_cell_count
+from lostfound.partitions.shapes import Pairs, cut_at_date_line, eastward, westmost
 
 if TYPE_CHECKING:
     from lostfound.partitions.settings import SquareSettings
@@ -106,7 +104,7 @@ def finder(partition: Partition) -> Find:
     return find
 
 
-def probes(partition: Partition) -> Probes:
+def surrounding(partition: Partition) -> Pairs:
     """The eight cells around each cell."""
     grid, own = _own(partition)
     order = np.argsort(own)

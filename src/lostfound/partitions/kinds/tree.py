@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 from lostfound.partitions.base import OUTSIDE
 
-Probes = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Cells, and for each the number of a cell (or `OUTSIDE`) that is next to it; a cell comes many times."""
-
 
 @dataclass(frozen=True)
 class Squares:
