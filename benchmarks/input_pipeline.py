@@ -81,7 +81,7 @@ def our_batches(folder: Path, *, cached: bool, random: bool) -> Callable[[], Ite
     from lostfound.data.cache import cached_pixels
     from lostfound.data.dataset import Dataset
     from lostfound.data.images import Preprocessing
-    from lostfound.training.samples import Samples, loader
+    from lostfound.training.loading import ImageSamples, build_loader
     from lostfound.training.sampling import EpochSampler
     from lostfound.training.settings import Augmentation, ColorJitter
 
@@ -90,10 +90,10 @@ def our_batches(folder: Path, *, cached: bool, random: bool) -> Callable[[], Ite
     jitter = ColorJitter(**dict(zip(ColorJitter.model_fields, JITTER, strict=True)))
     augmentation = Augmentation(crop_scale=CROP, color_jitter=jitter)
     pixels = cached_pixels(train, preprocessing, folder=folder / "cache") if cached else None
-    samples = Samples(train, preprocessing, augmentation if random else None, 0, pixels)
+    samples = ImageSamples(train, preprocessing, augmentation if random else None, 0, pixels)
     count = len(train)
     sampler = EpochSampler(lambda generator: generator.permutation(count)[:, None], count, 0)
-    batches = loader(samples, sampler, BATCH, WORKERS)
+    batches = build_loader(samples, sampler, BATCH, WORKERS)
     return lambda: batches
 
 

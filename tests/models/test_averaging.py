@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from lostfound.errors import ModelError, UsageError
-from lostfound.models.averaging import average_models
+from lostfound.models.averaging import average_weights
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder
 
@@ -39,7 +39,7 @@ def outputs(model: ModelFolder) -> np.ndarray:
 
 
 def test_the_average_answers_with_the_mean_of_the_weights(two: tuple[Path, Path], tmp_path: Path) -> None:
-    average = average_models(two, tmp_path / "average")
+    average = average_weights(two, tmp_path / "average")
     assert outputs(average) == pytest.approx(-outputs(ModelFolder.open(two[0])), abs=1e-4)
     weights = load_file(average.path / "model.safetensors")
     ours, theirs = (load_file(path / "model.safetensors") for path in two)
@@ -48,26 +48,26 @@ def test_the_average_answers_with_the_mean_of_the_weights(two: tuple[Path, Path]
 
 
 def test_it_says_what_it_was_made_of(two: tuple[Path, Path], tmp_path: Path) -> None:
-    averaged = average_models(two, tmp_path / "average").config["training"]["averaged"]
+    averaged = average_weights(two, tmp_path / "average").config["training"]["averaged"]
     assert [each["name"] for each in averaged] == ["a", "b"]
 
 
 def test_one_is_no_average(two: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="two models or more"):
-        average_models(two[:1], tmp_path / "average")
+        average_weights(two[:1], tmp_path / "average")
 
 
 def test_nothing_is_overwritten(two: tuple[Path, Path]) -> None:
     before = (two[0] / "model.onnx").read_bytes()
     with pytest.raises(UsageError, match="exists: choose another folder"):
-        average_models(two, two[0])
+        average_weights(two, two[0])
     assert (two[0] / "model.onnx").read_bytes() == before
 
 
 def test_another_network_is_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
     edit(two[1], hidden=7)
     with pytest.raises(ModelError, match=r"another network .*model\.hidden=7, not None"):
-        average_models(two, tmp_path / "average")
+        average_weights(two, tmp_path / "average")
     assert not (tmp_path / "average").exists()
 
 
@@ -77,4 +77,4 @@ def test_a_model_without_its_weights_is_refused(two: tuple[Path, Path], tmp_path
     (two[1] / "config.json").write_text(json.dumps(config))
     (two[1] / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="kept without its weights"):
-        average_models(two, tmp_path / "average")
+        average_weights(two, tmp_path / "average")

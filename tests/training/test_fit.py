@@ -22,7 +22,7 @@ from lostfound.evaluation.evaluate import evaluate
 from lostfound.predict.locator import Locator
 from lostfound.training.fit import FitResult, fit
 from lostfound.training.recipe import load_recipe
-from lostfound.training.sampling import Places
+from lostfound.training.sampling import ViewsByPlace
 from lostfound.training.settings import Recipe
 
 
@@ -204,8 +204,8 @@ def test_the_score_that_chooses_is_what_evaluating_the_places_gives(
 
 def two_views(dataset: Dataset) -> Dataset:
     """The views that validation takes of each place."""
-    places = Places.of(dataset.records["place_id"].to_numpy(zero_copy_only=False), 2)
-    return dataset.with_records(dataset.records.take(pa.array(np.sort(places.first(2).ravel()))))
+    places = ViewsByPlace.of(dataset.records["place_id"].to_numpy(zero_copy_only=False), 2)
+    return dataset.with_records(dataset.records.take(pa.array(np.sort(places.evenly_spread(2).ravel()))))
 
 
 def test_a_run_from_weights_starts_from_them(

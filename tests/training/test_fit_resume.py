@@ -26,7 +26,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.errors import ModelError, UsageError
 from lostfound.predict.locator import Locator
 from lostfound.training.fit import fit
-from lostfound.training.module import TrainingModule
+from lostfound.training.lightning_module import TrainingModule
 from lostfound.training.settings import Recipe
 
 # Everything that draws random numbers is on.
@@ -42,7 +42,7 @@ import signal, sys
 from lostfound.data.dataset import Dataset
 from lostfound.errors import LostFoundError
 from lostfound.training.fit import fit
-from lostfound.training.module import TrainingModule
+from lostfound.training.lightning_module import TrainingModule
 from lostfound.training.recipe import load_recipe
 
 if __name__ == "__main__":
@@ -227,7 +227,7 @@ def test_going_on_ends_as_if_nothing_had_happened(
     assert training(folder) == training(undisturbed)
     assert weights(folder) == weights(undisturbed)
     assert epochs(folder) == epochs(undisturbed)
-    assert result.folder.answers.temperature == pytest.approx(
+    assert result.folder.decoder.temperature == pytest.approx(
         json.loads((undisturbed / "calibration.json").read_text())["temperature"]
     )
 
@@ -340,7 +340,7 @@ def test_a_run_does_not_go_on_with_another_recipe(
     stopped: Path, dataset: Dataset, override: str, key: str, recipe: Callable[..., Recipe]
 ) -> None:
     changed = recipe(*RANDOM, f"trainer.epochs={EPOCHS}", override)
-    with pytest.raises(UsageError, match=rf"had other settings \({key}\)"):
+    with pytest.raises(UsageError, match=rf"was begun with other settings \({key}\)"):
         fit(changed, dataset, stopped, resume=True)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lostfound.errors import RecipeError
-from lostfound.training.sampling import EpochSampler, InOrder, Places, training_draw
+from lostfound.training.sampling import EpochSampler, FixedOrderSampler, ViewsByPlace, training_draw
 
 PLACES = np.array(["b", "a", "b", "c", "a", "b", "a", "c", "a"], dtype=object)  # a: 4, b: 3, c: 2 views
 
@@ -52,9 +52,9 @@ def drawn(
 def test_places_with_views_enough_are_kept_and_the_others_counted(
     views: int, kept: str, too_few: int
 ) -> None:
-    places = Places.of(PLACES, views)
+    places = ViewsByPlace.of(PLACES, views)
     assert places.too_few == too_few
-    for rows in (places.first(views), places.draw(views, np.random.default_rng(0))):
+    for rows in (places.evenly_spread(views), places.drawn(views, np.random.default_rng(0))):
         assert rows.shape == (len(kept), views)
         assert ["".join(PLACES[row]) for row in rows] == [name * views for name in kept]
         assert all(len(set(row)) == views for row in rows.tolist())
@@ -62,12 +62,12 @@ def test_places_with_views_enough_are_kept_and_the_others_counted(
 
 def test_more_views_than_any_place_has_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"model\.views=5, but no place has more than 4 views: lower it"):
-        Places.of(PLACES, 5)
+        ViewsByPlace.of(PLACES, 5)
 
 
 def test_every_view_of_a_place_is_drawn_as_often() -> None:
-    places, generator = Places.of(PLACES, 2), np.random.default_rng(0)
-    counts = np.bincount(np.concatenate([places.draw(2, generator)[0] for _ in range(2000)]), minlength=9)
+    places, generator = ViewsByPlace.of(PLACES, 2), np.random.default_rng(0)
+    counts = np.bincount(np.concatenate([places.drawn(2, generator)[0] for _ in range(2000)]), minlength=9)
     assert counts[PLACES == "a"] == pytest.approx([1000] * 4, rel=0.1)
     assert not counts[PLACES != "a"].any()
 
@@ -75,7 +75,7 @@ def test_every_view_of_a_place_is_drawn_as_often() -> None:
 def test_the_first_views_are_spread_over_those_a_place_has() -> None:
     """Four headings, two views: opposite ones, not neighbours."""
     four = np.array(["x"] * 4, dtype=object)
-    assert Places.of(four, 2).first(2).tolist() == [[0, 2]]
+    assert ViewsByPlace.of(four, 2).evenly_spread(2).tolist() == [[0, 2]]
 
 
 # --- draws
@@ -155,7 +155,7 @@ def test_the_order_comes_from_the_seed_and_the_epoch_alone() -> None:
 
 
 def test_in_order_is_the_same_at_each_pass() -> None:
-    sampler = InOrder(np.array([[4, 5], [0, 1]]))
+    sampler = FixedOrderSampler(np.array([[4, 5], [0, 1]]))
     assert len(sampler) == 2
     for _ in range(2):
         assert [(epoch, at, rows.tolist()) for epoch, at, rows in sampler] == [(0, 0, [4, 5]), (0, 1, [0, 1])]

@@ -17,8 +17,8 @@ from lostfound.partitions import OUTSIDE, build_partition
 from lostfound.predict.decoders import CellDecoder, PointDecoder
 from lostfound.predict.locator import Locator
 from lostfound.training.fit import fit
+from lostfound.training.images import LabelledImages
 from lostfound.training.recipe import load_recipe
-from lostfound.training.targets import Images
 from lostfound.training.validation import Validation
 
 NAN = float("nan")
@@ -26,10 +26,12 @@ PARTITION = build_partition("countries", np.array([[48.8, 2.3], [35.6, 139.7]]),
 FR, JP = 0, 1
 
 
-def images(points: list[list[float]], countries: list[str | None]) -> Images:
+def images(points: list[list[float]], countries: list[str | None]) -> LabelledImages:
     dataset: Any = SimpleNamespace(folder=Path("data"))
     names = np.array(["p"] * len(points), dtype=object)
-    return Images(dataset, np.array(points, dtype=np.float64), np.array(countries, dtype=object), names)
+    return LabelledImages(
+        dataset, np.array(points, dtype=np.float64), np.array(countries, dtype=object), names
+    )
 
 
 def validation(

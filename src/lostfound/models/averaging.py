@@ -11,16 +11,15 @@ import torch
 from torch import Tensor
 
 from lostfound.errors import ModelError, UsageError
-from lostfound.files import write_atomic
 from lostfound.models.backbones import build_backbone
-from lostfound.models.export import export_onnx
+from lostfound.models.export import write_model
 from lostfound.models.heads import linear_head
 from lostfound.models.network import Network
 from lostfound.predict.decoders import CellDecoder
-from lostfound.predict.model_folder import GRAPH, WEIGHTS, ModelFolder, write_folder
+from lostfound.predict.model_folder import WEIGHTS, ModelFolder
 
 
-def average_models(paths: Sequence[Path], to: Path) -> ModelFolder:
+def average_weights(paths: Sequence[Path], to: Path) -> ModelFolder:
     """Average the weights of models that learnt the same cells from the same start (model soups).
 
     Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models improves accuracy
@@ -40,8 +39,8 @@ def average_models(paths: Sequence[Path], to: Path) -> ModelFolder:
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"{to} exists: choose another folder")
     models = [ModelFolder.open(path) for path in paths]
-    first, answers = models[0], models[0].answers
-    if not isinstance(answers, CellDecoder):
+    first, decoder = models[0], models[0].decoder
+    if not isinstance(decoder, CellDecoder):
         raise ModelError(f"{first.path} does not rank cells: only such models are averaged")
     for model in models[1:]:
         _check_same(first, model)
@@ -51,23 +50,20 @@ def average_models(paths: Sequence[Path], to: Path) -> ModelFolder:
         backbone,
         first.preprocessing,
         lambda features: linear_head(
-            features, answers.width, hidden=settings["hidden"], dropout=settings["dropout"]
+            features, decoder.width, hidden=settings["hidden"], dropout=settings["dropout"]
         ),
     )
     network.load_state_dict(_mean([_weights(model) for model in models]))
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
-        parts = Path(folder)
-        difference = export_onnx(network, first.preprocessing, parts / GRAPH)
-        tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-        write_atomic(parts / WEIGHTS, safetensors.torch.save(tensors))
         kept = {name: first.config[name] for name in ("name", "task", "views", "preprocessing", "recipe")}
         averaged = [
             {"name": model.path.resolve().name, "best_epoch": model.config["training"]["best_epoch"]}
             for model in models
         ]
-        training = {**first.config["training"], "averaged": averaged, "onnx_logit_difference": difference}
-        return write_folder(to, parts, answers, answers.temperature, {**kept, "training": training})
+        config = {**kept, "training": {**first.config["training"], "averaged": averaged}}
+        temperature = decoder.temperature
+        return write_model(to, network, first.preprocessing, decoder, temperature, config, work=Path(folder))
 
 
 def _check_same(first: ModelFolder, other: ModelFolder) -> None:

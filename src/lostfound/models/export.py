@@ -1,21 +1,59 @@
-"""From a trained network to the ONNX graph that answers."""
+"""From a trained network to the ONNX graph that answers, and the model folder around it."""
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+import safetensors.torch
 import torch
 
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
+from lostfound.files import write_atomic
 from lostfound.models.network import Network
+from lostfound.predict.decoders import OutputDecoder
+from lostfound.predict.model_folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 
 TOLERANCE = 1e-4
 """The largest difference of an output between torch and the graph, relative to the largest."""
+
+
+def write_model(
+    to: Path,
+    network: Network,
+    preprocessing: Preprocessing,
+    decoder: OutputDecoder,
+    temperature: float,
+    config: Mapping[str, Any],
+    *,
+    work: Path,
+) -> ModelFolder:
+    """Write the model folder of a trained network: its graph, its weights and what else it takes to answer.
+
+    Args:
+        to: The model folder to write.
+        network: What answers; it is moved to the CPU.
+        preprocessing: How an image becomes its input.
+        decoder: From its outputs to predictions.
+        temperature: What its logits are divided by.
+        config: The rest of `config.json`; what it says under `training` is joined by the largest difference
+            between the outputs of the graph and of the network.
+        work: A folder on the same disk for files that are not finished.
+
+    Raises:
+        ModelError: The network can't be exported, or the graph's outputs differ from its own.
+    """
+    difference = export_onnx(network, preprocessing, work / GRAPH)
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_atomic(work / WEIGHTS, safetensors.torch.save(tensors))
+    training = {**config["training"], "onnx_logit_difference": difference}
+    return write_folder(to, work, decoder, temperature, {**config, "training": training})
 
 
 def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> float:

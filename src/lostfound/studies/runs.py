@@ -15,8 +15,8 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.predict.model_folder import CONFIG
 from lostfound.studies.study import Study, in_order
+from lostfound.training.images import select_images
 from lostfound.training.settings import Recipe
-from lostfound.training.targets import select
 
 HUB = "hub"
 State = Literal["done", "trained", "stopped", "new", "changed"]
@@ -170,7 +170,7 @@ def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | Non
             judged_on = trained_on
             if entry.evaluate_on.data is not None:
                 judged_on = dataset(entry.evaluate_on.data, name)
-            judged_on = select(judged_on, recipe.data)
+            judged_on = select_images(judged_on, recipe.data)
             split = entry.evaluate_on.split
             if split != "all" and not len(judged_on.split(split)):
                 raise DatasetError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,10 +20,10 @@ from lostfound.models.network import Network
 from lostfound.progress import note
 from lostfound.training.augmentation import build_augmentation
 from lostfound.training.features import cached_features
-from lostfound.training.samples import FeatureSamples, Loader, Sample, Samples, loader
-from lostfound.training.sampling import EpochSampler, InOrder, training_draw
+from lostfound.training.images import LabelledImages
+from lostfound.training.loading import FeatureSamples, ImageSamples, Sample, build_loader
+from lostfound.training.sampling import EpochSampler, FixedOrderSampler, RowNumbers, training_draw
 from lostfound.training.settings import Recipe
-from lostfound.training.targets import Images
 from lostfound.training.tasks import Objective
 
 
@@ -37,44 +38,28 @@ class Batches:
         self,
         recipe: Recipe,
         objective: Objective,
-        val: Images,
-        val_rows: NDArray[np.int64],
+        val: LabelledImages,
+        val_rows: RowNumbers,
         preprocessing: Preprocessing,
         network: Network,
         locking: Locking,
     ) -> None:
-        workers = recipe.trainer.workers
-        if workers is None:
-            workers = min(8, max(1, (os.cpu_count() or 1) // 2))
-        processes = recipe.trainer.devices * recipe.trainer.nodes
-        size, seed = max(1, recipe.trainer.batch_size // processes), recipe.seed
         draw, length, self.places_left_out = training_draw(
             objective, recipe.model.views, recipe.data.sampling_power
         )
-        train = objective.images.dataset
-        samples: TorchDataset[Sample]
-        val_samples: TorchDataset[Sample]
-        self._plain: TorchDataset[Sample]
+        datasets = objective.images.dataset, val.dataset
         if features_suffice(recipe, preprocessing, locking):
-            device = torch.device("cuda" if _wants_gpu(recipe.trainer.device) else "cpu")
-            self._plain, val_samples = (
-                FeatureSamples(cached_features(network, each, preprocessing, workers=workers, device=device))
-                for each in (train, val.dataset)
-            )
-            samples, workers = self._plain, 0
+            samples = _feature_samples(recipe, datasets, preprocessing, network)
         else:
-            pixels, val_pixels = (
-                _pixels(each, preprocessing) if recipe.data.cache else None for each in (train, val.dataset)
-            )
-            self._plain = Samples(train, preprocessing, pixels=pixels)
-            samples = Samples(train, preprocessing, recipe.augmentation, seed, pixels)
-            val_samples = Samples(val.dataset, preprocessing, pixels=val_pixels)
-        sampler, order = EpochSampler(draw, length, seed, processes), InOrder(val_rows, processes)
-        self.train: Loader = loader(samples, sampler, size, workers, training=True)
-        self.val: Loader = loader(val_samples, order, size, min(workers, 2))
-        self.val_once: Loader = loader(
-            val_samples, InOrder(val_rows), size, min(workers, 2), keep_workers=False
-        )
+            samples = _image_samples(recipe, datasets, preprocessing)
+        self._plain, workers, val_workers = samples.plain, samples.workers, min(samples.workers, 2)
+        processes = recipe.trainer.devices * recipe.trainer.nodes
+        size = max(1, recipe.trainer.batch_size // processes)
+        sampler = EpochSampler(draw, length, recipe.seed, processes)
+        order, order_once = FixedOrderSampler(val_rows, processes), FixedOrderSampler(val_rows)
+        self.train = build_loader(samples.train, sampler, size, workers, training=True)
+        self.val = build_loader(samples.val, order, size, val_workers)
+        self.val_once = build_loader(samples.val, order_once, size, val_workers, keep_workers=False)
 
     def close(self) -> None:
         """End the worker processes: Lightning leaves some of them to Ctrl-C, or to the end of the program."""
@@ -84,6 +69,54 @@ class Batches:
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Training images as the network's input, or their features, without changes."""
         return torch.from_numpy(np.stack([self._plain[0, 0, rows[[at]]][0][0] for at in range(len(rows))]))
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Samples of the splits.
+
+    Attributes:
+        train: Of the training split, with random changes if the recipe has any.
+        plain: The same without changes.
+        val: Of the validation split.
+        workers: Processes that read them.
+    """
+
+    train: TorchDataset[Sample]
+    plain: TorchDataset[Sample]
+    val: TorchDataset[Sample]
+    workers: int
+
+
+def _image_samples(
+    recipe: Recipe, datasets: tuple[Dataset, Dataset], preprocessing: Preprocessing
+) -> _Samples:
+    train, val = datasets
+    pixels, val_pixels = (_pixels(each, preprocessing) if recipe.data.cache else None for each in datasets)
+    return _Samples(
+        ImageSamples(train, preprocessing, recipe.augmentation, recipe.seed, pixels),
+        ImageSamples(train, preprocessing, pixels=pixels),
+        ImageSamples(val, preprocessing, pixels=val_pixels),
+        _workers(recipe),
+    )
+
+
+def _feature_samples(
+    recipe: Recipe, datasets: tuple[Dataset, Dataset], preprocessing: Preprocessing, network: Network
+) -> _Samples:
+    device = torch.device("cuda" if _wants_gpu(recipe.trainer.device) else "cpu")
+    workers = _workers(recipe)
+    train, val = (
+        FeatureSamples(cached_features(network, each, preprocessing, workers=workers, device=device))
+        for each in datasets
+    )
+    return _Samples(train, train, val, workers=0)  # there is nothing left to decode
+
+
+def _workers(recipe: Recipe) -> int:
+    if recipe.trainer.workers is not None:
+        return recipe.trainer.workers
+    return min(8, max(1, (os.cpu_count() or 1) // 2))
 
 
 def features_suffice(recipe: Recipe, preprocessing: Preprocessing, locking: Locking) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,6 +18,40 @@ from lostfound.errors import LostFoundError, RecipeError
 
 _LAST_LINE = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception)): ", re.MULTILINE)
 _NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "memoryerror")
+
+
+@contextmanager
+def training_errors(folder: Path) -> Iterator[None]:
+    """What goes wrong in Lightning's loop, as this package says it.
+
+    Args:
+        folder: Of the run, for the messages.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; Lightning would end the process.
+        LostFoundError: The data can't be read, the loss is no number, or the disk is full.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with warnings.catch_warnings():
+            quiet_lightning()
+            yield
+    except SystemExit as ended:
+        if not ended.code:  # a machine that is done
+            raise
+        raise KeyboardInterrupt from None  # Lightning's answer to Ctrl-C
+    except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning failed in its answer, deaf by now
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        raise explain(error, folder) from None
+
+
+def quiet_lightning() -> None:
+    """Without Lightning's hints and warnings: the recipe decides."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
 
 
 def explain(error: Exception, folder: Path) -> Exception:

@@ -20,8 +20,8 @@ from lostfound.download import cache_folder
 from lostfound.files import write_atomic
 from lostfound.models.network import Network
 from lostfound.progress import progress
-from lostfound.training.samples import Samples, loader
-from lostfound.training.sampling import InOrder
+from lostfound.training.loading import ImageSamples, build_loader
+from lostfound.training.sampling import FixedOrderSampler
 
 BATCH = 64
 
@@ -95,7 +95,8 @@ def _compute(
     partial, state = work / "features.npy", work / "done"
     done = int(state.read_text()) if partial.is_file() and state.is_file() else 0
     rows = np.arange(done, len(dataset))[:, None]
-    batches = loader(Samples(dataset, preprocessing), InOrder(rows), BATCH, workers, keep_workers=False)
+    samples, order = ImageSamples(dataset, preprocessing), FixedOrderSampler(rows)
+    batches = build_loader(samples, order, BATCH, workers, keep_workers=False)
     modes = {module: module.training for module in network.modules()}
     network = network.eval().to(device)
     try:

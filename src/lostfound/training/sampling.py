@@ -14,13 +14,13 @@ from torch.utils.data import Sampler
 from lostfound.errors import RecipeError
 from lostfound.training.tasks import Objective
 
-Rows = NDArray[np.int64]
-Key = tuple[int, int, Rows]
+RowNumbers = NDArray[np.int64]
+SampleKey = tuple[int, int, RowNumbers]
 """Epoch, position in it, and the sample's row numbers (views,)."""
 
 
 @dataclass(frozen=True)
-class Places:
+class ViewsByPlace:
     """Images by place, of the places that have views enough.
 
     Attributes:
@@ -30,13 +30,13 @@ class Places:
         too_few: How many places were left out because they have fewer views.
     """
 
-    rows: Rows
-    starts: Rows
-    sizes: Rows
+    rows: RowNumbers
+    starts: RowNumbers
+    sizes: RowNumbers
     too_few: int
 
     @classmethod
-    def of(cls, places: NDArray[np.object_], views: int) -> Places:
+    def of(cls, places: NDArray[np.object_], views: int) -> ViewsByPlace:
         """Group images by place.
 
         Raises:
@@ -54,19 +54,19 @@ class Places:
             )
         return cls(order, starts[enough], sizes[enough], int((~enough).sum()))
 
-    def first(self, views: int) -> Rows:
-        """The first views of each place, (p, views), spread evenly over those it has."""
+    def evenly_spread(self, views: int) -> RowNumbers:
+        """The same views of each place each time, (p, views), spread evenly over those it has."""
         step = self.sizes[:, None] * np.arange(views) // views
         return np.asarray(self.rows[self.starts[:, None] + step])
 
-    def draw(self, views: int, generator: np.random.Generator) -> Rows:
-        """Other views of each place, (p, views), none twice."""
+    def drawn(self, views: int, generator: np.random.Generator) -> RowNumbers:
+        """Random views of each place, (p, views), none twice."""
         keys = generator.random((len(self.starts), int(self.sizes.max())))
         keys[np.arange(keys.shape[1]) >= self.sizes[:, None]] = np.inf
         return np.asarray(self.rows[self.starts[:, None] + np.argsort(keys, axis=1)[:, :views]])
 
 
-Draw = Callable[[np.random.Generator], Rows]
+Draw = Callable[[np.random.Generator], RowNumbers]
 
 
 def training_draw(objective: Objective, views: int, sampling_power: float) -> tuple[Draw, int, int]:
@@ -82,23 +82,42 @@ def training_draw(objective: Objective, views: int, sampling_power: float) -> tu
     images = objective.images
     if objective.pairs(np.random.default_rng(0)) is not None:
         return partial(_draw_pairs, objective), len(images), 0
-    places = Places.of(images.places, views) if views > 1 else None
-    fixed = np.arange(len(images))[:, None] if places is None else places.first(views)
+    places = ViewsByPlace.of(images.places, views) if views > 1 else None
+    fixed = np.arange(len(images))[:, None] if places is None else places.evenly_spread(views)
     chances = _chances(objective.classes[fixed[:, 0]], sampling_power) if sampling_power < 1 else None
     return partial(_draw_views, places, fixed, chances), len(fixed), places.too_few if places else 0
 
 
+def validation_rows(places: NDArray[np.object_], views: int) -> RowNumbers:
+    """The validation samples, (samples, views), by their first row: each image, or each place's views.
+
+    Args:
+        places: The place of each image, (n,).
+        views: How many of a place make a sample.
+
+    Raises:
+        RecipeError: No place has views enough.
+    """
+    if views == 1:
+        return np.arange(len(places))[:, None]
+    rows = ViewsByPlace.of(places, views).evenly_spread(views)
+    return rows[np.argsort(rows[:, 0])]  # in which order outputs are put
+
+
 # Not closures: what draws goes to other processes, where several train together.
-def _draw_pairs(objective: Objective, generator: np.random.Generator) -> Rows:
+def _draw_pairs(objective: Objective, generator: np.random.Generator) -> RowNumbers:
     pairs = objective.pairs(generator)
     assert pairs is not None
     return pairs
 
 
 def _draw_views(
-    places: Places | None, fixed: Rows, chances: NDArray[np.float64] | None, generator: np.random.Generator
-) -> Rows:
-    samples = fixed if places is None else places.draw(fixed.shape[1], generator)
+    places: ViewsByPlace | None,
+    fixed: RowNumbers,
+    chances: NDArray[np.float64] | None,
+    generator: np.random.Generator,
+) -> RowNumbers:
+    samples = fixed if places is None else places.drawn(fixed.shape[1], generator)
     if chances is None:
         return samples[generator.permutation(len(samples))]
     return samples[generator.choice(len(samples), size=len(samples), p=chances)]
@@ -111,7 +130,7 @@ def _chances(classes: NDArray[np.int64], power: float) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-class EpochSampler(Sampler[Key]):
+class EpochSampler(Sampler[SampleKey]):
     """The samples of each epoch, drawn from (seed, epoch) alone.
 
     Several processes take turns, so that their batches together are the one that a single process would have;
@@ -138,26 +157,26 @@ class EpochSampler(Sampler[Key]):
         """Called by Lightning before each epoch."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[SampleKey]:
         rows = self.draw(np.random.default_rng((self.seed, self.epoch)))
         positions = range(_rank(), len(self) * self.processes, self.processes)
         return ((self.epoch, position, rows[position]) for position in positions)
 
 
-class InOrder(Sampler[Key]):
+class FixedOrderSampler(Sampler[SampleKey]):
     """The same samples in the same order at each pass.
 
     Several processes take turns; each has as many, for which the first samples may come twice.
     """
 
-    def __init__(self, rows: Rows, processes: int = 1) -> None:
+    def __init__(self, rows: RowNumbers, processes: int = 1) -> None:
         self.rows = rows
         self.processes = processes
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.processes)
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[SampleKey]:
         positions = range(_rank(), len(self) * self.processes, self.processes)
         return ((0, position, self.rows[position % len(self.rows)]) for position in positions)
 

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 from lostfound.errors import MissingExtraError
 from lostfound.files import write_atomic
 from lostfound.training.provenance import ENVIRONMENT, IMAGES, RECIPE
-from lostfound.training.run import Run
+from lostfound.training.run_folder import RunFolder
 from lostfound.training.settings import Recipe
 
 _IDS = "trackers.json"
@@ -44,7 +44,7 @@ class Tracking(Callback):
     offline unless WANDB_API_KEY or WANDB_MODE is set; `wandb sync` sends later what it wrote.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunFolder) -> None:
         self.run = run
 
     def setup(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
@@ -74,7 +74,7 @@ class Tracking(Callback):
             write_atomic(self.run.folder / _IDS, json.dumps(ids).encode())
 
 
-def _logger(name: str, run: Run, known: str | None) -> Logger:
+def _logger(name: str, run: RunFolder, known: str | None) -> Logger:
     title = run.model.resolve().name
     if name == "csv":  # another file each time the run goes on: Lightning would delete the first
         return CSVLogger(run.folder, name="csv")
@@ -96,7 +96,7 @@ def _logger(name: str, run: Run, known: str | None) -> Logger:
     return WandbLogger(title, save_dir=run.folder, project=run.recipe.name, offline=offline, id=known)
 
 
-def _read_ids(run: Run) -> dict[str, str]:
+def _read_ids(run: RunFolder) -> dict[str, str]:
     """The trackers' own names of a run that goes on."""
     file: Path = run.folder / _IDS
     return dict(json.loads(file.read_bytes())) if file.is_file() else {}

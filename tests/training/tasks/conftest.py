@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lostfound.training.targets import Images
+from lostfound.training.images import LabelledImages
 
-Make = Callable[..., Images]
+Make = Callable[..., LabelledImages]
 
 
 class Records:
@@ -32,10 +32,12 @@ class Records:
 def images_at() -> Make:
     """Training images at points; of these countries, and each its own place."""
 
-    def make(points: Sequence[Sequence[float]], countries: Sequence[str | None]) -> Images:
+    def make(points: Sequence[Sequence[float]], countries: Sequence[str | None]) -> LabelledImages:
         names = np.array([f"p{number}" for number in range(len(points))], dtype=object)
         dataset: Any = Records(pa.table({"place_id": names.tolist()}))
-        return Images(dataset, np.array(points, dtype=np.float64), np.array(countries, dtype=object), names)
+        return LabelledImages(
+            dataset, np.array(points, dtype=np.float64), np.array(countries, dtype=object), names
+        )
 
     return make
 

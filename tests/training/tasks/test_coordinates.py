@@ -44,7 +44,7 @@ def test_scaled_training_points_are_read_as_themselves(
     if scaling == "bounds":
         assert (targets >= 0).all()
         assert (targets <= 1 + 1e-6).all()
-    found = answers.read(targets.astype(np.float32), 1).points[:, 0]
+    found = answers.decode(targets.astype(np.float32), 1).points
     assert (haversine_km(found, array) < 0.05).all()
 
 
@@ -100,16 +100,16 @@ def test_its_slope_leads_to_the_place(images_at, model) -> None:
         optimizer.zero_grad()
         task.loss(Given(), outputs, torch.tensor([[2]])).backward()
         optimizer.step()
-    found = task.answers.read(outputs.detach().numpy()[:, 0], 1).points[0, 0]
+    found = task.decoder.decode(outputs.detach().numpy()[:, 0], 1).points[0]
     assert float(haversine_km(found, POINTS[2])) < 800
 
 
 @pytest.mark.parametrize("scaling", ["unit_vector", "bounds", "origin"])
 def test_the_mean_squared_error_is_on_the_scaling(images_at, model, scaling: str) -> None:
     task = objective(images_at, model, scaling=scaling, loss="mse")
-    width = task.answers.width
+    width = task.decoder.width
     outputs = torch.randn(4, 2, width, generator=torch.Generator().manual_seed(0))
-    expected = np.square(outputs.mean(dim=1).numpy() - task.answers.scale(np.array(POINTS))).mean()
+    expected = np.square(outputs.mean(dim=1).numpy() - task.decoder.scale(np.array(POINTS))).mean()
     found = task.loss(Given(), outputs, torch.arange(4)[:, None].expand(-1, 2))
     assert float(found) == pytest.approx(expected, rel=1e-4)
 

@@ -38,7 +38,7 @@ def degrees(task: DistanceObjective, pairs: np.ndarray) -> np.ndarray:
 
 def test_the_anchor_of_a_country_is_the_image_nearest_to_its_middle(europe, model) -> None:
     task = objective(europe, model)
-    partition = task.answers.partition
+    partition = task.decoder.partition
     assert partition is not None
     assert sorted(partition.countries) == sorted(COUNTRIES)
     for row, code in zip(task.anchors, partition.countries, strict=True):
@@ -50,14 +50,14 @@ def test_the_anchor_of_a_country_is_the_image_nearest_to_its_middle(europe, mode
 def test_a_country_with_too_few_images_gets_no_anchor(europe, model) -> None:
     part = europe.take(np.arange(31))  # one of Finland
     task = objective(part, model, min_images=2)
-    assert "FI" not in task.answers.partition.countries  # type: ignore[union-attr]
+    assert "FI" not in task.decoder.partition.countries  # type: ignore[union-attr]
     assert len(task.images) == 31  # its image trains all the same
 
 
 def test_an_images_cell_is_that_of_the_nearest_anchor(europe, model) -> None:
     task = objective(europe, model)
     assert task.classes.tolist() == task.degrees.argmin(axis=1).tolist()
-    assert task.answers.partition.counts.tolist() == np.bincount(task.classes).tolist()  # type: ignore[union-attr]
+    assert task.decoder.partition.counts.tolist() == np.bincount(task.classes).tolist()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("countries", [["FR"] * 40, [None] * 40])
@@ -182,7 +182,7 @@ def test_the_anchors_features_are_the_networks_own(europe, model) -> None:
 def test_the_anchors_own_area_is_its_countrys_by_distance(europe, model) -> None:
     """What the model answers is judged by the nearest anchor, wherever borders run."""
     task = objective(europe, model)
-    partition = task.answers.partition
+    partition = task.decoder.partition
     assert partition is not None
     point = np.array([[50.6, 5.9]])
     nearest = pairwise_km(point, partition.centroids)[0].argmin()

@@ -32,31 +32,31 @@ def objective(images_at, model, **settings: object) -> HybridObjective:
 def perfect(task: HybridObjective) -> np.ndarray:
     """The outputs that answer with each image's cell and the way to it."""
     n, cells = len(task.images), task.count
-    ways = np.zeros((n, cells, 2))
-    ways[np.arange(n), task.classes] = np.arctanh(np.clip(task.ways.numpy(), -0.99999, 0.99999))
-    return np.concatenate([20 * np.eye(cells)[task.classes], ways.reshape(n, -1)], axis=1)
+    offsets = np.zeros((n, cells, 2))
+    offsets[np.arange(n), task.classes] = np.arctanh(np.clip(task.offsets.numpy(), -0.99999, 0.99999))
+    return np.concatenate([20 * np.eye(cells)[task.classes], offsets.reshape(n, -1)], axis=1)
 
 
 def test_the_ways_lead_from_the_cells_to_the_images(images_at, model) -> None:
     task = objective(images_at, model)
-    ranked = task.answers.read(perfect(task), 1)
+    ranked = task.decoder.decode(perfect(task), 1)
     assert ranked.cells[:, 0].tolist() == task.classes.tolist()
-    assert (haversine_km(ranked.points[:, 0], task.images.points) < 0.1).all()
+    assert (haversine_km(ranked.points, task.images.points) < 0.1).all()
 
 
 def test_a_cell_reaches_to_its_farthest_image(images_at, model) -> None:
     task = objective(images_at, model)
-    partition = task.answers.partition
+    partition = task.decoder.partition
     assert partition is not None
-    radii = dict(zip(partition.cell_ids, task.answers.radii_km, strict=True))  # type: ignore[attr-defined]
+    radii = dict(zip(partition.cell_ids, task.decoder.radii_km, strict=True))  # type: ignore[attr-defined]
     for code in ("FR", "FJ"):
         own = [point for point, each in zip(POINTS, CODES, strict=True) if each == code]
         middle = partition.centroids[partition.cell_ids.index(code)]
         assert radii[code] == pytest.approx(haversine_km(middle, own).max())
     assert radii["FJ"] < 250  # not round the Earth
     assert radii["DE"] == LEAST_RADIUS_KM
-    assert np.isfinite(task.ways.numpy()).all()
-    assert (np.abs(task.ways.numpy()) <= 1.0001).all()
+    assert np.isfinite(task.offsets.numpy()).all()
+    assert (np.abs(task.offsets.numpy()) <= 1.0001).all()
 
 
 def test_the_loss_is_the_cells_and_the_ways(images_at, model) -> None:
@@ -64,9 +64,9 @@ def test_the_loss_is_the_cells_and_the_ways(images_at, model) -> None:
     rows = torch.tensor([[0], [4], [5]])
     outputs = torch.randn(3, 1, 9, generator=torch.Generator().manual_seed(0))
     cells = torch.from_numpy(task.classes)[rows[:, 0]]
-    ways = outputs[:, 0, 3:].reshape(3, 3, 2)[torch.arange(3), cells].tanh()
+    offsets = outputs[:, 0, 3:].reshape(3, 3, 2)[torch.arange(3), cells].tanh()
     expected = cross_entropy(outputs[:, 0, :3], cells, label_smoothing=0.1)
-    expected = expected + 2.5 * smooth_l1_loss(ways, task.ways[rows[:, 0]])
+    expected = expected + 2.5 * smooth_l1_loss(offsets, task.offsets[rows[:, 0]])
     assert float(task.loss(Given(), outputs, rows)) == pytest.approx(float(expected), rel=1e-5)
 
 

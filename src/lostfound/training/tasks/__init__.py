@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lostfound.training.images import LabelledImages
 from lostfound.training.settings import Classify, Coordinates, Distance, Hybrid, Recipe
-from lostfound.training.targets import Images
 from lostfound.training.tasks.classify import ClassifyObjective
 from lostfound.training.tasks.coordinates import CoordinatesObjective
 from lostfound.training.tasks.distance import DistanceObjective
@@ -13,7 +13,7 @@ from lostfound.training.tasks.objective import Objective
 __all__ = ["Objective", "build_objective"]
 
 
-def build_objective(recipe: Recipe, train: Images) -> Objective:
+def build_objective(recipe: Recipe, train: LabelledImages) -> Objective:
     """What a recipe's task learns from these training images.
 
     Raises:

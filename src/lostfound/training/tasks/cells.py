@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from lostfound.errors import RecipeError
 from lostfound.partitions import OUTSIDE, Partition, build_partition
+from lostfound.training.images import LabelledImages
 from lostfound.training.settings import CellSettings
-from lostfound.training.targets import Images
 
 
-def build_cells(settings: CellSettings, train: Images) -> Partition:
+def build_cells(settings: CellSettings, train: LabelledImages) -> Partition:
     """The partition that a recipe asks for.
 
     Raises:
@@ -46,7 +46,9 @@ def build_cells(settings: CellSettings, train: Images) -> Partition:
     return partition
 
 
-def in_cells(partition: Partition, train: Images) -> tuple[Images, NDArray[np.int64], list[tuple[str, int]]]:
+def in_cells(
+    partition: Partition, train: LabelledImages
+) -> tuple[LabelledImages, NDArray[np.int64], list[tuple[str, int]]]:
     """The training images that lie in a cell, their cells, and how many of which country lie in none."""
     cells = partition.assign(train.points, train.countries)
     codes, numbers = np.unique(train.countries[cells == OUTSIDE].astype(str), return_counts=True)
@@ -55,7 +57,7 @@ def in_cells(partition: Partition, train: Images) -> tuple[Images, NDArray[np.in
     return train.take(kept), cells[kept], left_out
 
 
-def need_coordinates(images: Images, what: str) -> None:
+def need_coordinates(images: LabelledImages, what: str) -> None:
     """Refuse training images without coordinates.
 
     Raises:

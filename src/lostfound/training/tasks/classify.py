@@ -12,8 +12,8 @@ from lostfound.geo.sphere import EARTH_RADIUS_KM, unit_vectors
 from lostfound.models.heads import linear_head
 from lostfound.partitions import Partition
 from lostfound.predict.decoders import CellDecoder, OutputDecoder
+from lostfound.training.images import LabelledImages
 from lostfound.training.settings import Classify, Haversine, Model, Monitor
-from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import build_cells, in_cells, need_coordinates
 from lostfound.training.tasks.objective import Objective, float_tensor, long_tensor, mean_outputs
 
@@ -21,17 +21,17 @@ from lostfound.training.tasks.objective import Objective, float_tensor, long_ten
 class ClassifyObjective(Objective):
     """Cross-entropy over cells: plain, label-smoothed, class-weighted or haversine-smoothed."""
 
-    monitor: Monitor = "accuracy"
+    monitor: Monitor = "top_1_accuracy"
     cells: Tensor
     weights: Tensor | None
     vectors: Tensor
     centroids: Tensor
 
-    def __init__(self, task: Classify, model: Model, train: Images) -> None:
+    def __init__(self, task: Classify, model: Model, train: LabelledImages) -> None:
         super().__init__()
         self.partition: Partition = build_cells(task, train)
         self.images, self.classes, self.left_out = in_cells(self.partition, train)
-        self.answers: OutputDecoder = CellDecoder(self.partition)
+        self.decoder: OutputDecoder = CellDecoder(self.partition)
         self.task, self.model = task, model
         self.register_buffer("cells", long_tensor(self.classes), persistent=False)
         weights = balanced_weights(self.classes) if task.class_weights == "balanced" else None
@@ -44,7 +44,7 @@ class ClassifyObjective(Objective):
 
     def build_head(self, features: int) -> nn.Module:
         """A logit for each cell."""
-        return linear_head(features, self.answers.width, hidden=self.model.hidden, dropout=self.model.dropout)
+        return linear_head(features, self.decoder.width, hidden=self.model.hidden, dropout=self.model.dropout)
 
     def loss(self, head: nn.Module, features: Tensor, rows: Tensor) -> Tensor:
         """The cross-entropy of the places' mean logits."""

@@ -11,8 +11,8 @@ from torch.nn.functional import mse_loss, normalize
 from lostfound.models.heads import linear_head
 from lostfound.partitions.shapes import westmost
 from lostfound.predict.decoders import OutputDecoder, PointDecoder
+from lostfound.training.images import LabelledImages
 from lostfound.training.settings import Coordinates, Model, Monitor
-from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import need_coordinates
 from lostfound.training.tasks.objective import Objective, float_tensor, mean_outputs
 
@@ -22,23 +22,23 @@ LEAST_SPAN = 1e-6
 class CoordinatesObjective(Objective):
     """The great-circle distance, or the mean squared error on a scaling."""
 
-    monitor: Monitor = "median_km"
+    monitor: Monitor = "median_distance_km"
     targets: Tensor
 
-    def __init__(self, task: Coordinates, model: Model, train: Images) -> None:
+    def __init__(self, task: Coordinates, model: Model, train: LabelledImages) -> None:
         super().__init__()
         need_coordinates(train, "the coordinates task")
         self.images, self.left_out = train, []
         self.classes = np.unique(train.countries.astype(str), return_inverse=True)[1].astype(np.int64)
         answers = scaled(task, train.points)
-        self.answers: OutputDecoder = answers
+        self.decoder: OutputDecoder = answers
         self.model = model
         self.great_circle = (task.loss or ("great_circle" if answers.width == 3 else "mse")) == "great_circle"
         self.register_buffer("targets", float_tensor(answers.scale(train.points)), persistent=False)
 
     def build_head(self, features: int) -> nn.Module:
         """A point on the scaling."""
-        return linear_head(features, self.answers.width, hidden=self.model.hidden, dropout=self.model.dropout)
+        return linear_head(features, self.decoder.width, hidden=self.model.hidden, dropout=self.model.dropout)
 
     def loss(self, head: nn.Module, features: Tensor, rows: Tensor) -> Tensor:
         """The error of the places' mean outputs; great-circle distances are in Earth radii."""

@@ -16,8 +16,8 @@ from lostfound.models.heads import DistanceHead
 from lostfound.models.network import Network
 from lostfound.partitions import Partition
 from lostfound.predict.decoders import CellDecoder, OutputDecoder
+from lostfound.training.images import LabelledImages
 from lostfound.training.settings import Distance, Model, Monitor
-from lostfound.training.targets import Images
 from lostfound.training.tasks.cells import need_coordinates
 from lostfound.training.tasks.objective import Objective, ReadImages, float_tensor
 
@@ -31,10 +31,10 @@ class DistanceObjective(Objective):
     the areas nearest to each country's anchor.
     """
 
-    monitor: Monitor = "accuracy"
+    monitor: Monitor = "top_1_accuracy"
     points: Tensor
 
-    def __init__(self, task: Distance, model: Model, train: Images) -> None:
+    def __init__(self, task: Distance, model: Model, train: LabelledImages) -> None:
         super().__init__()
         need_coordinates(train, "the distance task")
         self.images, self.left_out = train, []
@@ -42,7 +42,7 @@ class DistanceObjective(Objective):
         self.anchors, codes = anchor_rows(train, task.min_images)
         partition = nearest_anchor(train.points[self.anchors], codes, train)
         self.classes = partition.assign(train.points)
-        self.answers: OutputDecoder = CellDecoder(partition)
+        self.decoder: OutputDecoder = CellDecoder(partition)
         self.anchor_images: Tensor | None = None
         self.degrees = pairwise_km(train.points, train.points[self.anchors]) / KM_PER_DEGREE
         self.register_buffer("points", float_tensor(train.points), persistent=False)
@@ -107,7 +107,7 @@ class DistanceObjective(Objective):
         network.head.anchors.copy_(features)
 
 
-def anchor_rows(train: Images, min_images: int) -> tuple[NDArray[np.int64], list[str]]:
+def anchor_rows(train: LabelledImages, min_images: int) -> tuple[NDArray[np.int64], list[str]]:
     """For each country with enough images, the image nearest to its middle.
 
     Returns:
@@ -134,7 +134,7 @@ def anchor_rows(train: Images, min_images: int) -> tuple[NDArray[np.int64], list
     return np.array(rows, dtype=np.int64), kept
 
 
-def nearest_anchor(points: NDArray[np.float64], codes: list[str], train: Images) -> Partition:
+def nearest_anchor(points: NDArray[np.float64], codes: list[str], train: LabelledImages) -> Partition:
     """The partition of the Earth by the nearest anchor, (k, 2) degrees."""
     rule = {"centres": points.tolist(), "west": -180.0, "boundary": None}
     ids = tuple(f"v{number}" for number in range(len(points)))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from lostfound.models.network import Network
 from lostfound.predict.decoders import OutputDecoder
+from lostfound.training.images import LabelledImages
 from lostfound.training.settings import Monitor
-from lostfound.training.targets import Images
 
 ReadImages = Callable[[NDArray[np.int64]], Tensor]
 """From row numbers of the training images to network inputs (n, height, width, 3)."""
@@ -26,14 +26,14 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         images: The training images that can be learnt from.
-        answers: How the network's outputs are read.
+        decoder: From the network's outputs to predictions.
         monitor: What chooses the best epoch, unless the recipe says otherwise.
         classes: A number for each training image, whose frequencies `data.sampling_power` evens out.
-        left_out: Images in no cell: (country, images), most first.
+        left_out: LabelledImages in no cell: (country, images), most first.
     """
 
-    images: Images
-    answers: OutputDecoder
+    images: LabelledImages
+    decoder: OutputDecoder
     monitor: Monitor
     classes: NDArray[np.int64]
     left_out: list[tuple[str, int]]

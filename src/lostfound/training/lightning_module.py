@@ -12,10 +12,11 @@ from torch import Tensor
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
 from lostfound.training.augmentation import mixup
+from lostfound.training.loading import draw_seed
 from lostfound.training.optim import build_optimizer
-from lostfound.training.samples import draw_seed
 from lostfound.training.settings import Recipe
 from lostfound.training.tasks import Objective
+from lostfound.training.tasks.objective import mean_outputs
 from lostfound.training.validation import Validation
 
 
@@ -55,6 +56,10 @@ class TrainingModule(lightning.LightningModule):
         features = self.network.embed(images.flatten(0, 1))
         return features.reshape(*images.shape[:2], -1)
 
+    def sample_outputs(self, images: Tensor) -> Tensor:
+        """The mean outputs (n, width), as 32-bit numbers, of samples as `embed` takes them."""
+        return mean_outputs(self.network.head, self.embed(images)).float()
+
     def on_train_epoch_start(self) -> None:
         """Draw from (seed, epoch) alone, so that a run that was stopped goes on as it would have."""
         draws = (self.recipe.seed, self.current_epoch, self.global_rank)
@@ -84,7 +89,7 @@ class TrainingModule(lightning.LightningModule):
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         """Keep the places' outputs."""
         images, rows = batch
-        self._outputs.append((self.network.head(self.embed(images)).mean(dim=1).float(), rows[:, 0]))
+        self._outputs.append((self.sample_outputs(images), rows[:, 0]))
 
     def on_validation_epoch_end(self) -> None:
         """Measure all outputs together, those of other processes too."""

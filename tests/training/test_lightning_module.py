@@ -16,26 +16,28 @@ from lostfound.models.backbones import build_backbone
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
 from lostfound.training.augmentation import mixup
-from lostfound.training.module import TrainingModule, in_order
+from lostfound.training.images import LabelledImages, training_images
+from lostfound.training.lightning_module import TrainingModule, in_order
 from lostfound.training.recipe import load_recipe
-from lostfound.training.targets import Images, training_images
 from lostfound.training.tasks import build_objective
 from lostfound.training.validation import Validation
 
 
 @pytest.fixture(scope="module")
-def images(dataset_folder: Path) -> tuple[Images, Images]:
+def images(dataset_folder: Path) -> tuple[LabelledImages, LabelledImages]:
     return training_images(load_recipe("demo").data, Dataset.open(dataset_folder))
 
 
-def module(images: tuple[Images, Images], *overrides: str, share: float = 0.0) -> TrainingModule:
+def module(
+    images: tuple[LabelledImages, LabelledImages], *overrides: str, share: float = 0.0
+) -> TrainingModule:
     recipe = load_recipe("demo", ["task.min_images=2", "input.size=[32, 32]", *overrides])
     train, val = images
     torch.manual_seed(0)
     backbone = build_backbone("test_resnet", {}, pretrained=False)
     objective = build_objective(recipe, train)
     network = Network(backbone, Preprocessing(32, 32), objective.build_head)
-    validation = Validation.of(objective.answers, val, np.arange(len(val)), objective.monitor)
+    validation = Validation.of(objective.decoder, val, np.arange(len(val)), objective.monitor)
     locking = Locking(backbone, height=32, width=32, share=share)
     return TrainingModule(network, objective, validation, recipe, locking, set())
 
@@ -45,7 +47,9 @@ def views(n: int, count: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(generator.integers(0, 256, (n, count, 32, 32, 3), dtype=np.uint8))
 
 
-def test_features_of_views_are_those_of_the_images_one_by_one(images: tuple[Images, Images]) -> None:
+def test_features_of_views_are_those_of_the_images_one_by_one(
+    images: tuple[LabelledImages, LabelledImages],
+) -> None:
     training = module(images).eval()
     batch = views(3, 2)
     with torch.no_grad():
@@ -55,12 +59,14 @@ def test_features_of_views_are_those_of_the_images_one_by_one(images: tuple[Imag
     assert torch.allclose(found[1, 1], single[0], atol=1e-5)
 
 
-def test_features_are_taken_as_they_are(images: tuple[Images, Images]) -> None:
+def test_features_are_taken_as_they_are(images: tuple[LabelledImages, LabelledImages]) -> None:
     features = torch.rand(3, 2, 7)
     assert module(images).embed(features) is features
 
 
-def test_locked_layers_stay_in_evaluation_mode_while_training(images: tuple[Images, Images]) -> None:
+def test_locked_layers_stay_in_evaluation_mode_while_training(
+    images: tuple[LabelledImages, LabelledImages],
+) -> None:
     training = module(images, share=1.0)
     training.eval()
     training.train()
@@ -72,7 +78,7 @@ def test_locked_layers_stay_in_evaluation_mode_while_training(images: tuple[Imag
 
 @pytest.mark.parametrize(("monitor", "expected"), [("null", "val_accuracy"), ("mean_km", "val_mean_km")])
 def test_what_chooses_is_the_recipes_or_the_tasks(
-    images: tuple[Images, Images], monitor: str, expected: str
+    images: tuple[LabelledImages, LabelledImages], monitor: str, expected: str
 ) -> None:
     assert module(images, f"trainer.monitor={monitor}").monitor == expected
 
@@ -84,7 +90,9 @@ def test_outputs_come_in_the_order_of_their_rows_each_once() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_validation_is_of_all_places_together_whatever_the_batches(images: tuple[Images, Images]) -> None:
+def test_validation_is_of_all_places_together_whatever_the_batches(
+    images: tuple[LabelledImages, LabelledImages],
+) -> None:
     training = module(images)
     val = images[1]
     batch = views(len(val), 2)
@@ -106,7 +114,7 @@ def test_validation_is_of_all_places_together_whatever_the_batches(images: tuple
     assert {"val_accuracy", "val_loss", "val_country_accuracy", "val_median_km"} <= found[0].keys()
 
 
-def test_mixed_images_have_the_mixed_loss(images: tuple[Images, Images]) -> None:
+def test_mixed_images_have_the_mixed_loss(images: tuple[LabelledImages, LabelledImages]) -> None:
     """The loss of a mixture is the mixture of its two places' losses."""
     training = module(images, "augmentation.mixup=0.4").eval()
     training.log = lambda *_args, **_options: None  # type: ignore[method-assign]

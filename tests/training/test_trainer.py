@@ -21,9 +21,10 @@ from torch.utils.data import DataLoader
 from lostfound.data.dataset import Dataset
 from lostfound.errors import LostFoundError, RecipeError
 from lostfound.training.callbacks import Checkpoints
-from lostfound.training.loop import build_trainer, training
+from lostfound.training.error_messages import training_errors
 from lostfound.training.recipe import load_recipe
-from lostfound.training.run import Run
+from lostfound.training.run_folder import RunFolder
+from lostfound.training.trainer import build_trainer
 
 BATCHES = 4
 
@@ -81,15 +82,15 @@ def images(scale: float = 1.0) -> DataLoader[Tensor]:
     return DataLoader(list(scale * data), batch_size=None)  # type: ignore[arg-type]
 
 
-def run_of(dataset: Dataset, folder: Path, *overrides: str) -> Run:
+def run_of(dataset: Dataset, folder: Path, *overrides: str) -> RunFolder:
     recipe = load_recipe("demo", ["trainer.device=cpu", "trainer.epochs=3", *overrides])
-    return Run(folder, recipe, dataset, None)
+    return RunFolder(folder, recipe, dataset, None)
 
 
 def trained(
-    run: Run, module: Module, monitor: Any = "accuracy", scale: float = 1.0
+    run: RunFolder, module: Module, monitor: Any = "accuracy", scale: float = 1.0
 ) -> tuple[lightning.Trainer, Checkpoints]:
-    with training(run.folder):
+    with training_errors(run.folder):
         trainer, checkpoints = build_trainer(run.recipe, run, monitor)
         last = run.begin(go_on=run.last.is_file())
         trainer.fit(module, images(scale), images(scale), ckpt_path=last, weights_only=True)
@@ -232,7 +233,7 @@ COMPILED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_loop import Module, run_of, trained
+from test_trainer import Module, run_of, trained
 from lostfound.data.dataset import Dataset
 from lostfound.errors import RecipeError
 
@@ -297,7 +298,7 @@ def test_what_this_machine_cannot_do_is_said(
     dataset: Dataset, tmp_path: Path, overrides: list[str], expected: str
 ) -> None:
     run = run_of(dataset, tmp_path, *overrides)
-    with pytest.raises(RecipeError, match=expected), training(run.folder):
+    with pytest.raises(RecipeError, match=expected), training_errors(run.folder):
         build_trainer(run.recipe, run, "accuracy")
 
 
@@ -316,7 +317,7 @@ def test_ctrl_c_while_a_loader_starts_is_ctrl_c(dataset: Dataset, tmp_path: Path
 
     trainer, _ = build_trainer(run.recipe, run, "accuracy")
 
-    with pytest.raises(KeyboardInterrupt), training(run.folder):
+    with pytest.raises(KeyboardInterrupt), training_errors(run.folder):
         trainer.fit(Module(), *loaders)
 
     assert signal.getsignal(signal.SIGINT) is before

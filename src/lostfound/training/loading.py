@@ -17,10 +17,10 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
 from lostfound.parallel.processes import end_with_parent, without_interrupts
 from lostfound.training.augmentation import build_augmentation
-from lostfound.training.sampling import Key, Rows
+from lostfound.training.sampling import RowNumbers, SampleKey
 from lostfound.training.settings import Augmentation
 
-Sample = tuple[NDArray[np.uint8] | NDArray[np.float32], Rows]
+Sample = tuple[NDArray[np.uint8] | NDArray[np.float32], RowNumbers]
 
 
 def draw_seed(*numbers: int) -> int:
@@ -44,7 +44,7 @@ def _mapped(path: str) -> Mapped:
     return Mapped(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-class Samples(TorchDataset[Sample]):
+class ImageSamples(TorchDataset[Sample]):
     """Images as the network's input, (views, height, width, 3) uint8, and their row numbers (views,).
 
     Augmentation draws from (seed, epoch, position, view) alone, so that a run is the same with any number of
@@ -75,7 +75,7 @@ class Samples(TorchDataset[Sample]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: Key) -> Sample:
+    def __getitem__(self, key: SampleKey) -> Sample:
         epoch, position, rows = key
         views = [self._view(int(row), (self.seed, epoch, position, view)) for view, row in enumerate(rows)]
         return np.stack(views), rows
@@ -106,7 +106,7 @@ class FeatureSamples(TorchDataset[Sample]):
     def __len__(self) -> int:
         return len(self.features.values)
 
-    def __getitem__(self, key: Key) -> Sample:
+    def __getitem__(self, key: SampleKey) -> Sample:
         rows = key[2]
         return self.features.values[rows], rows
 
@@ -135,9 +135,9 @@ class Loader(DataLoader[Sample]):
             self._started = self._iterator = None
 
 
-def loader(
+def build_loader(
     samples: TorchDataset[Sample],
-    sampler: Sampler[Key],
+    sampler: Sampler[SampleKey],
     batch_size: int,
     workers: int,
     *,

@@ -10,8 +10,8 @@ import torch
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
-from lostfound.training.samples import FeatureSamples, Samples, draw_seed, loader
-from lostfound.training.sampling import EpochSampler, InOrder
+from lostfound.training.loading import FeatureSamples, ImageSamples, build_loader, draw_seed
+from lostfound.training.sampling import EpochSampler, FixedOrderSampler
 from lostfound.training.settings import Augmentation
 
 EVERYTHING = Augmentation.model_validate(
@@ -20,11 +20,13 @@ EVERYTHING = Augmentation.model_validate(
 SMALL = Preprocessing(32, 32)
 
 
-def samples(dataset: Dataset, augmentation: Augmentation | None = None, seed: int = 0, **kwargs) -> Samples:
-    return Samples(dataset, SMALL, augmentation, seed, **kwargs)
+def samples(
+    dataset: Dataset, augmentation: Augmentation | None = None, seed: int = 0, **kwargs
+) -> ImageSamples:
+    return ImageSamples(dataset, SMALL, augmentation, seed, **kwargs)
 
 
-def image(samples: Samples, epoch: int, position: int, row: int) -> np.ndarray:
+def image(samples: ImageSamples, epoch: int, position: int, row: int) -> np.ndarray:
     """The one view of a sample."""
     views, _ = samples[epoch, position, np.array([row])]
     return views[0]
@@ -39,7 +41,7 @@ def test_without_augmentation_a_sample_is_the_models_input(
     dataset: Dataset, augmentation: Augmentation | None, shape: tuple[int, int], crop_fraction: float
 ) -> None:
     preprocessing = Preprocessing(*shape, crop_fraction)
-    found, rows = Samples(dataset, preprocessing, augmentation, 7)[3, 1, np.array([0, 5])]
+    found, rows = ImageSamples(dataset, preprocessing, augmentation, 7)[3, 1, np.array([0, 5])]
     assert (found.shape, found.dtype) == ((2, *shape, 3), np.uint8)
     assert rows.tolist() == [0, 5]
     for view, row in zip(found, rows, strict=True):
@@ -111,13 +113,13 @@ def in_turn(n: int) -> EpochSampler:
 def test_no_training_batch_holds_one_sample(
     dataset: Dataset, n: int, batch_size: int, expected: list[int]
 ) -> None:
-    batches = loader(samples(dataset), in_turn(n), batch_size, 0, training=True)
+    batches = build_loader(samples(dataset), in_turn(n), batch_size, 0, training=True)
     assert [len(rows) for _, rows in batches] == expected
 
 
 def test_validation_batches_hold_every_sample_in_order(dataset: Dataset) -> None:
     pairs = np.arange(18).reshape(9, 2)
-    images, rows = zip(*loader(samples(dataset), InOrder(pairs), 4, 0), strict=True)
+    images, rows = zip(*build_loader(samples(dataset), FixedOrderSampler(pairs), 4, 0), strict=True)
     assert torch.cat(rows).tolist() == pairs.tolist()
     assert torch.cat(images).dtype == torch.uint8
     assert torch.cat(images).shape == (9, 2, 32, 32, 3)
@@ -125,7 +127,9 @@ def test_validation_batches_hold_every_sample_in_order(dataset: Dataset) -> None
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_closing_ends_the_workers_of_a_pass_that_was_given_up(dataset: Dataset, keep: bool) -> None:
-    batches = loader(samples(dataset), InOrder(np.arange(9)[:, None]), 1, 1, keep_workers=keep)
+    batches = build_loader(
+        samples(dataset), FixedOrderSampler(np.arange(9)[:, None]), 1, 1, keep_workers=keep
+    )
     given_up = iter(batches)
     next(given_up)
     assert multiprocessing.active_children()

@@ -8,8 +8,8 @@ import pytest
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import set_column
 from lostfound.errors import RecipeError
+from lostfound.training.images import LabelledImages, select_images, training_images
 from lostfound.training.settings import Data
-from lostfound.training.targets import Images, select, training_images
 
 
 def changed(dataset: Dataset, **columns: list[object]) -> Dataset:
@@ -19,13 +19,13 @@ def changed(dataset: Dataset, **columns: list[object]) -> Dataset:
     return dataset.with_records(records)
 
 
-def ids(images: Images | Dataset) -> list[str]:
-    records = images.dataset.records if isinstance(images, Images) else images.records
+def ids(images: LabelledImages | Dataset) -> list[str]:
+    records = images.dataset.records if isinstance(images, LabelledImages) else images.records
     return records["image_id"].to_pylist()
 
 
 def test_images_know_where_they_are(dataset: Dataset) -> None:
-    images = Images.of(dataset)
+    images = LabelledImages.of(dataset)
     assert len(images) == len(dataset)
     assert images.points[:, 0].tolist() == dataset.records["latitude"].to_pylist()
     assert images.countries.tolist() == dataset.records["country"].to_pylist()
@@ -38,14 +38,14 @@ def test_a_country_comes_from_the_label_then_from_the_point(dataset: Dataset) ->
     labels: list[object] = ["IS", None, None, *[None] * (n - 3)]
     latitudes = dataset.records["latitude"].to_pylist()
     latitudes[2] = None
-    images = Images.of(changed(dataset, country=labels, latitude=latitudes))
+    images = LabelledImages.of(changed(dataset, country=labels, latitude=latitudes))
     assert images.countries[:3].tolist() == ["IS", dataset.records["country"][1].as_py(), None]
     assert images.located[:3].tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("rows", [np.array([5, 2]), np.arange(96) % 7 == 3], ids=["numbers", "mask"])
 def test_some_images_keep_what_is_known_of_them(dataset: Dataset, rows: np.ndarray) -> None:
-    images = Images.of(dataset)
+    images = LabelledImages.of(dataset)
     part, numbers = images.take(rows), np.arange(96)[rows]
     assert ids(part) == [ids(images)[number] for number in numbers]
     assert np.array_equal(part.points, images.points[numbers])
@@ -54,7 +54,7 @@ def test_some_images_keep_what_is_known_of_them(dataset: Dataset, rows: np.ndarr
 
 
 def test_only_the_countries_asked_for(dataset: Dataset) -> None:
-    part = select(dataset, Data(countries=["FR", "KE"]))
+    part = select_images(dataset, Data(countries=["FR", "KE"]))
     assert set(part.records["country"].to_pylist()) == {"FR", "KE"}
     assert len(part) == 48
 
@@ -63,7 +63,7 @@ def test_only_images_with_coordinates(dataset: Dataset) -> None:
     latitudes = [
         each if row % 3 else None for row, each in enumerate(dataset.records["latitude"].to_pylist())
     ]
-    part = select(changed(dataset, latitude=latitudes), Data(located=True))
+    part = select_images(changed(dataset, latitude=latitudes), Data(located=True))
     assert len(part) == 64
     assert part.records["latitude"].null_count == 0
 
@@ -71,7 +71,7 @@ def test_only_images_with_coordinates(dataset: Dataset) -> None:
 @pytest.mark.parametrize("settings", [Data(countries=["IS"]), Data(countries=[])])
 def test_a_choice_that_leaves_nothing_is_refused(dataset: Dataset, settings: Data) -> None:
     with pytest.raises(RecipeError, match=r"none of the 96 images of .* data\.countries and data\.located"):
-        select(dataset, settings)
+        select_images(dataset, settings)
 
 
 def test_training_and_validation_come_from_their_splits(dataset: Dataset) -> None:

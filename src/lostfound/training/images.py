@@ -13,13 +13,13 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.records import coordinates, strings
 from lostfound.data.sharing.lists import limit
 from lostfound.errors import RecipeError
-from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import label_countries
 from lostfound.training.settings import Data
 
 
 @dataclass(frozen=True)
-class Images:
-    """Images and what is known of where they are.
+class LabelledImages:
+    """Images, and what is known of where they are.
 
     Attributes:
         dataset: The images, n of them.
@@ -34,12 +34,10 @@ class Images:
     places: NDArray[np.object_]
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Images:
+    def of(cls, dataset: Dataset) -> LabelledImages:
         """Read a data set's records."""
-        points, countries = coordinates(dataset.records), strings(dataset.records, "country").copy()
-        unnamed = np.isfinite(points).all(axis=1) & np.array([code is None for code in countries], dtype=bool)
-        if unnamed.any():
-            countries[unnamed] = Boundaries.packed().country_at(points[unnamed])
+        points = coordinates(dataset.records)
+        countries = label_countries(points, strings(dataset.records, "country"))
         return cls(dataset, points, countries, strings(dataset.records, "place_id"))
 
     def __len__(self) -> int:
@@ -50,14 +48,14 @@ class Images:
         """Which have coordinates, (n,)."""
         return np.asarray(np.isfinite(self.points).all(axis=1))
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Images:
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledImages:
         """Some of the images, by a mask or by their numbers."""
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
         dataset = self.dataset.with_records(self.dataset.records.take(pa.array(numbers)))
-        return Images(dataset, self.points[numbers], self.countries[numbers], self.places[numbers])
+        return LabelledImages(dataset, self.points[numbers], self.countries[numbers], self.places[numbers])
 
 
-def select(dataset: Dataset, settings: Data) -> Dataset:
+def select_images(dataset: Dataset, settings: Data) -> Dataset:
     """The images of any split that a recipe is about: of its countries, and with coordinates if it says so.
 
     Raises:
@@ -76,13 +74,13 @@ def select(dataset: Dataset, settings: Data) -> Dataset:
     return dataset.with_records(records)
 
 
-def training_images(settings: Data, dataset: Dataset) -> tuple[Images, Images]:
+def training_images(settings: Data, dataset: Dataset) -> tuple[LabelledImages, LabelledImages]:
     """The training and validation images that a recipe asks for.
 
     Raises:
         RecipeError: There is nothing to train on, or to validate on.
     """
-    dataset = select(dataset, settings)
+    dataset = select_images(dataset, settings)
     train, val = dataset.split("train"), dataset.split("val")
     if not len(train) or not len(val):
         raise RecipeError(
@@ -90,15 +88,15 @@ def training_images(settings: Data, dataset: Dataset) -> tuple[Images, Images]:
             "recipe asks for: training needs both; import more places, or change the shares with "
             "`lostfound prepare --resplit`"
         )
-    images = Images.of(train)
+    images = LabelledImages.of(train)
     if settings.views_per_place is not None:
         images = images.take(_some_views(images, settings.views_per_place))
     if settings.limit is not None:
-        images = Images.of(limit(images.dataset, settings.limit))
-    return images, Images.of(val)
+        images = LabelledImages.of(limit(images.dataset, settings.limit))
+    return images, LabelledImages.of(val)
 
 
-def _some_views(images: Images, count: int) -> NDArray[np.bool_]:
+def _some_views(images: LabelledImages, count: int) -> NDArray[np.bool_]:
     """The first views of each place by their ids, which are hashes."""
     ids = strings(images.dataset.records, "image_id").astype(str)
     order = np.lexsort([ids, images.places.astype(str)])

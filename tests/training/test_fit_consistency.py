@@ -99,7 +99,7 @@ def rebuilt(model: ModelFolder) -> Network:
     recipe = Recipe.model_validate(model.config["recipe"])
     backbone = build_backbone(recipe.model.backbone, recipe.model.options, pretrained=False)
     network = Network(
-        backbone, model.preprocessing, lambda features: linear_head(features, model.answers.width)
+        backbone, model.preprocessing, lambda features: linear_head(features, model.decoder.width)
     )
     network.load_state_dict(load_file(model.path / "model.safetensors"))
     return network.eval()

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from lostfound.claims import refuse_other_settings
 from lostfound.data.dataset import Dataset
 from lostfound.errors import UsageError
 from lostfound.files import write_atomic
@@ -20,15 +21,19 @@ from lostfound.training.settings import Recipe
 HUB = "hub"
 
 
-class Run:
+class RunFolder:
     """A run in the `run/` folder of the model to be.
 
     While it lasts, `run.json` holds its settings and `checkpoints/` its state; what stays are the recipe, the
-    record and the logs.
+    provenance and the logs.
 
     Attributes:
         model: The model folder to be.
         folder: Its `run/`.
+        checkpoints: The folder of its checkpoints.
+        recipe: What is trained.
+        dataset: The images it is trained on.
+        weights: A file or model folder that the backbone begins with, "hub", or None.
         settings: What must stay the same for the run to go on.
     """
 
@@ -39,6 +44,7 @@ class Run:
         self.state = self.folder / "run.json"
         self.recipe = recipe
         self.dataset = dataset
+        self.weights = weights
         self.writes = os.environ.get("NODE_RANK", "0") == "0"  # of several machines, the first one
         weights_path = weights if weights in (None, HUB) else str(Path(str(weights)).resolve())
         # Neither the device nor the number of processes changes what is computed.
@@ -87,12 +93,12 @@ class Run:
             raise UsageError(
                 f"{self.folder} holds a run that did not finish: go on with --resume, or --overwrite it"
             )
-        changed = _changes(json.loads(self.state.read_bytes()), self.settings)
-        if changed:
-            raise UsageError(
-                f"the run in {self.folder} had other settings ({', '.join(changed)}): resume it with the "
-                "same ones, or start again with --overwrite"
-            )
+        refuse_other_settings(
+            json.loads(self.state.read_bytes()),
+            self.settings,
+            f"the run in {self.folder}",
+            "resume it with the same ones, or start again with --overwrite",
+        )
         return True
 
     def begin(self, *, go_on: bool) -> Path | None:
@@ -111,18 +117,6 @@ class Run:
         return self.last if go_on and self.last.is_file() else None
 
     def finish(self) -> None:
-        """Leave only the recipe, the record and the logs."""
+        """Leave only the recipe, the provenance and the logs."""
         self.state.unlink()
         shutil.rmtree(self.checkpoints)
-
-
-def _changes(before: Any, now: Any, key: str = "") -> list[str]:
-    """The dotted keys whose values differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = sorted(before.keys() | now.keys())
-        return [
-            changed
-            for name in names
-            for changed in _changes(before.get(name), now.get(name), f"{key}.{name}".lstrip("."))
-        ]
-    return [] if before == now else [key]
