@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lostfound.files import digest, file_digest, write_atomic, write_json, writing_atomically
+from lostfound.files import digest, file_digest, remove_partials, write_atomic, write_json, writing_atomically
 
 # Writes a file again and again, each time all of one letter, until its input ends.
 WRITER = """
@@ -143,3 +143,5 @@ def test_what_a_killed_process_leaves_does_not_harm(tmp_path, writers):
 
     assert (tmp_path / "file").read_bytes() == b"after"
     assert [name for name in names(tmp_path) if not name.endswith(".partial")] == ["file"]
+    remove_partials(tmp_path)
+    assert names(tmp_path) == ["file"]

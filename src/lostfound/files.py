@@ -44,6 +44,12 @@ def writing_atomically(path: Path) -> Iterator[Path]:
         raise
 
 
+def remove_partials(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder that nobody else writes to now."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     with writing_atomically(path) as partial:

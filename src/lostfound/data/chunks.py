@@ -18,7 +18,7 @@ import pyarrow as pa
 from lostfound.data.records import SCHEMA, Records, to_parquet
 from lostfound.data.shards import shard_writer
 from lostfound.data.stored import StoredRecords, open_parquet
-from lostfound.files import digest, write_atomic
+from lostfound.files import digest, remove_partials, write_atomic
 from lostfound.parallel.blocks import Blocks
 from lostfound.parallel.processes import Engine
 
@@ -83,7 +83,8 @@ def run_chunks(
     blocks = Blocks(len(items), size)
     work = work_folder(folder, key)
     work.mkdir(parents=True, exist_ok=True)
-    _remove_partials(folder)
+    for written in (folder, folder / "images"):
+        remove_partials(written)
     shards = [folder / "images" / f"{key[:8]}-{number:05d}.tar" for number in range(len(blocks))]
     parts = [work / f"{number:05d}.parquet" for number in range(len(blocks))]
     missing = [
@@ -120,16 +121,10 @@ def tidy(folder: Path, records: Records) -> None:
     for shard in images.glob("*.tar"):
         if shard.name not in needed:
             shard.unlink()
-    _remove_partials(folder)
-    for empty in (images, folder):
-        if empty.is_dir() and not any(empty.iterdir()):
-            empty.rmdir()
-
-
-def _remove_partials(folder: Path) -> None:
-    """Remove the files that killed processes left half written; nobody else writes there now."""
-    for partial in [*folder.glob(".*.partial"), *folder.glob("images/.*.partial")]:
-        partial.unlink(missing_ok=True)
+    for written in (images, folder):
+        remove_partials(written)
+        if written.is_dir() and not any(written.iterdir()):
+            written.rmdir()
 
 
 def _encode_chunk(chunk: _Chunk[Any]) -> None:

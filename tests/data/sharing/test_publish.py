@@ -169,3 +169,13 @@ def test_a_damaged_image_leaves_nothing_at_the_target(dataset_folder, tmp_path):
 def test_published_hashes_are_those_of_the_bytes(open_part, tmp_path):
     publish(open_part, str(tmp_path / "hub"))
     assert np.all([digest(row["image"]["bytes"]) == row["sha256"] for row in rows(tmp_path / "hub")])
+
+
+def test_what_a_killed_publication_left_half_written_is_not_published(open_part, tmp_path):
+    (tmp_path / ".hub.partial").mkdir()
+    (tmp_path / ".hub.partial" / ".README.md.1-ab.partial").write_text("half")
+
+    publish(open_part, str(tmp_path / "hub"))
+
+    assert sorted(path.name for path in (tmp_path / "hub").iterdir()) == ["README.md", "data"]
+    assert [path.name for path in tmp_path.iterdir()] == ["hub"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lostfound.data.records import coordinates, set_column, strings
 from lostfound.data.tables import parse_number, parse_text, read_columns, resolve_countries
 from lostfound.errors import UsageError
-from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import label_countries
 from lostfound.geo.points import check_points
 from lostfound.geo.sphere import wrap_longitude
 
@@ -129,8 +129,7 @@ def _forget_labels(records: pa.Table, moved: NDArray[np.bool_]) -> pa.Table:
 
     A country stays that was stated otherwise than the wrong coordinates said: who collected it knew better.
     """
-    at_old = np.full(len(moved), None, dtype=object)
-    at_old[moved] = Boundaries.packed().country_at(coordinates(records)[moved])
+    at_old = label_countries(np.where(moved[:, None], coordinates(records), np.nan), None)
     for name in ("country", "region", "city"):
         values = strings(records, name).copy()
         values[moved & (values == at_old) if name == "country" else moved] = None

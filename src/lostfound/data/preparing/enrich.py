@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lostfound.data.preparing.corrections import Corrections, correct
 from lostfound.data.records import coordinates, set_column, strings
 from lostfound.data.tables import resolve_countries
-from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import label_countries
 from lostfound.geo.countries import country_codes, country_name
 from lostfound.geo.regions import Regions, nearest_places
 
@@ -75,13 +75,11 @@ def enrich(
         records = done.records
         found |= {"corrected": done.named, "moved": int(done.moved.sum()), "unused": done.unused}
     points = coordinates(records)
-    located = np.isfinite(points).all(axis=1)
+    located: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
     if country != "keep":
-        old = strings(records, "country")
-        wanted = located & (_missing(old) | (country == "replace"))
-        records, found["country"] = _fill(
-            records, "country", wanted, Boundaries.packed().country_at(points[wanted])
-        )
+        stated = strings(records, "country") if country == "fill" else None
+        labels = label_countries(points, stated)
+        records, found["country"] = _fill(records, "country", located, labels[located])
     if regions is not None:
         wanted = located & _missing(strings(records, "region"))
         number = regions.index_at(points[wanted])

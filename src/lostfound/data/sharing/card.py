@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -21,9 +23,43 @@ def dataset_card(dataset: Dataset, files: dict[str, list[str]], unknown_as: str 
         unknown_as: The licence of images that state none.
     """
     licenses = Counter(name or unknown_as for name in dataset.records["license"].to_pylist())
+    rows, countries = counts(dataset.records, "split"), counts(dataset.records, "country")
+    most = ", ".join(f"{name} {count}" for name, count in list(countries.items())[:10])
+    return f"""---
+{yaml.safe_dump(_header(dataset, files, licenses), sort_keys=False, allow_unicode=True).rstrip()}
+---
+# {dataset.name}
+
+{len(dataset)} images with the places where they were taken, made with `lostfound`. Shorter \
+side at most {dataset.info["settings"]["size"]} pixels; camera metadata was removed.
+
+{_table("split", {name: rows.get(own, 0) for own, name in HUB_SPLITS.items()})}
+
+Splits are by place: no place sits in two of them, nor do near-duplicates.
+
+{len(countries)} countries; most images: {most}.
+
+{_table("source", counts(dataset.records, "source"))}
+
+{_table("licence", dict(licenses.most_common()))}
+
+Coordinates are degrees (WGS 84); `country` is ISO 3166-1 alpha-2; what is not known is null. \
+`sha256` is the hash of the image's bytes.
+
+## What it is not for
+
+Images of places show people's surroundings. Don't use them to find out where somebody lives or \
+is who has not asked to be found, and remove images that somebody asks you to.
+"""
+
+
+def _header(
+    dataset: Dataset, files: dict[str, list[str]], licenses: Mapping[str | None, int]
+) -> dict[str, Any]:
+    """What the Hub reads."""
     only = next(iter(licenses)) if len(licenses) == 1 else None
-    header = {
-        "license": "other" if only is None else str(only).casefold(),
+    return {
+        "license": "other" if only is None else only.casefold(),
         **({"license_name": "several, see the column license"} if only is None else {}),
         "task_categories": ["image-classification"],
         "tags": ["geolocation", "lostfound"],
@@ -35,48 +71,11 @@ def dataset_card(dataset: Dataset, files: dict[str, list[str]], unknown_as: str 
             }
         ],
     }
-    rows = counts(dataset.records, "split")
-    countries = counts(dataset.records, "country")
-    top = ", ".join(f"{name} {count}" for name, count in list(countries.items())[:10])
-    tables = [f"| {name} | {rows.get(own, 0)} |" for own, name in HUB_SPLITS.items()]
-    sources = [f"| {name} | {count} |" for name, count in counts(dataset.records, "source").items()]
-    terms = [f"| {name} | {count} |" for name, count in licenses.most_common()]
-    return "\n".join(
-        [
-            "---",
-            yaml.safe_dump(header, sort_keys=False, allow_unicode=True).rstrip(),
-            "---",
-            f"# {dataset.name}",
-            "",
-            f"{len(dataset)} images with the places where they were taken, made with `lostfound`. Shorter "
-            f"side at most {dataset.info['settings']['size']} pixels; camera metadata was removed.",
-            "",
-            "| split | images |",
-            "|---|---|",
-            *tables,
-            "",
-            "Splits are by place: no place sits in two of them, nor do near-duplicates.",
-            "",
-            f"{len(countries)} countries; most images: {top}.",
-            "",
-            "| source | images |",
-            "|---|---|",
-            *sources,
-            "",
-            "| licence | images |",
-            "|---|---|",
-            *terms,
-            "",
-            "Coordinates are degrees (WGS 84); `country` is ISO 3166-1 alpha-2; what is not known is null. "
-            "`sha256` is the hash of the image's bytes.",
-            "",
-            "## What it is not for",
-            "",
-            "Images of places show people's surroundings. Don't use them to find out where somebody lives or "
-            "is who has not asked to be found, and remove images that somebody asks you to.",
-            "",
-        ]
-    )
+
+
+def _table(title: str, images: Mapping[Any, int]) -> str:
+    rows = [f"| {name} | {count} |" for name, count in images.items()]
+    return "\n".join([f"| {title} | images |", "|---|---|", *rows])
 
 
 def _size_category(n: int) -> str:

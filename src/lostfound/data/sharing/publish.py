@@ -20,8 +20,8 @@ from lostfound.data.sharing.card import HUB_SPLITS, dataset_card
 from lostfound.data.writing import writing
 from lostfound.download import cache_folder
 from lostfound.errors import DatasetError, MissingExtraError, UsageError
-from lostfound.files import digest, write_atomic
-from lostfound.progress import progress
+from lostfound.files import digest, remove_partials, write_atomic
+from lostfound.progress import Advance, progress
 
 HUB = "hf://datasets/"
 _ROWS = 100  # a row group, which a viewer reads at once
@@ -126,6 +126,7 @@ def _refusal(dataset: Dataset, allowed: np.ndarray[Any, np.dtype[np.bool_]]) -> 
 
 def _write(dataset: Dataset, folder: Path, unknown_as: str | None) -> None:
     shutil.rmtree(folder / "data", ignore_errors=True)
+    remove_partials(folder)
     (folder / "data").mkdir(parents=True)
     split = strings(dataset.records, "split")
     files: dict[str, list[str]] = {}
@@ -138,7 +139,7 @@ def _write(dataset: Dataset, folder: Path, unknown_as: str | None) -> None:
 
 
 def _write_split(
-    dataset: Dataset, folder: Path, name: str, unknown_as: str | None, advance: Any
+    dataset: Dataset, folder: Path, name: str, unknown_as: str | None, advance: Advance
 ) -> list[str]:
     """The Parquet files of one split; names them."""
     total = int(np.sum(dataset.records["size"].to_numpy()))
