@@ -232,7 +232,7 @@ def stats(
 
         _save(to, draw_stats(opened))
     if quality is not None and thresholds is not None:
-        from lostfound.data.preparing.measure import measure_quality
+        from lostfound.data.preparing.quality import measure_quality
         from lostfound.data.preparing.quality_plot import draw_quality
 
         measured = measure_quality(opened, size=thresholds.size, jobs=jobs)

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.preparing.measure import measure_quality
-from lostfound.data.preparing.quality import Threshold
+from lostfound.data.preparing.quality import Threshold, measure_quality
 from lostfound.data.preparing.quality_plot import draw_quality
 from lostfound.errors import DatasetError
 

@@ -20,8 +20,7 @@ from lostfound.data.preparing.duplicates import (
     repeated_pictures,
 )
 from lostfound.data.preparing.enrich import Enriched, enrich
-from lostfound.data.preparing.measure import measure_quality
-from lostfound.data.preparing.quality import MEASURES
+from lostfound.data.preparing.quality import MEASURES, measure_quality
 from lostfound.data.preparing.rebalance import Balance, rebalance
 from lostfound.data.preparing.recipe import (
     NEAREST_PLACE,
