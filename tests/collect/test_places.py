@@ -140,10 +140,10 @@ def test_a_world_without_coverage_comes_to_an_end():
 def test_what_earlier_runs_asked_is_not_drawn_again():
     plan = make_plan("towns", places=20, countries=["FR"])
     first = Quotas(plan, max_misses=50)
-    tasks = first.more()
+    tasks = first.next_places()
     second = Quotas(plan, max_misses=50)
     second.restore(
         [(task.area, "hit", task.payload) for task in tasks[:-1]] + [("FR", None, tasks[-1].payload)]
     )
-    assert not {task.key for task in tasks} & {task.key for task in second.more()}
+    assert not {task.key for task in tasks} & {task.key for task in second.next_places()}
     assert second.found() == len(tasks) - 1

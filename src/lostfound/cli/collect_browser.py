@@ -61,11 +61,11 @@ def browser(
     with the same command.
     """
     from lostfound.collect.browser.profile import load_profile
-    from lostfound.collect.browser.window import Settings, find_browser
+    from lostfound.collect.browser.window import BrowserSettings, find_browser
     from lostfound.collect.collection import FOLDER, open_collection
 
     site = load_profile(profile)
-    settings = Settings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
+    settings = BrowserSettings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
     if dry_run:
         from lostfound.collect.browser.check import check_profile
 
@@ -74,8 +74,8 @@ def browser(
         check_profile(settings, lambda step, found: print(f"  {step:20} {found}", flush=True))
         print("\nEvery step found what it looks for.")
         return
-    from lostfound.collect.browser.players import BrowserLimits
     from lostfound.collect.browser.run import collect_with_browsers
+    from lostfound.collect.browser.runner import BrowserLimits
 
     shown = {"site": site.site, "viewport": [site.viewport.width, site.viewport.height]}
     smallest = min(site.viewport.width, site.viewport.height)

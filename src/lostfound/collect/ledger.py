@@ -268,7 +268,7 @@ class Ledger:
         return Totals(tasks, requests, cost / MICRO, int(images), int(stored))
 
 
-def disk_error(path: Path, error: OSError | sqlite3.Error) -> CollectError:
+def disk_error(path: Path | str, error: OSError | sqlite3.Error) -> CollectError:
     """What to say when the disk does not take what was collected."""
     why = f": {error.strerror}" if isinstance(error, OSError) else f" can't be written ({error})"
     return CollectError(

@@ -43,10 +43,10 @@ def test_the_small_games_profile_is_one(changed):
     ("key", "value", "said"),
     [
         ("pictures", {}, "unknown key 'pictures'; did you mean 'picture'?"),
-        ("picture.hidden", [], "unknown key 'picture.hidden'; did you mean 'hide'?"),
-        ("game.id.regx", "(x)", "did you mean 'regex'?"),
-        ("login.steps.0.clck", "#a", "did you mean 'click'?"),
-        ("permission", None, "permission"),
+        ("picture.hidden", [], "unknown key 'picture.hidden'; did you mean 'picture.hide'?"),
+        ("game.id.regx", "(x)", "did you mean 'game.id.regex'?"),
+        ("login.steps.0.clck", "#a", "did you mean 'login.steps.0.click'?"),
+        ("permission", None, "permission is missing"),
         ("site", "http://127.0.0.1:1/path", "site"),
         ("name", "../up", "name"),
         ("game.id.regex", "(", "not a regular expression"),
@@ -82,6 +82,12 @@ def test_what_is_no_profile_is_refused(tmp_path: Path, text: str, said: str):
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         load_profile(path)
+
+
+def test_no_is_a_word_and_not_false(changed):
+    path = changed("license", "later")
+    path.write_text(path.read_text().replace("license: later", "license: NO"))
+    assert load_profile(path).license == "NO"
 
 
 def test_a_missing_file_is_named(tmp_path: Path):

@@ -32,33 +32,33 @@ _IMAGES = """async root => {
 }"""
 
 
-class BadPicture(Exception):  # noqa: N818  # it is counted, and the game goes on
+class PictureError(Exception):
     """What the site showed is no picture of a place."""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A picture.
+class Screenshot:
+    """The picture of a round.
 
     Attributes:
         data: A PNG file.
-        looks: So many screenshots were taken until two in a row were equal.
+        attempts: So many screenshots were taken until two in a row were equal.
         images: Image elements in it.
     """
 
     data: bytes
-    looks: int
+    attempts: int
     images: int
 
 
-async def take_picture(window: Window) -> Taken:
+async def take_picture(window: Window) -> Screenshot:
     """Wait until the picture is complete, and take it.
 
     Complete: its element is visible, what announces it is there and what shows waiting is gone, its images
     are loaded and decoded, no request is under way, and two screenshots in a row are equal.
 
     Raises:
-        BadPicture: An error came instead of it, or of a part of it.
+        PictureError: An error came instead of it, or of a part of it.
         StepError: It does not become complete.
     """
     picture = window.settings.profile.picture
@@ -67,10 +67,10 @@ async def take_picture(window: Window) -> Taken:
         await window.page.locator(root).first.wait_for(state="visible")
     images = await _complete(window, picture, root)
     async with doing(window, "picture (two equal screenshots in a row)"):
-        data, looks = await _still(window, picture)
+        data, attempts = await _still(window, picture)
     if is_error_picture(np.asarray(open_image(data))):
-        raise BadPicture("a flat picture came, such as sites show instead of an error")
-    return Taken(data, looks, images)
+        raise PictureError("a flat picture came, such as sites show instead of an error")
+    return Screenshot(data, attempts, images)
 
 
 async def _complete(window: Window, picture: Picture, root: str) -> int:
@@ -91,7 +91,7 @@ async def _complete(window: Window, picture: Picture, root: str) -> int:
         failed = [window.traffic.failed[each] for each in found["addresses"] if each in window.traffic.failed]
         if failed or found["broken"]:
             status = f" (status {failed[0]})" if failed else ""
-            raise BadPicture(f"an error page came instead of an image{status}")
+            raise PictureError(f"an error page came instead of an image{status}")
         quiet = window.traffic.quiet_for_s() >= picture.quiet_s if picture.quiet_s else True
         return len(found["addresses"]) if quiet else None
 
@@ -105,19 +105,19 @@ async def _complete(window: Window, picture: Picture, root: str) -> int:
 
 def _check_sources(window: Window) -> None:
     if window.traffic.wrong_sources:
-        raise BadPicture(f"an error page came instead of an image ({window.traffic.wrong_sources[0]})")
+        raise PictureError(f"an error page came instead of an image ({window.traffic.wrong_sources[0]})")
 
 
 async def _still(window: Window, picture: Picture) -> tuple[bytes, int]:
-    """The picture as soon as it stays the same, and how often it was looked at."""
-    looks, before = 0, b""
+    """The picture as soon as it stays the same, and how many screenshots that took."""
+    attempts, before = 0, b""
     async with asyncio.timeout(window.settings.timeout_s):
         while True:
             data = await _screenshot(window, picture)
-            looks += 1
+            attempts += 1
             if data == before:
                 _check_sources(window)
-                return data, looks
+                return data, attempts
             before = data
             await asyncio.sleep(POLL_S)
 

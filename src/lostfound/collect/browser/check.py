@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from lostfound.collect.browser.capture import BadPicture, take_picture
-from lostfound.collect.browser.game import begin, enter, guess, read_truth
+from lostfound.collect.browser.capture import PictureError, take_picture
+from lostfound.collect.browser.game import begin, enter, guess, read_ground_truth
 from lostfound.collect.browser.steps import StepError, first_visible, read
-from lostfound.collect.browser.window import Settings, Window, WorkerDown, opened_window
+from lostfound.collect.browser.window import BrowserDownError, BrowserSettings, Window, open_window
 from lostfound.collect.http import RequestFailed
 from lostfound.errors import CollectError
 from lostfound.files import write_atomic
@@ -20,7 +20,7 @@ from lostfound.files import write_atomic
 Say = Callable[[str, str], None]
 
 
-def check_profile(settings: Settings, say: Say) -> Path:
+def check_profile(settings: BrowserSettings, say: Say) -> Path:
     """Try a profile on one round of one game.
 
     Args:
@@ -35,14 +35,14 @@ def check_profile(settings: Settings, say: Say) -> Path:
     """
     try:
         return asyncio.run(_check(settings, say))
-    except (StepError, WorkerDown, BadPicture) as error:
+    except (StepError, BrowserDownError, PictureError) as error:
         raise CollectError(str(error)) from None
-    except RequestFailed as trouble:
-        raise CollectError(trouble.detail) from None
+    except RequestFailed as failure:
+        raise CollectError(failure.detail) from None
 
 
-async def _check(settings: Settings, say: Say) -> Path:
-    async with opened_window(settings) as window:
+async def _check(settings: BrowserSettings, say: Say) -> Path:
+    async with open_window(settings) as window:
         return await window.watch(_round(window, say))
 
 
@@ -58,19 +58,18 @@ async def _round(window: Window, say: Say) -> Path:
     await first_visible(window, "round.ready", profile.round.ready)
     say("round.ready", f"{profile.round.ready} is visible")
     say("round.number", await read(window, profile.round.number, "round.number"))
-    taken = await take_picture(window)
+    picture = await take_picture(window)
     for selector in profile.picture.hide:
         number = await window.page.locator(selector).count()
         say("picture.hide", f"{selector}: {number} element{'s' * (number != 1)}")
     path = settings.work / f"{profile.source}-dry-run.png"
-    write_atomic(path, taken.data)
-    width, height = Image.open(io.BytesIO(taken.data)).size
-    say(
-        "picture", f"{width}x{height} pixels, {taken.images} images in it, screenshots: {taken.looks}; {path}"
-    )
+    write_atomic(path, picture.data)
+    width, height = Image.open(io.BytesIO(picture.data)).size
+    found = f"{width}x{height} pixels, {picture.images} images in it, screenshots: {picture.attempts}"
+    say("picture", f"{found}; {path}")
     await guess(window, game)
     say("result.ready", f"{profile.result.ready} is visible")
-    truth = await read_truth(window, profile.result)
+    truth = await read_ground_truth(window, profile.result)
     for name in ("latitude", "longitude", "heading", "place", "captured_at"):
         if getattr(profile.result, name) is not None:
             say(f"result.{name}", str(getattr(truth, name)))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lostfound.collect.browser.capture import BadPicture, Taken, take_picture
+from lostfound.collect.browser.capture import PictureError, Screenshot, take_picture
 from lostfound.collect.browser.ledger import BrowserLedger
 from lostfound.collect.browser.profile import Result, filled
 from lostfound.collect.browser.steps import (
@@ -31,7 +31,7 @@ class LoginRefusedError(CollectError):
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """What the result of a round says.
 
     Attributes:
@@ -106,7 +106,7 @@ async def reopen(window: Window, game: str) -> None:
 
 async def play(
     window: Window,
-    book: BrowserLedger,
+    ledger: BrowserLedger,
     game: str,
     may_begin: Callable[[], Awaitable[bool]],
     ended: Callable[[bool | None], None],
@@ -115,7 +115,7 @@ async def play(
 
     Args:
         window: Where.
-        book: Where rounds are written down.
+        ledger: Where rounds are written down.
         game: Its id.
         may_begin: Waits until a round may begin; False if none may.
         ended: Is told of each round's end, and whether it was stored; None if it failed.
@@ -133,9 +133,9 @@ async def play(
         stored: bool | None = None
         try:
             if state == "result":
-                number, stored = await _late_result(window, book, game)
+                number, stored = await _late_result(window, ledger, game)
             else:
-                number, stored = await _round(window, book, game)
+                number, stored = await _round(window, ledger, game)
         finally:
             ended(stored)
         window.traffic.forget()
@@ -167,55 +167,55 @@ async def _next_state(window: Window, before: str | None) -> str:
     raise AssertionError
 
 
-async def _round(window: Window, book: BrowserLedger, game: str) -> tuple[str, bool]:
+async def _round(window: Window, ledger: BrowserLedger, game: str) -> tuple[str, bool]:
     """Take the picture, guess, and read the true place; gives the round's number and whether it is stored."""
     profile = window.settings.profile
     number = await _name(window, "round.number", profile.round.number)
-    if book.stored(game, number):
-        book.count("duplicate rounds")
+    if ledger.has_ended(game, number):
+        ledger.count("duplicate rounds")
         await guess(window, game)
         return number, False
-    taken: Taken | None = None
+    picture: Screenshot | None = None
     try:
-        taken = await take_picture(window)
-    except BadPicture as error:
-        book.count("error pictures")
-        book.drop(game, number, "miss", str(error))
-    if taken is not None and not book.begin(game, number, taken.data):
-        book.count("duplicate pictures")
-        book.drop(game, number, "duplicate", "the picture of another round")
-        taken = None
+        picture = await take_picture(window)
+    except PictureError as error:
+        ledger.count("error pictures")
+        ledger.drop_round(game, number, "miss", str(error))
+    if picture is not None and not ledger.keep_picture(game, number, picture.data):
+        ledger.count("duplicate pictures")
+        ledger.drop_round(game, number, "duplicate", "the picture of another round")
+        picture = None
     await guess(window, game)
-    if taken is None:
+    if picture is None:
         return number, False
-    truth = await read_truth(window, profile.result)
-    await _keep(window, book, game, number, truth)
+    truth = await read_ground_truth(window, profile.result)
+    await _keep(window, ledger, game, number, truth)
     return number, True
 
 
-async def _late_result(window: Window, book: BrowserLedger, game: str) -> tuple[str, bool]:
+async def _late_result(window: Window, ledger: BrowserLedger, game: str) -> tuple[str, bool]:
     """A round that an earlier run had guessed: its picture may be kept, without the true place."""
     number = await _name(window, "round.number", window.settings.profile.round.number)
-    if book.stored(game, number):
+    if ledger.has_ended(game, number):
         return number, False
-    if not book.has_picture(game, number):
-        book.drop(game, number, "miss", "guessed before its picture was taken")
-        book.count("rounds without a picture")
+    if not ledger.has_picture(game, number):
+        ledger.drop_round(game, number, "miss", "guessed before its picture was taken")
+        ledger.count("rounds without a picture")
         return number, False
-    truth = await read_truth(window, window.settings.profile.result)
-    await _keep(window, book, game, number, truth)
+    truth = await read_ground_truth(window, window.settings.profile.result)
+    await _keep(window, ledger, game, number, truth)
     return number, True
 
 
 async def guess(window: Window, game: str) -> None:
     """Guess, and wait for the result."""
     profile = window.settings.profile
-    window.traffic.forget_answers()
+    window.traffic.forget_responses()
     await do_steps(window, profile.guess, "guess", game)
     await first_visible(window, "result.ready", profile.result.ready)
 
 
-async def read_truth(window: Window, result: Result) -> Truth:
+async def read_ground_truth(window: Window, result: Result) -> GroundTruth:
     """Read the true place.
 
     Raises:
@@ -225,7 +225,7 @@ async def read_truth(window: Window, result: Result) -> Truth:
     extra = {}
     for name, reading in (("place", result.place), ("captured_at", result.captured_at)):
         extra[name] = None if reading is None else await read(window, reading, f"result.{name}")
-    return Truth(
+    return GroundTruth(
         await _number(window, "latitude", result.latitude, 90),
         await _number(window, "longitude", result.longitude, 180),
         heading if heading is None else heading % 360,
@@ -245,7 +245,7 @@ async def _number(window: Window, name: str, reading: Any, limit: float) -> floa
     raise AssertionError
 
 
-async def _keep(window: Window, book: BrowserLedger, game: str, number: str, truth: Truth) -> None:
+async def _keep(window: Window, ledger: BrowserLedger, game: str, number: str, truth: GroundTruth) -> None:
     """Write a round down, if its result is really that of the picture."""
     profile = window.settings.profile
     now = await _name(window, "round.number", profile.round.number)
@@ -265,7 +265,7 @@ async def _keep(window: Window, book: BrowserLedger, game: str, number: str, tru
         "original": f"{game}/{number}",
     }
     notes = {"address": window.page.url, "keep": truth.notes}
-    book.keep(game, number, record, notes, window.settings.work / f"{profile.source}-rounds")
+    ledger.keep_round(game, number, record, notes, window.settings.work / f"{profile.source}-rounds")
 
 
 async def _name(window: Window, name: str, reading: Any) -> str:

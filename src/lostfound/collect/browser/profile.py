@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lostfound.collect.keys import Secret
 from lostfound.errors import UsageError
+from lostfound.settings import Section, parse_settings, read_yaml
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _DOTTED = r"^[A-Za-z_$][\w$]*(\.[\w$]+)*$"
@@ -42,11 +41,7 @@ Dotted = Annotated[str, Field(pattern=_DOTTED)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Step(_Section):
+class Step(Section):
     """One thing to do on the page: exactly one of goto, click, fill, press, shown and hidden."""
 
     goto: str | None = Field(None, description="open an address")
@@ -75,15 +70,15 @@ class Step(_Section):
         return f"{what} {getattr(self, what)}"
 
 
-class Reading(_Section):
+class Reading(Section):
     """Where a value is read: exactly one of text, attribute, url, response and variable."""
 
     text: Selector | None = Field(None, description="the visible text of an element")
     attribute: str | None = Field(None, description="an attribute of the element `of`")
     of: Selector | None = None
     url: bool = Field(False, description="the page's address")
-    response: str | None = Field(None, description="a JSON answer to the page; its address, with * for any")
-    path: Dotted | None = Field(None, description="where in the answer, as a dotted name")
+    response: str | None = Field(None, description="a JSON response to the page; its address, with * for any")
+    path: Dotted | None = Field(None, description="where in the response, as a dotted name")
     variable: Dotted | None = Field(None, description="a variable of the page, as a dotted name")
     regex: Regex | None = Field(None, description="what of it, in one pair of parentheses")
 
@@ -95,7 +90,7 @@ class Reading(_Section):
         if (self.attribute is None) != (self.of is None):
             raise ValueError("attribute goes with of, the element that has it")
         if (self.response is None) != (self.path is None):
-            raise ValueError("response goes with path, where in the answer the value is")
+            raise ValueError("response goes with path, where in the response the value is")
         return self
 
     def __str__(self) -> str:
@@ -106,14 +101,14 @@ class Reading(_Section):
         return f"text of {self.text}" if self.text else self.variable or "the address"
 
 
-class Viewport(_Section):
+class Viewport(Section):
     """The size of the page, in CSS pixels."""
 
     width: int = Field(1280, ge=64, le=8192)
     height: int = Field(720, ge=64, le=8192)
 
 
-class Login(_Section):
+class Login(Section):
     """How to sign in, where that is needed."""
 
     when: Selector = Field(description="visible if one must sign in")
@@ -122,14 +117,14 @@ class Login(_Section):
     refused: Selector | None = Field(None, description="visible if the site refuses")
 
 
-class Start(_Section):
+class Start(Section):
     """How a game begins."""
 
     url: str
-    steps: list[Step] = []
+    steps: list[Step] = Field([], description="from the page to the first round")
 
 
-class Game(_Section):
+class Game(Section):
     """Which game it is, and when it is over."""
 
     id: Reading = Field(description="names the game, unlike any other of the site")
@@ -137,14 +132,14 @@ class Game(_Section):
     resume: str | None = Field(None, description="the address of a game; {game} stands for its id")
 
 
-class Round(_Section):
+class Round(Section):
     """Which round it is, and when it has begun."""
 
     number: Reading
     ready: Selector = Field(description="visible when the round has begun")
 
 
-class Picture(_Section):
+class Picture(Section):
     """What is kept of the page, and when it is complete."""
 
     element: Selector | None = Field(None, description="the element to keep; null: the whole viewport")
@@ -155,7 +150,7 @@ class Picture(_Section):
     quiet_s: float = Field(0.5, ge=0, le=10, description="seconds without a request under way; 0: not waited")
 
 
-class Result(_Section):
+class Result(Section):
     """The true place, after the guess."""
 
     ready: Selector = Field(description="visible when the true place is shown")
@@ -167,7 +162,7 @@ class Result(_Section):
     keep: dict[str, Reading] = Field({}, description="further values for the round's JSON file")
 
 
-class Profile(_Section):
+class Profile(Section):
     """A game or viewer."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="the records' source is browser-NAME")
@@ -210,7 +205,7 @@ class Profile(_Section):
         return f"browser-{self.name}"
 
     def patterns(self) -> set[str]:
-        """Addresses of the JSON answers that something is read from."""
+        """Addresses of the JSON responses that something is read from."""
         result = self.result
         extra = (result.heading, result.place, result.captured_at, *result.keep.values())
         readings = (self.game.id, self.round.number, result.latitude, result.longitude, *extra)
@@ -246,44 +241,10 @@ def load_profile(path: Path) -> Profile:
             wrong value.
     """
     try:
-        values = yaml.safe_load(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}: give the YAML file that describes the site") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from None
+    values = read_yaml(text, str(path))
     if not isinstance(values, dict):
         raise UsageError(f"{path} is not a profile: it must be a mapping of settings")
-    try:
-        return Profile.model_validate(values)
-    except ValidationError as error:
-        problems = "\n".join(f"  {_explain(dict(each))}" for each in error.errors(include_input=False))
-        raise UsageError(f"profile {path}:\n{problems}") from None
-
-
-def _explain(error: dict[str, Any]) -> str:
-    location = error["loc"]
-    key = ".".join(map(str, location))
-    if error["type"] == "extra_forbidden":
-        known = sorted(_keys(Profile, location[:-1]))
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        return f"unknown key {key!r}; {hint}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return f"{key}: {message}" if key else message
-
-
-def _keys(section: type[BaseModel], location: tuple[str | int, ...]) -> set[str]:
-    """The known keys of the section at a place in the profile."""
-    for part in location:
-        field = section.model_fields.get(str(part))
-        inner = list(_sections(field.annotation)) if field else []
-        section = inner[0] if inner else section
-    return set(section.model_fields)
-
-
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _sections(argument)
+    return parse_settings(Profile, values, str(path), "profile")

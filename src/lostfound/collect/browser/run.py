@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lostfound.collect.browser.ledger import BrowserLedger
-from lostfound.collect.browser.players import BrowserLimits, Players
-from lostfound.collect.browser.window import Settings
+from lostfound.collect.browser.runner import BrowserLimits, BrowserRunner
+from lostfound.collect.browser.window import BrowserSettings
 from lostfound.collect.collection import Collection, collect_and_pack
 from lostfound.progress import progress
 
@@ -37,7 +37,7 @@ class BrowserSummary:
 
 def collect_with_browsers(
     collection: Collection,
-    settings: Settings,
+    settings: BrowserSettings,
     limits: BrowserLimits,
     *,
     jobs: int | None = None,
@@ -57,12 +57,12 @@ def collect_with_browsers(
     Raises:
         CollectError: It can't go on; the same command does once that is mended.
     """
-    ledger = BrowserLedger(collection.ledger, collection.inbox, collection.source)
+    ledger = BrowserLedger(collection.ledger, collection.inbox)
 
     def collect() -> bool:
         done = ledger.rounds()
         with progress("Collecting", max(limits.rounds or 0, done), done=done) as show:
-            return Players(ledger, settings, limits, show).run(pack_at)
+            return BrowserRunner(ledger, settings, limits, show).run(pack_at)
 
     collect_and_pack(collection, collect, jobs=jobs, pack_at=pack_at)
     return BrowserSummary(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.collect.browser.profile import Reading, Step, filled
-from lostfound.collect.browser.window import Window, WorkerDown
+from lostfound.collect.browser.window import BrowserDownError, Window
 from lostfound.collect.http import RequestFailed
 
 POLL_S = 0.1
@@ -42,7 +42,7 @@ async def doing(window: Window, step: str) -> AsyncIterator[None]:
 
     Raises:
         StepError: What was done failed, though the browser is well.
-        WorkerDown: The browser is not.
+        BrowserDownError: The browser is not.
     """
     from playwright.async_api import Error
 
@@ -74,8 +74,8 @@ async def open_page(window: Window, address: str, name: str) -> None:
     """Open an address.
 
     Raises:
-        Trouble: The site is not there, or fails.
-        WorkerDown: Nothing came in time, or the browser is gone.
+        RequestFailed: The site is not there, or fails.
+        BrowserDownError: Nothing came in time, or the browser is gone.
     """
     from playwright.async_api import Error
     from playwright.async_api import TimeoutError as Late
@@ -83,7 +83,7 @@ async def open_page(window: Window, address: str, name: str) -> None:
     try:
         response = await window.page.goto(address, wait_until="domcontentloaded")
     except Late:
-        raise WorkerDown(f"{name}: the page did not come in time") from None
+        raise BrowserDownError(f"{name}: the page did not come in time") from None
     except Error as error:
         await window.check()
         said = str(error).splitlines()[0].removeprefix("Page.goto: ")
@@ -230,7 +230,7 @@ async def _look(window: Window, reading: Reading) -> str | None:
     elif reading.variable:
         value = await page.evaluate(_VARIABLE, reading.variable)
     else:
-        value = window.traffic.answer(reading.response or "")
+        value = window.traffic.json_from(reading.response or "")
         for part in (reading.path or "").split("."):
             value = _inside(value, part)
     return None if value is None or isinstance(value, (dict, list)) or value == "" else str(value)

@@ -34,12 +34,12 @@ _CLOSE_S = 10.0
 T = TypeVar("T")
 
 
-class WorkerDown(Exception):  # noqa: N818  # no error yet: the watchdog starts another one
+class BrowserDownError(Exception):
     """The browser of a worker crashed, was killed, or does not answer."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class BrowserSettings:
     """How browsers are started.
 
     Attributes:
@@ -113,12 +113,12 @@ class Traffic:
         self.failed.clear()
         self.wrong_sources.clear()
 
-    def forget_answers(self) -> None:
-        """The guess is made now: only answers that come from now on tell of the true place."""
+    def forget_responses(self) -> None:
+        """The guess is made now: only responses that come from now on tell of the true place."""
         self._json.clear()
 
-    def answer(self, pattern: str) -> Any:
-        """The newest JSON answer from an address like the pattern, or None."""
+    def json_from(self, pattern: str) -> Any:
+        """The newest JSON response from an address like the pattern, or None."""
         return self._json.get(pattern)
 
     def quiet_for_s(self) -> float:
@@ -161,7 +161,7 @@ class Traffic:
 class Window:
     """A page in a browser of its own."""
 
-    def __init__(self, page: Page, settings: Settings) -> None:
+    def __init__(self, page: Page, settings: BrowserSettings) -> None:
         self.page = page
         self.settings = settings
         self.traffic = Traffic(page, settings.profile)
@@ -181,7 +181,7 @@ class Window:
         """Do something with the page, for as long as that is there and something goes on.
 
         Raises:
-            WorkerDown: The page or the browser is gone, or hangs.
+            BrowserDownError: The page or the browser is gone, or hangs.
         """
         self.beat()
         task, limit_s = asyncio.ensure_future(work), 2 * self.settings.timeout_s + 5
@@ -189,7 +189,7 @@ class Window:
             while not task.done():
                 left_s = self._beat_at + limit_s - asyncio.get_running_loop().time()
                 if left_s <= 0:
-                    raise WorkerDown(f"nothing went on for {limit_s:g} s")
+                    raise BrowserDownError(f"nothing went on for {limit_s:g} s")
                 waited: set[asyncio.Future[Any]] = {task, self._down}
                 await asyncio.wait(waited, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
                 if self._down.done() and not (task.done() and task.exception() is None):
@@ -203,7 +203,7 @@ class Window:
         """Make sure that the browser answers, so that what failed was the step.
 
         Raises:
-            WorkerDown: It does not.
+            BrowserDownError: It does not.
         """
         from playwright.async_api import Error
 
@@ -211,9 +211,9 @@ class Window:
             async with asyncio.timeout(min(5.0, self.settings.timeout_s)):
                 await self.page.evaluate("1")
         except TimeoutError:
-            raise WorkerDown("the browser does not answer") from None
+            raise BrowserDownError("the browser does not answer") from None
         except Error as error:
-            raise WorkerDown(f"the browser ended ({_first_line(error)})") from None
+            raise BrowserDownError(f"the browser ended ({_first_line(error)})") from None
 
     async def save_session(self) -> None:
         """Keep the cookies for the next run; they are for this user alone."""
@@ -227,16 +227,16 @@ class Window:
 
     def _ended(self, why: str) -> None:
         if not self._down.done():
-            self._down.set_exception(WorkerDown(why))
+            self._down.set_exception(BrowserDownError(why))
             self._down.exception()  # it is looked at only where something waits for the page
 
 
 @asynccontextmanager
-async def opened_window(settings: Settings) -> AsyncIterator[Window]:
+async def open_window(settings: BrowserSettings) -> AsyncIterator[Window]:
     """Start a browser with one page; it ends with the block, whatever state it is in.
 
     Raises:
-        WorkerDown: It does not start.
+        BrowserDownError: It does not start.
     """
     from playwright.async_api import Error, async_playwright
 
@@ -245,7 +245,7 @@ async def opened_window(settings: Settings) -> AsyncIterator[Window]:
         async with asyncio.timeout(settings.timeout_s + 30):
             driver = await manager.start()
     except TimeoutError:
-        raise WorkerDown("what drives the browser does not start") from None
+        raise BrowserDownError("what drives the browser does not start") from None
     try:
         try:
             browser = await driver.chromium.launch(
@@ -269,7 +269,7 @@ async def opened_window(settings: Settings) -> AsyncIterator[Window]:
             context.set_default_timeout(settings.timeout_s * 1000)
             page = await context.new_page()
         except Error as error:
-            raise WorkerDown(f"{settings.executable} does not start ({_first_line(error)})") from None
+            raise BrowserDownError(f"{settings.executable} does not start ({_first_line(error)})") from None
         window = Window(page, settings)
         try:
             yield window
