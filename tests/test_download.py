@@ -1,11 +1,12 @@
 import hashlib
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from lostfound.download import cache_folder, fetch
+from lostfound.download import cache_folder, fetch, resolve_weights
 from lostfound.errors import DatasetError, UsageError
 
 CONTENT = bytes(range(256)) * 2000
@@ -13,7 +14,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves CONTENT; breaks off in the middle as often as the server is told to."""
+    """Serves the server's content; breaks off in the middle as often as the server is told to."""
 
     def do_GET(self):
         self.server.asked.append(self.headers.get("Range"))
@@ -21,26 +22,35 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         begin = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if self.server.ranges else 0
-        if begin >= len(CONTENT):
+        if begin >= len(self.server.content):
             self.send_error(416)
             return
         self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - begin))
+        self.send_header("Content-Length", str(len(self.server.content) - begin))
         self.end_headers()
-        end = len(CONTENT)
+        end = len(self.server.content)
         if self.server.breaks > 0:
             self.server.breaks -= 1
-            end = begin + (len(CONTENT) - begin) // 2
-        self.wfile.write(CONTENT[begin:end])
+            end = begin + (len(self.server.content) - begin) // 2
+        self.wfile.write(self.server.content[begin:end])
 
     def log_message(self, *_):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """A server on a port that is free."""
+
+    request_queue_size = 128  # where the machine is busy, many may wait
+
+    def __init__(self, bind_and_activate=True):
+        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate)
+        self.content, self.asked, self.breaks, self.ranges = CONTENT, [], 0, True
+
+
 @pytest.fixture
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked, server.breaks, server.ranges = [], 0, True
+    with Server() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         server.address = f"http://127.0.0.1:{server.server_port}/regions.json"
@@ -60,10 +70,10 @@ def files(folder: Path) -> list[str]:
 
 
 def test_file_is_fetched_once(server, cache):
-    path = fetch(server.address, SHA256)
+    path = fetch(f"{server.address}#sha256={SHA256}")
     assert path.read_bytes() == CONTENT
     assert path.name == "regions.json"
-    assert fetch(server.address, SHA256.upper()) == path
+    assert fetch(f"{server.address}#sha256={SHA256.upper()}") == path
     assert len(server.asked) == 1
     assert files(cache) == ["regions.json"]
 
@@ -71,9 +81,9 @@ def test_file_is_fetched_once(server, cache):
 def test_broken_download_is_taken_up_again(server, cache):
     server.breaks = 1
     with pytest.raises(DatasetError, match="Try again"):
-        fetch(server.address, SHA256)
+        fetch(f"{server.address}#sha256={SHA256}")
     assert files(cache) == [".regions.json.partial"]
-    assert fetch(server.address, SHA256).read_bytes() == CONTENT
+    assert fetch(f"{server.address}#sha256={SHA256}").read_bytes() == CONTENT
     assert server.asked == [None, f"bytes={len(CONTENT) // 2}-"]
     assert files(cache) == ["regions.json"]
 
@@ -81,58 +91,85 @@ def test_broken_download_is_taken_up_again(server, cache):
 def test_server_without_ranges_starts_anew(server):
     server.breaks, server.ranges = 1, False
     with pytest.raises(DatasetError):
-        fetch(server.address, SHA256)
-    assert fetch(server.address, SHA256).read_bytes() == CONTENT
+        fetch(f"{server.address}#sha256={SHA256}")
+    assert fetch(f"{server.address}#sha256={SHA256}").read_bytes() == CONTENT
 
 
 def test_whole_partial_file_needs_only_its_check(server, cache):
     folder = cache / "files" / SHA256[:16]
     folder.mkdir(parents=True)
     (folder / ".regions.json.partial").write_bytes(CONTENT)
-    assert fetch(server.address, SHA256).read_bytes() == CONTENT
+    assert fetch(f"{server.address}#sha256={SHA256}").read_bytes() == CONTENT
     assert files(cache) == ["regions.json"]
 
 
 def test_wrong_content_is_refused_and_not_kept(server, cache):
     with pytest.raises(DatasetError, match=f"sha256 is {SHA256}, not 0000"):
-        fetch(server.address, "0" * 64)
+        fetch(f"{server.address}#sha256={64 * '0'}")
     assert files(cache) == []
 
 
 def test_missing_file_is_told(server):
     with pytest.raises(DatasetError, match="Not Found"):
-        fetch(server.address.replace("regions", "missing").replace("/missing", "/missing/"), SHA256)
+        fetch(f"{server.address.replace('regions', 'missing/regions')}#sha256={SHA256}")
 
 
 def test_no_server_is_told():
     with pytest.raises(DatasetError, match="can't be downloaded"):
-        fetch("http://127.0.0.1:9/regions.json", SHA256)
+        fetch(f"http://127.0.0.1:9/regions.json#sha256={SHA256}")
 
 
-def test_address_needs_a_checksum():
-    with pytest.raises(UsageError, match="needs a sha256"):
-        fetch("https://example.org/regions.json")
+def test_a_server_that_refuses_at_first_is_asked_again(server):
+    """As one that has just been started."""
+    with Server(bind_and_activate=False) as late:
+        late.server_bind()  # a port of its own, at which nobody listens yet
+        address = f"http://127.0.0.1:{late.server_address[1]}/late.json#sha256={SHA256}"
+        start = threading.Timer(0.1, lambda: (late.server_activate(), late.serve_forever()))
+        start.start()
+        assert fetch(address).read_bytes() == CONTENT
+        late.shutdown()
+        start.join()
 
 
-@pytest.mark.parametrize("sha256", ["", "abc", "g" * 64, SHA256 + "0"])
-def test_checksum_has_a_form(sha256):
-    with pytest.raises(UsageError, match="64 hexadecimal"):
-        fetch("https://example.org/regions.json", sha256)
+@pytest.mark.parametrize(
+    "fragment", ["", "#", "#sha256=", "#sha256=abc", f"#md5={SHA256}", f"#sha256={SHA256}0"]
+)
+def test_address_needs_a_checksum(fragment):
+    with pytest.raises(UsageError, match=r"write https://example.org/regions.json#sha256=HEX"):
+        fetch(f"https://example.org/regions.json{fragment}")
 
 
-def test_local_file_is_itself(tmp_path, cache):
-    path = tmp_path / "mine.json"
-    path.write_bytes(CONTENT)
-    assert fetch(path) == path
-    assert fetch(str(path), SHA256) == path
-    with pytest.raises(DatasetError, match="not the expected file"):
-        fetch(path, "0" * 64)
-    assert not cache.exists()
+def test_weights_of_an_address_are_fetched_and_others_are_left(server, cache):
+    assert [resolve_weights(each) for each in (None, "hub", "a.safetensors")] == [
+        None,
+        "hub",
+        "a.safetensors",
+    ]
+    fetched = resolve_weights(f"{server.address}#sha256={SHA256}")
+    assert fetched is not None
+    assert Path(fetched).read_bytes() == CONTENT
+    assert files(cache) == ["regions.json"]
 
 
-def test_missing_local_file_is_told(tmp_path):
-    with pytest.raises(DatasetError, match="is not there"):
-        fetch(tmp_path / "none.json")
+def test_a_training_fetches_its_weights_once(
+    lostfound, dataset_folder: Path, model_folder: Path, tiny: list[str], server, cache, tmp_path
+):
+    server.content = (model_folder / "model.safetensors").read_bytes()
+    address = server.address.replace("regions.json", "start.safetensors")
+    start = ["train", "demo", "--data", dataset_folder, "--set", "trainer.epochs=1"]
+    start += [word for each in tiny for word in ("--set", each)]
+    refused = lostfound(*start, "--to", tmp_path / "none", "--weights", address)
+    assert refused.returncode == 2
+    assert f"write {address}#sha256=HEX" in refused.stderr
+    assert not (tmp_path / "none").exists()
+    named = f"{address}#sha256={hashlib.sha256(server.content).hexdigest()}"
+    for name in ("one", "two"):
+        done = lostfound(*start, "--to", tmp_path / name, "--weights", named)
+        assert done.returncode == 0, done.stderr
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        assert config["training"]["weights"] == "start.safetensors"
+    assert len(server.asked) == 1
+    assert files(cache) == ["start.safetensors"]
 
 
 def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):

@@ -4,10 +4,11 @@ import hashlib
 import os
 import re
 import sys
+import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +18,9 @@ from lostfound.progress import progress
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30.0
 _SHA256 = re.compile("[0-9a-f]{64}")
+_SCHEMES = ("https://", "http://")
+# A server that is starting or busy may refuse a connection, and take the next.
+_PAUSES_S = (0.2, 1.0)
 
 
 def cache_folder() -> Path:
@@ -36,45 +40,42 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "lostfound"
 
 
-def fetch(source: str | Path, sha256: str | None = None) -> Path:
-    """The local file for a path or an address.
+def resolve_weights(weights: str | None) -> str | None:
+    """Weights as a user names them: an address becomes the path of the file that `fetch` gives."""
+    return str(fetch(weights)) if weights is not None and weights.startswith(_SCHEMES) else weights
 
-    An address is downloaded once into `cache_folder`, whole or not at all; what a broken download left is
-    taken up again by the next call.
+
+def fetch(address: str) -> Path:
+    """The local file for an address.
+
+    It is downloaded once into `cache_folder`, whole or not at all; what a broken download left is taken up
+    again by the next call.
 
     Args:
-        source: A local path, or an address that begins with ``https://`` (or ``http://``).
-        sha256: The file's checksum, 64 hexadecimal digits; needed for an address.
+        address: One that begins with ``https://`` (or ``http://``) and ends with ``#sha256=`` and the file's
+            checksum, 64 hexadecimal digits.
 
     Returns:
         The path of a file whose checksum is right.
 
     Raises:
-        UsageError: An address without a checksum, or a checksum of another form.
-        DatasetError: The file is missing, can't be downloaded, or has another checksum.
+        UsageError: The address has no checksum, or one of another form.
+        DatasetError: The file can't be downloaded, or has another checksum.
     """
-    expected = None if sha256 is None else sha256.lower()
-    if expected is not None and not _SHA256.fullmatch(expected):
-        raise UsageError(f'"{sha256}" is no sha256: give 64 hexadecimal digits')
-    if not str(source).startswith(("https://", "http://")):
-        return _local(Path(source), expected)
-    address = str(source)
-    if expected is None:
-        raise UsageError(f"{address} needs a sha256, so that what comes is known to be what was meant")
+    plain, _, fragment = address.partition("#")
+    name, _, sha256 = fragment.partition("=")
+    expected = sha256.lower()
+    if name != "sha256" or not _SHA256.fullmatch(expected):
+        raise UsageError(
+            f"{address} does not say what the file must be: write {plain}#sha256=HEX, where HEX is the "
+            "file's SHA-256, 64 hexadecimal digits (sha256sum FILE prints it)"
+        )
     folder = cache_folder() / "files" / expected[:16]
-    path = folder / (Path(unquote(urlsplit(address).path)).name or "file")
+    path = folder / (Path(unquote(urlsplit(plain).path)).name or "file")
     # It was checked before it got this name.
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        _download(address, expected, path)
-    return path
-
-
-def _local(path: Path, expected: str | None) -> Path:
-    if not path.is_file():
-        raise DatasetError(f"{path} is not there: give a file, or an address with its sha256")
-    if expected is not None:
-        _check(path, expected, str(path))
+        _download(plain, expected, path)
     return path
 
 
@@ -112,7 +113,7 @@ def _append(address: str, part: Path) -> None:
     if done:
         request.add_header("Range", f"bytes={done}-")
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310
+        response = _open(request)
     except urllib.error.HTTPError as error:
         # Nothing is missing; the checksum will say whether it is right.
         if done and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -134,6 +135,23 @@ def _append(address: str, part: Path) -> None:
                 advance(len(chunk))
         if written < length:
             raise ConnectionError(f"the connection broke after {done + written} of {done + length} bytes")
+
+
+def _open(request: urllib.request.Request) -> HTTPResponse:
+    """Ask, and ask again after a moment where the connection is refused."""
+    for pause_s in _PAUSES_S:
+        try:
+            return _ask(request)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+        time.sleep(pause_s)
+    return _ask(request)
+
+
+def _ask(request: urllib.request.Request) -> HTTPResponse:
+    response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310
+    return response
 
 
 def _check(path: Path, expected: str, name: str) -> None:

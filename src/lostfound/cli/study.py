@@ -18,10 +18,10 @@ Data = Annotated[Path | None, typer.Option(metavar="DATASET", help="For what nam
 
 Weights = Annotated[
     str | None,
-    typer.Option(metavar="FILE|MODEL|hub", help="What a training starts from, unless the study says it."),
+    typer.Option(metavar="FILE|MODEL|URL|hub", help="What a training starts from, unless the study says it."),
 ]
 TrialWeights = Annotated[
-    str | None, typer.Option(metavar="FILE|MODEL|hub", help="What each training starts from.")
+    str | None, typer.Option(metavar="FILE|MODEL|URL|hub", help="What each training starts from.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -53,12 +53,13 @@ def compare(
     require_training("a study trains models")
     from lostfound.cli.output.studies import print_outcome, print_plan
     from lostfound.cli.output.tables import print_json
+    from lostfound.download import resolve_weights
     from lostfound.settings import parse_override
     from lostfound.studies.runs import plan
     from lostfound.studies.study import load_study
 
     loaded = load_study(study, variant=variant, changes=dict(map(parse_override, set_ or ())))
-    runs = plan(loaded, to, data=data, weights=weights)
+    runs = plan(loaded, to, data=data, weights=resolve_weights(weights))
     if dry_run:
         print_plan(runs)
         return
@@ -143,6 +144,7 @@ def tune(
         )
     from lostfound.cli.output.studies import print_search
     from lostfound.data.dataset import Dataset
+    from lostfound.download import resolve_weights
     from lostfound.settings import parse_override
     from lostfound.studies.search import Search, check_metric, default_metric
     from lostfound.studies.space import load_space
@@ -150,15 +152,14 @@ def tune(
     from lostfound.training.recipe import load_recipe
 
     changes, tried = dict(map(parse_override, set_ or ())), load_space(space)
-    metric = metric or default_metric(load_recipe(recipe, changes, variant=variant))
-    check_metric(metric)
+    metric = check_metric(metric or default_metric(load_recipe(recipe, changes, variant=variant)))
     search = Search(
         recipe=recipe,
         variant=variant,
         changes=changes,
         space=tried,
         data=Dataset.open(data),
-        weights=weights,
+        weights=resolve_weights(weights),
         to=to,
         metric=metric,
         trials=trials,

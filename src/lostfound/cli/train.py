@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lostfound.cli.common import Remote, example, require_training, say
-from lostfound.errors import DatasetError, UsageError
+from lostfound.errors import UsageError
 
 if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
@@ -39,8 +39,9 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|MODEL|hub",
-            help="Weights of the backbone: a file, another model, or 'hub' to fetch the library's.",
+            metavar="FILE|MODEL|URL|hub",
+            help="Weights of the backbone: a file, another model, an address that ends with #sha256=HEX "
+            "(fetched once), or 'hub' to fetch the library's.",
         ),
     ] = None,
     set_: Annotated[
@@ -65,24 +66,28 @@ def train(
     and as CSV, and all that repeats the run: with --from, and without RECIPE, the same model comes out.
     """
     require_training("training a model")
-    from lostfound.cli.output.tables import print_evaluation, print_fit
-    from lostfound.evaluation.card import write_card
-    from lostfound.evaluation.evaluate import evaluate
-    from lostfound.predict.locator import Locator
+    from lostfound.download import resolve_weights
 
     if from_ is None:
         loaded, dataset = _asked_for(recipe, data, set_ or (), variant, list_, remote)
+        weights = resolve_weights(weights)
     else:
         if recipe or variant or weights or list_:
             raise UsageError("--from takes the run's own recipe, images and weights: leave RECIPE out")
         loaded, dataset, weights = _as_before(from_, data, set_ or ())
-    from lostfound.training.fit import fit, test_part  # torch takes seconds: a mistake above shows at once
+    from lostfound.cli.output.models import print_evaluation, print_fit
+    from lostfound.training.train import train_model  # torch takes seconds: a mistake above shows at once
 
-    result = fit(loaded, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
-    print_fit(result)
-    measured = evaluate(Locator(result.folder), *test_part(loaded, dataset))
-    write_card(result.folder, measured)
-    print_evaluation(measured)
+    trained = train_model(
+        loaded,
+        dataset,
+        to,
+        weights=weights,
+        resume="always" if resume else "never",
+        overwrite=overwrite,
+        after_fit=print_fit,
+    )
+    print_evaluation(trained.evaluation)
     print(f"Model: {to}")
 
 
@@ -131,25 +136,10 @@ def average(
     measured on the test split.
     """
     require_training("averaging models")
-    from lostfound.cli.output.tables import print_evaluation
+    from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset
-    from lostfound.evaluation.card import write_card
-    from lostfound.evaluation.evaluate import evaluate
-    from lostfound.models.averaging import average_models
-    from lostfound.predict.calibrate import fitted_temperature
-    from lostfound.predict.locator import Locator
-    from lostfound.predict.model_folder import set_temperature
-    from lostfound.training.fit import test_part
-    from lostfound.training.settings import Recipe
+    from lostfound.training.train import average_models
 
-    dataset = Dataset.open(data)
-    if not len(dataset.split("val")):  # before anything is written
-        raise DatasetError(f"{data} has no validation images to calibrate on: use the data set they learnt")
-    model = average_models(models, to)
-    recipe = Recipe.model_validate(model.config["recipe"])
-    part, split = test_part(recipe, dataset)
-    model = set_temperature(to, fitted_temperature(Locator(model), part.split("val")))
-    measured = evaluate(Locator(model), part, split)
-    write_card(model, measured)
-    print_evaluation(measured)
+    averaged = average_models(models, Dataset.open(data), to)
+    print_evaluation(averaged.evaluation)
     print(f"Model: {to}")

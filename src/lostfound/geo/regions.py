@@ -60,7 +60,7 @@ class Regions:
 
         Args:
             path: GeoJSON or GeoParquet: ``ne_10m_admin_1_label_points``, or the polygons of
-                ``ne_10m_admin_1_states_provinces``; `lostfound.download.fetch` gets one by its address.
+                ``ne_10m_admin_1_states_provinces``.
 
         Raises:
             DatasetError: The file is missing, of another kind, or lacks ``adm1_code``.
