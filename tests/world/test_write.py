@@ -84,9 +84,15 @@ def test_a_world_can_grow(tmp_path):
 def test_a_folder_of_other_settings_is_left_alone(tmp_path):
     write_world(tmp_path, places=1, views=1, size=16)
     before = files(tmp_path)
-    with pytest.raises(DatasetError, match="other settings"):
+    with pytest.raises(DatasetError, match=r"other settings \(world.json: size\)"):
         write_world(tmp_path, places=1, views=1, size=32)
     assert files(tmp_path) == before
+
+
+def test_damaged_settings_are_said_to_be_so(tmp_path):
+    (tmp_path / "world.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"world.json is damaged"):
+        write_world(tmp_path, places=1, views=1, size=16)
 
 
 @pytest.mark.parametrize("views", [0, 37])

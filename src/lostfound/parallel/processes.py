@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
@@ -100,24 +100,6 @@ class Processes(AbstractContextManager["Processes"]):
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
-
-
-def spread(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int | None) -> Iterator[Result]:
-    """Do the work of every item, in other processes if more than one job is asked for.
-
-    Args:
-        work: A module-level function, or a partial of one.
-        items: What to do.
-        jobs: Processes; all cores if None. With one, the work is done in this process.
-
-    Yields:
-        The results, in the order in which they are done.
-
-    Raises:
-        LostFoundError: A process was killed.
-    """
-    with Processes(jobs) as processes:
-        yield from processes.spread(work, list(items))
 
 
 @contextmanager

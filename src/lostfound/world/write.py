@@ -9,9 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from lostfound.claims import changed_keys
 from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic, write_json
-from lostfound.parallel.processes import spread
+from lostfound.parallel.processes import Processes
 from lostfound.world.places import Place, sample_places
 from lostfound.world.render import render
 from lostfound.world.scene import road_bearing
@@ -78,9 +79,10 @@ def write_world(
     _keep_settings(folder / "world.json", settings)
     write_atomic(folder / "README.md", NOTICE.encode())
     draw = partial(_draw_place, folder=folder, views=views, size=size, seed=seed)
-    for done in spread(draw, chosen, jobs=1 if len(chosen) * views <= FEW else None):
-        if progress is not None:
-            progress(done)
+    with Processes(1 if len(chosen) * views <= FEW else None) as processes:
+        for done in processes.spread(draw, chosen):
+            if progress is not None:
+                progress(done)
     write_atomic(folder / "table.csv", _table(chosen, views, seed).encode())
     return folder
 
@@ -129,8 +131,18 @@ def _table(places: list[Place], views: int, seed: int) -> str:
 
 def _keep_settings(path: Path, settings: dict[str, object]) -> None:
     """Write the settings, or make sure that those of an earlier run are the same."""
-    if path.exists() and path.read_text("utf-8") != json.dumps(settings, indent=2) + "\n":
-        raise DatasetError(
-            f"{path.parent} holds a world of other settings ({path.name}): choose another folder"
-        )
+    if path.exists():
+        changed = changed_keys(_read_settings(path), settings)
+        if changed:
+            raise DatasetError(
+                f"{path.parent} holds a world of other settings ({path.name}: {', '.join(changed)}): choose "
+                "another folder"
+            )
     write_json(path, settings)
+
+
+def _read_settings(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError:
+        raise DatasetError(f"{path} is damaged: choose another folder for the world") from None
