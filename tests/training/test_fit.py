@@ -146,9 +146,9 @@ def test_the_recipe_beside_the_logs_trains_again(finished: Path, recipe: Callabl
 
 def test_the_csv_log_has_every_epoch(finished: Path) -> None:
     log = rows(finished / "run" / "csv" / "version_0" / "metrics.csv")
-    for column in ("train_loss_epoch", "val_loss", "val_accuracy"):
+    for column in ("train_loss_epoch", "val_loss", "val_top_1_accuracy"):
         assert [int(row["epoch"]) for row in log if row[column]] == [0, 1, 2], column
-    accuracy = [float(row["val_accuracy"]) for row in log if row["val_accuracy"]]
+    accuracy = [float(row["val_top_1_accuracy"]) for row in log if row["val_top_1_accuracy"]]
     assert max(accuracy) == pytest.approx(float(str(training(finished)["best_score"])))
     assert accuracy.index(max(accuracy)) + 1 == training(finished)["best_epoch"]
 
@@ -159,7 +159,7 @@ def test_the_tensorboard_log_can_be_read(finished: Path) -> None:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
         events = EventAccumulator(str(finished / "run" / "tensorboard")).Reload()
-    assert [event.value for event in events.Scalars("val_accuracy")]
+    assert [event.value for event in events.Scalars("val_top_1_accuracy")]
 
 
 def test_the_result_says_what_the_folder_says(
@@ -174,7 +174,7 @@ def test_the_result_says_what_the_folder_says(
     assert described["records_sha256"] == dataset.info["records_sha256"]
     assert described["train_images"] == len(dataset.split("train"))
     assert described["val_images"] == len(dataset.split("val"))
-    assert result.best_score == described["best_score"] == described["validation"]["accuracy"]
+    assert result.best_score == described["best_score"] == described["validation"]["top_1_accuracy"]
     assert described["onnx_logit_difference"] < 1e-4
 
 

@@ -84,7 +84,7 @@ def test_validation_images_of_other_countries_alone(
         for split, country in zip(records["split"].to_pylist(), records["country"].to_pylist(), strict=True)
     ]
     said = refused(recipe(), relabelled(dataset, "country", countries), tmp_path / "m")
-    assert "trainer.monitor=accuracy can't be measured on the 16 validation images" in said
+    assert "trainer.monitor=top_1_accuracy can't be measured on the 16 validation images" in said
     assert "none of them lies in one of the 4 cells" in said
 
 

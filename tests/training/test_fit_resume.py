@@ -121,7 +121,7 @@ def epochs(folder: Path) -> dict[int, tuple[str, str]]:
     """How each epoch was validated; a run that went on has several logs."""
     parts = sorted((folder / "run" / "csv").glob("*/metrics.csv"))
     return {
-        int(row["epoch"]): (row["val_loss"], row["val_accuracy"])
+        int(row["epoch"]): (row["val_loss"], row["val_top_1_accuracy"])
         for part in parts
         for row in rows(part)
         if row["val_loss"]

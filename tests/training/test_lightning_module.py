@@ -76,7 +76,9 @@ def test_locked_layers_stay_in_evaluation_mode_while_training(
     assert not any(each.training for each in norms)
 
 
-@pytest.mark.parametrize(("monitor", "expected"), [("null", "val_accuracy"), ("mean_km", "val_mean_km")])
+@pytest.mark.parametrize(
+    ("monitor", "expected"), [("null", "val_top_1_accuracy"), ("mean_km", "val_mean_distance_km")]
+)
 def test_what_chooses_is_the_recipes_or_the_tasks(
     images: tuple[LabelledImages, LabelledImages], monitor: str, expected: str
 ) -> None:
@@ -111,7 +113,9 @@ def test_validation_is_of_all_places_together_whatever_the_batches(
         outputs = training.eval().network(batch.flatten(0, 1))[0].reshape(len(val), 2, -1).mean(dim=1)
     expected = training.validation.measure(outputs.numpy())
     assert found[0] == pytest.approx({f"val_{name}": value for name, value in expected.items()}, rel=1e-4)
-    assert {"val_accuracy", "val_loss", "val_country_accuracy", "val_median_km"} <= found[0].keys()
+    assert {"val_top_1_accuracy", "val_loss", "val_country_accuracy", "val_median_distance_km"} <= found[
+        0
+    ].keys()
 
 
 def test_mixed_images_have_the_mixed_loss(images: tuple[LabelledImages, LabelledImages]) -> None:

@@ -65,7 +65,7 @@ def test_numbers_go_to_csv_and_tensorboard_by_default(model_folder: Path) -> Non
     run = model_folder / "run"
     with (run / "csv" / "version_0" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert any(row.get("val_accuracy") for row in rows)
+    assert any(row.get("val_top_1_accuracy") for row in rows)
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
     assert "optimizer.learning_rate: 0.004" in (run / "tensorboard" / "hparams.yaml").read_text()
 
@@ -101,7 +101,7 @@ from mlflow.tracking import MlflowClient
 client = MlflowClient(sys.argv[1])
 (experiment,) = [each for each in client.search_experiments() if each.name != "Default"]
 (run,) = client.search_runs([experiment.experiment_id])
-epochs = client.get_metric_history(run.info.run_id, "val_accuracy")
+epochs = client.get_metric_history(run.info.run_id, "val_top_1_accuracy")
 files = [each.path for each in client.list_artifacts(run.info.run_id)]
 print(json.dumps([experiment.name, run.info.status, run.data.params, len(epochs), files, run.info.run_name]))
 """

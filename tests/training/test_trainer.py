@@ -67,7 +67,7 @@ class Module(lightning.LightningModule):
     def validation_step(self, batch: Tensor, _: int) -> None:
         self.validated.append(self.network.head.weight.detach().clone())
         score = self.scores[self.current_epoch] if self.scores else 0.0
-        self.log_dict({"val_accuracy": score, "val_median_km": score, "val_loss": score})
+        self.log_dict({"val_top_1_accuracy": score, "val_median_distance_km": score, "val_loss": score})
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=self.rate)
@@ -88,7 +88,7 @@ def run_of(dataset: Dataset, folder: Path, *overrides: str) -> RunFolder:
 
 
 def trained(
-    run: RunFolder, module: Module, monitor: Any = "accuracy", scale: float = 1.0
+    run: RunFolder, module: Module, monitor: Any = "top_1_accuracy", scale: float = 1.0
 ) -> tuple[lightning.Trainer, Checkpoints]:
     with training_errors(run.folder):
         trainer, checkpoints = build_trainer(run.recipe, run, monitor)
@@ -108,13 +108,13 @@ def kept(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("monitor", "scores", "patience", "best", "epochs"),
     [
-        ("accuracy", [0.1, 0.5, 0.4, 0.5, 0.3, 0.9], None, 6, 6),
-        ("accuracy", [0.1, 0.5, 0.4, 0.5, 0.3, 0.9], 2, 2, 4),
-        ("accuracy", [0.1, 0.5, 0.4, 0.6, 0.3, 0.9], 2, 6, 6),
-        ("median_km", [900.0, 500.0, 600.0, 400.0, 800.0, 700.0], 2, 4, 6),
+        ("top_1_accuracy", [0.1, 0.5, 0.4, 0.5, 0.3, 0.9], None, 6, 6),
+        ("top_1_accuracy", [0.1, 0.5, 0.4, 0.5, 0.3, 0.9], 2, 2, 4),
+        ("top_1_accuracy", [0.1, 0.5, 0.4, 0.6, 0.3, 0.9], 2, 6, 6),
+        ("median_distance_km", [900.0, 500.0, 600.0, 400.0, 800.0, 700.0], 2, 4, 6),
         ("loss", [3.0, 4.0, 5.0], 1, 1, 2),
-        ("accuracy", [math.nan, 0.2, math.nan], None, 2, 3),
-        ("accuracy", [math.nan, math.nan], None, 1, 2),
+        ("top_1_accuracy", [math.nan, 0.2, math.nan], None, 2, 3),
+        ("top_1_accuracy", [math.nan, math.nan], None, 1, 2),
     ],
 )
 def test_the_best_epoch_is_kept_and_a_run_in_vain_ends(
@@ -299,7 +299,7 @@ def test_what_this_machine_cannot_do_is_said(
 ) -> None:
     run = run_of(dataset, tmp_path, *overrides)
     with pytest.raises(RecipeError, match=expected), training_errors(run.folder):
-        build_trainer(run.recipe, run, "accuracy")
+        build_trainer(run.recipe, run, "top_1_accuracy")
 
 
 @pytest.mark.parametrize("where", ["train", "validation"])
@@ -315,7 +315,7 @@ def test_ctrl_c_while_a_loader_starts_is_ctrl_c(dataset: Dataset, tmp_path: Path
     run = run_of(dataset, tmp_path)
     before = signal.getsignal(signal.SIGINT)
 
-    trainer, _ = build_trainer(run.recipe, run, "accuracy")
+    trainer, _ = build_trainer(run.recipe, run, "top_1_accuracy")
 
     with pytest.raises(KeyboardInterrupt), training_errors(run.folder):
         trainer.fit(Module(), *loaders)

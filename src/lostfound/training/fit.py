@@ -43,7 +43,7 @@ class FitResult:
         places_left_out: Places with fewer views than the recipe averages.
         locked: Layers that were locked at the start.
         best_epoch: The epoch whose weights were kept, counted from 1.
-        monitor: What chose it, such as "val_accuracy".
+        monitor: What chose it, such as "val_top_1_accuracy".
         best_score: Its value on the validation split.
         seconds: How long this call trained.
     """

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.errors import RecipeError
-from lostfound.settings import packaged_names, parse_override, parse_settings, read_recipe, set_key
+from lostfound.settings import parse_override, parse_settings, read_recipe, set_key
 from lostfound.training.settings import Recipe
+
+RECIPES: Traversable = files("lostfound") / "recipes" / "training"
+"""The folder of the recipes in the package."""
 
 
 def load_recipe(
@@ -27,6 +30,13 @@ def load_recipe(
     Raises:
         RecipeError: It is missing, is no YAML, has no such variant, or has an unknown key (the nearest known
             one is named) or a wrong value.
+
+    Example:
+        >>> from lostfound.training.recipe import load_recipe
+        >>> load_recipe("countries", ["trainer.epochs=3"]).trainer.epochs
+        3
+        >>> load_recipe("cities", {"seed": 1}, variant="laptop").model.backbone
+        'mobilenetv2_100'
     """
     values = _read(name)
     variants = values.pop("variants", None) or {}
@@ -43,15 +53,6 @@ def load_recipe(
     return parse_recipe(values, str(name) if variant is None else f"{name}, variant {variant}")
 
 
-def variant_names(name: str | Path) -> list[str]:
-    """The named variants of a recipe.
-
-    Raises:
-        RecipeError: The recipe is missing or no YAML.
-    """
-    return list(_read(name).get("variants") or {})
-
-
 def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
     """Validate a recipe's values.
 
@@ -64,17 +65,8 @@ def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
     return parse_settings(Recipe, values, where)
 
 
-def recipe_names() -> list[str]:
-    """The recipes in the package."""
-    return packaged_names(_folder())
-
-
-def _folder() -> Traversable:
-    return files("lostfound") / "recipes" / "training"
-
-
 def _read(name: str | Path) -> dict[str, Any]:
-    values = read_recipe(name, _folder())
+    values = read_recipe(name, RECIPES)
     if not isinstance(values.get("variants") or {}, dict):
         raise RecipeError(f"{name}: variants must be a mapping of names to settings")
     return values
