@@ -64,9 +64,6 @@ def street(tmp_path: Path):
                 collection,
                 collector,
                 Limits(**fast),
-                quotas=quotas,
-                total=quotas.wanted(),
-                done=quotas.found(),
                 jobs=1,
                 pack_at=pack_at,
             )
@@ -106,9 +103,6 @@ def graph(tmp_path: Path):
             collector = Mapillary(
                 collection.ledger, wanted, quotas=quotas, boxes=tiles, held=collection.held_places()
             )
-            total, done = collector.extent()
-            return run_collection(
-                collection, collector, Limits(**fast), quotas=quotas, total=total, done=done, jobs=1
-            )
+            return run_collection(collection, collector, Limits(**fast), jobs=1)
 
     return run

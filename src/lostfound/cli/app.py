@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from lostfound.cli import answer, data, share, study, train
-from lostfound.cli.collect import collect
+from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lostfound.collect.collection import FOLDER, Collection, collect_and_pack
 from lostfound.collect.ledger import Ledger
-from lostfound.collect.places import Quotas
 from lostfound.collect.runner import Collector, Limits, Runner
 from lostfound.collect.tasks import MICRO, Totals
 from lostfound.progress import progress
@@ -103,9 +102,6 @@ def run_collection(
     collector: Collector,
     limits: Limits,
     *,
-    quotas: Quotas | None = None,
-    total: int,
-    done: int,
     jobs: int | None = None,
     pack_at: int = PACK_AT,
 ) -> CollectionSummary:
@@ -117,9 +113,6 @@ def run_collection(
         collection: Where to.
         collector: What to ask for.
         limits: What the run may do.
-        quotas: The collector's, if it draws places.
-        total: Units of progress, all runs together.
-        done: Units of earlier runs.
         jobs: Processes for the packing; all cores if None.
         pack_at: Pack when so many images wait.
 
@@ -128,6 +121,7 @@ def run_collection(
     """
     ledger, before = collection.ledger, collection.ledger.totals()
     runner = Runner(collector, ledger, collection.inbox, limits)
+    total, done = collector.extent()
 
     def collect() -> bool:
         nonlocal done
@@ -145,5 +139,5 @@ def run_collection(
         dataset=collection.folder,
         images=collection.images(),
         budget_spent=runner.budget_spent,
-        uncovered={} if quotas is None else quotas.uncovered(),
+        uncovered={} if collector.quotas is None else collector.quotas.uncovered(),
     )

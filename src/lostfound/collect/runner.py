@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from lostfound.collect.http import HttpClient, Request, RequestFailed, Response
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger, disk_error
+from lostfound.collect.places import Quotas
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task
 from lostfound.collect.workers import LOOK_UP_S, WorkerGroup, backoff_s
 from lostfound.errors import CollectError
@@ -48,6 +49,13 @@ class Collector(Protocol):
     """A service: which requests to send to it, and what its responses mean."""
 
     source: str
+
+    @property
+    def quotas(self) -> Quotas | None:
+        """Counts the places that it draws; None if it draws none."""
+
+    def extent(self) -> tuple[int, int]:
+        """Units of progress: how many there are in all, and how many earlier runs did."""
 
     def next_tasks(self) -> list[NewTask]:
         """Further tasks, when the ledger holds none that could be done now; none at the end."""

@@ -107,6 +107,10 @@ class StreetView:
         self._url = base_url(URL, _URL)
         quotas.restore(ledger.outcomes("place"))
 
+    def extent(self) -> tuple[int, int]:
+        """Places in all, and those that were found."""
+        return self.quotas.wanted(), self.quotas.found()
+
     def next_tasks(self) -> list[NewTask]:
         """The next places."""
         return self.quotas.next_places()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lostfound.collect.browser.run import BrowserSummary
     from lostfound.collect.places import PlacePlan
     from lostfound.collect.run import CollectionSummary
     from lostfound.collect.runner import Limits
@@ -89,6 +90,28 @@ def print_summary(summary: CollectionSummary, plan: PlacePlan | None, *, as_json
         print("\nThe budget is spent. With a larger one the same command goes on.")
     elif kinds["errors"]:
         print("\nThe same command tries once more what failed.")
+
+
+def print_browser_summary(summary: BrowserSummary, *, as_json: bool) -> None:
+    """Say what a browser collection holds."""
+    if as_json:
+        _print_json(asdict(summary) | {"dataset": str(summary.dataset)})
+        return
+    print(f"Collected from {summary.source} into {summary.dataset}:\n")
+    print(f"  {'':36} {'this run':>9} {'all runs':>9}")
+    rows = {
+        "rounds": "rounds stored",
+        "duplicate games": "games joined or played already",
+        "duplicate rounds": "rounds held already",
+        "duplicate pictures": "pictures held already",
+        "error pictures": "errors shown as a picture",
+        "rounds without a picture": "rounds without a picture",
+        "errors": "other errors",
+        "restarts": "browsers started anew",
+    }
+    for key, name in rows.items():
+        print(f"  {name:36} {summary.this_run.get(key, 0):>9,} {summary.counts.get(key, 0):>9,}")
+    print(f"  {'images now in the data set':36} {'':9} {summary.images:>9,}")
 
 
 def _print_json(values: dict[str, Any]) -> None:

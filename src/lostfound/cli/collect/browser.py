@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from lostfound.cli.collect.options import To
 from lostfound.cli.common import AsJson, Jobs, example
-
-if TYPE_CHECKING:
-    from lostfound.collect.browser.run import BrowserSummary
+from lostfound.cli.output.collect import print_browser_summary
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
-
-ProfileFile = Annotated[Path, typer.Argument(metavar="PROFILE", hidden=True)]
 
 
 @COMMANDS.command(
     epilog=example("lostfound collect browser game.yaml --to data/game --rounds 200 --workers 4")
 )
 def browser(
-    profile: ProfileFile,
-    to: Annotated[Path, typer.Option(metavar="DATASET", help="Folder, new or existing.")],
+    profile: Annotated[Path, typer.Argument(metavar="PROFILE", hidden=True)],
+    to: To,
     rounds: Annotated[
         int | None,
         typer.Option(metavar="N", help="Rounds to store, over all runs; until Ctrl-C by default.", min=1),
@@ -82,28 +78,4 @@ def browser(
     with open_collection(to, site.source, shown, size=size or smallest) as collection:
         limits = BrowserLimits(rounds, workers, pace, patience)
         summary = collect_with_browsers(collection, settings, limits, jobs=jobs)
-    _show(summary, as_json=json)
-
-
-def _show(summary: BrowserSummary, *, as_json: bool) -> None:
-    """Say what a collection holds."""
-    if as_json:
-        from lostfound.cli.output.tables import print_json
-
-        print_json(asdict(summary) | {"dataset": str(summary.dataset)})
-        return
-    print(f"Collected from {summary.source} into {summary.dataset}:\n")
-    print(f"  {'':36} {'this run':>9} {'all runs':>9}")
-    rows = {
-        "rounds": "rounds stored",
-        "duplicate games": "games joined or played already",
-        "duplicate rounds": "rounds held already",
-        "duplicate pictures": "pictures held already",
-        "error pictures": "errors shown as a picture",
-        "rounds without a picture": "rounds without a picture",
-        "errors": "other errors",
-        "restarts": "browsers started anew",
-    }
-    for key, name in rows.items():
-        print(f"  {name:36} {summary.this_run.get(key, 0):>9,} {summary.counts.get(key, 0):>9,}")
-    print(f"  {'images now in the data set':36} {'':9} {summary.images:>9,}")
+    print_browser_summary(summary, as_json=json)

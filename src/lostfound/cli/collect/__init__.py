@@ -1,0 +1,1 @@
+"""`lostfound collect`: images from outside into a data set."""
