@@ -2,15 +2,12 @@
 
 import base64
 import hashlib
-import json
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import shapely
+from html_page import ATTACK, Page, needs_browser, render
 
 from lostfound.errors import LostFoundError
 from lostfound.geo.boundaries import Boundaries
@@ -18,7 +15,6 @@ from lostfound.geo.shapes import area_km2
 from lostfound.pages.partition import render_partition, write_partition_page
 from lostfound.partitions import Partition
 
-ATTACK = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 HOSTILE_NAMES = [
     ATTACK,
     "<!--<script>",
@@ -28,12 +24,6 @@ HOSTILE_NAMES = [
     "日本 🗺️",
     "\"quote'",
 ]
-CHROMIUM = next(
-    filter(
-        None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])
-    ),
-    None,
-)
 
 
 def cells(polygons, counts=None, ids=None, names=None):
@@ -56,35 +46,6 @@ def cells(polygons, counts=None, ids=None, names=None):
 
 
 BOXES = [shapely.box(10, 40, 20, 50), shapely.box(20, 40, 30, 50)]
-
-
-class Page(HTMLParser):
-    """The elements of a page, as a list of [tag, attributes, text directly inside]."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.open = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append([tag, dict(attrs), ""])
-        if tag not in {"img", "input", "link", "meta", "rect"}:
-            self.open.append(self.elements[-1])
-
-    def handle_endtag(self, tag):
-        if tag != "rect":
-            assert self.open.pop()[0] == tag
-
-    def handle_data(self, data):
-        if self.open:
-            self.open[-1][2] += data
-
-    def texts(self, tag, **wanted):
-        return [text for name, has, text in self.elements if name == tag and wanted.items() <= has.items()]
-
-    def data(self, name):
-        (text,) = self.texts("script", id=name)
-        return json.loads(text)
 
 
 def page_of(partition, title="Cells", note=""):
@@ -179,21 +140,8 @@ class TestWriting:
         assert [each.name for each in tmp_path.iterdir()] == ["cells.html"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on PATH")
+@needs_browser
 class TestInBrowser:
-    @staticmethod
-    def render(path, profile, fragment=""):
-        """The document after its scripts ran, as a browser opening the file sees it."""
-        flags = [
-            "--headless", "--dump-dom", "--virtual-time-budget=8000", "--window-size=1280,800",
-            "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
-            "--disable-quic", "--disable-background-networking", "--disable-component-update",
-            f"--user-data-dir={profile}", "--force-prefers-reduced-motion",
-        ]  # fmt: skip
-        command = [CHROMIUM, *flags, path.as_uri() + fragment]
-        run = subprocess.run(command, capture_output=True, timeout=120, check=True, encoding="utf-8")
-        return Page(run.stdout)
-
     @staticmethod
     def tooltip(page):
         """What the open tooltip says, line by line."""
@@ -208,7 +156,7 @@ class TestInBrowser:
         path = write_partition_page(
             tmp_path / "cells.html", cells([*BOXES, None], [3, 0, 1200]), title="Cells"
         )
-        page = self.render(path, tmp_path / "profile")
+        page = render(path, tmp_path / "profile")
         assert any(tag == "canvas" for tag, *_ in page.elements)
         countries = [has for _, has, _ in page.elements if "country" in has.get("class", "").split()]
         assert sum(len(has["d"]) > 20 for has in countries) > 100
@@ -230,20 +178,18 @@ class TestInBrowser:
     def test_a_cell_tells_name_id_and_count(self, tmp_path, fragment, says):
         chosen = cells(BOXES, [1, 1200], ids=["a /é", "c1"], names=["Not c", "Cell 1"])
         path = write_partition_page(tmp_path / "cells.html", chosen, title="Cells")
-        assert self.tooltip(self.render(path, tmp_path / "profile", fragment)) == says
+        assert self.tooltip(render(path, tmp_path / "profile", fragment)) == says
 
     def test_names_can_run_nothing(self, tmp_path):
         hostile = cells(BOXES, ids=[ATTACK, "b"], names=[ATTACK, ATTACK])
         path = write_partition_page(tmp_path / "cells.html", hostile, title="Cells", note=ATTACK)
-        page = self.render(path, tmp_path / "profile", "#cell-b")
+        page = render(path, tmp_path / "profile", "#cell-b")
         assert page.texts("title") == ["Cells"]
         assert not page.texts("img")
         assert self.tooltip(page)[0] == ATTACK
 
     def test_cells_over_the_poles_and_the_whole_map(self, tmp_path):
         wide = cells([shapely.box(-180, 60, 180, 90), shapely.box(-180, -90, 180, -60)])
-        page = self.render(
-            write_partition_page(tmp_path / "c.html", wide, title="Cells"), tmp_path / "profile"
-        )
+        page = render(write_partition_page(tmp_path / "c.html", wide, title="Cells"), tmp_path / "profile")
         assert any(tag == "canvas" for tag, *_ in page.elements)
         assert page.texts("span", id="most") == ["10"]

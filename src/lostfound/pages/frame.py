@@ -8,37 +8,57 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
-import os
-from collections.abc import Iterable
-from contextlib import suppress
+import re
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 from lostfound.errors import LostFoundError
+from lostfound.files import write_atomic
 
 
-def fill_page(name: str, **values: str) -> str:
-    """Put a page together from ``assets/NAME.html``, ``.css`` and ``.js``, and Leaflet.
+def fill_page(name: str, *, title: str, count: str, note: str, data: Mapping[str, object]) -> str:
+    """Put a page together: the frame that all pages share, what is this page's own, and Leaflet.
 
-    The style sheet of the map page comes first, so that all pages look alike.
+    The frame is ``assets/frame.html``, ``.css`` and ``.js``; the page's own files are ``assets/NAME.html``,
+    whose blocks begin with a comment and fill the frame, ``.css`` and ``.js``.
 
     Args:
-        name: Of the three files.
-        values: What else the page's template names: HTML that is already escaped, or `script_json`.
+        name: Of the page's own files.
+        title: The heading; any text.
+        count: What is on the page, beside the heading.
+        note: A sentence for the footer; any text.
+        data: What the page's script reads, by the id of the element that holds it: JSON values.
     """
-    scripts = {"leaflet_js": asset("leaflet.js"), "page_js": asset(f"{name}.js")}
-    own = "" if name == "map" else asset(f"{name}.css")
-    styles = {"leaflet_css": asset("leaflet.css"), "page_css": asset("map.css") + own}
-    return Template(asset(f"{name}.html")).substitute(
-        values,
-        **scripts,
-        **styles,
+    styles = [asset(file) for file in ("leaflet.css", "frame.css", f"{name}.css")]
+    scripts = [asset(file) for file in ("leaflet.js", "frame.js", f"{name}.js")]
+    blocks = _blocks(asset(f"{name}.html"))
+    blocks["footer"] = Template(blocks["footer"]).substitute(note=html.escape(note))
+    return Template(asset("frame.html")).substitute(
+        dict.fromkeys(("header", "beside"), ""),
+        **blocks,
+        title=html.escape(title),
+        count=html.escape(count),
+        data="\n".join(
+            f'<script type="application/json" id="{id_}">{script_json(value)}</script>'
+            for id_, value in data.items()
+        ),
+        styles="\n".join(f"<style>{text}</style>" for text in styles),
+        scripts="\n".join(f"<script>{text}</script>" for text in scripts),
         leaflet_license=asset("LEAFLET-LICENSE"),
-        script_hashes=_hashes(scripts.values()),
-        style_hashes=_hashes(styles.values()),
+        script_hashes=_hashes(scripts),
+        style_hashes=_hashes(styles),
     )
+
+
+def _blocks(text: str) -> dict[str, str]:
+    """The blocks of a page's own HTML by their names; those of one line without its end."""
+    _, *parts = re.split(r"^<!-- (\w+) -->\n", text, flags=re.MULTILINE)
+    blocks = dict(zip(parts[::2], parts[1::2], strict=True))
+    return {name: block[:-1] if block.count("\n") == 1 else block for name, block in blocks.items()}
 
 
 def script_json(value: object) -> str:
@@ -61,19 +81,13 @@ def write_page(path: str | Path, page: str) -> Path:
         LostFoundError: The file can't be written there.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # A file name may hold bytes that are no text; those become question marks.
-        partial.write_bytes(page.encode("utf-8", "replace"))
-        partial.replace(path)
+        write_atomic(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise LostFoundError(
             f"Can't write the map to {path}: {error.strerror}. Name a file in a folder you can write to."
         ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return path
 
 

@@ -6,7 +6,6 @@ Everything the page needs is inside it: Leaflet, country outlines, styles, thumb
 from __future__ import annotations
 
 import base64
-import html
 import math
 import os
 from collections.abc import Sequence
@@ -18,34 +17,13 @@ import numpy as np
 from lostfound.data.images import open_image, shrink
 from lostfound.data.jpeg import encode_jpeg
 from lostfound.geo.boundaries import outlines
-from lostfound.geo.sphere import EARTH_RADIUS_KM, destination, from_unit_vectors, haversine_km, unit_vectors
-from lostfound.pages.frame import fill_page, script_json, write_page
+from lostfound.geo.sphere import EARTH_RADIUS_KM, from_unit_vectors, haversine_km, unit_vectors
+from lostfound.pages.frame import fill_page, write_page
+from lostfound.predict.guess import Candidate
 from lostfound.predict.outputs import LocatedPhoto, written_name
 
 THUMBNAIL_SIDE = 240
 Point = tuple[float, float]  # (latitude, longitude), degrees
-
-
-@dataclass(frozen=True)
-class MapCandidate:
-    """One answer the model considered.
-
-    Attributes:
-        name: What the page calls it: a country, region or city.
-        probability: 0 to 1; None from a model without cells.
-        code: ISO 3166-1 alpha-2 code of the country to shade on the map (Kosovo is XK); if None, the country
-            of that name, if there is one.
-    """
-
-    name: str
-    probability: float | None
-    code: str | None = None
-
-    def __post_init__(self) -> None:
-        if (
-            self.probability is not None and not -1e-6 <= self.probability <= 1 + 1e-6
-        ):  # single precision rounds past the ends
-            raise ValueError(f"The probability of {self.name!r} is {self.probability}, not within 0 and 1.")
 
 
 @dataclass(frozen=True)
@@ -56,21 +34,20 @@ class MapEntry:
         name: File name or id; shown as it is, never interpreted.
         latitude: Of the guess, degrees.
         longitude: Of the guess, degrees in [-180, 180].
-        candidates: The answers considered, best first; the page shows all of them, so give about five.
+        candidates: The answers considered, best first; the page shows all of them, so give about five, and
+            shades their countries.
         thumbnail: JPEG bytes, embedded; about 320 pixels wide looks sharp and keeps the page small.
         truth: The known (latitude, longitude), if any.
         truth_name: Name of the true place, such as its country.
-        radius_km: The distance that the model says holds the truth nine times in ten, if it says one.
     """
 
     name: str
     latitude: float
     longitude: float
-    candidates: Sequence[MapCandidate]
+    candidates: Sequence[Candidate]
     thumbnail: bytes | None = None
     truth: Point | None = None
     truth_name: str | None = None
-    radius_km: float | None = None
 
     def __post_init__(self) -> None:
         for latitude, longitude in filter(None, [self.guess, self.truth]):
@@ -121,7 +98,7 @@ def write_photo_map(
             written_name(os.path.relpath(each.photo, common)),
             each.guess.latitude,
             each.guess.longitude,
-            [MapCandidate(one.name, one.probability, one.country) for one in each.guess.candidates],
+            each.guess.candidates,
             _thumbnail(Path(each.photo)),
             each.truth,
             each.truth_name,
@@ -142,15 +119,12 @@ def _thumbnail(photo: Path) -> bytes:
 
 def render_map(entries: Sequence[MapEntry], *, title: str, note: str = "") -> str:
     """The map page's HTML; see `write_map`."""
-    countries = outlines()
-    codes = {_key(each["properties"]["name"]): each["properties"]["code"] for each in countries["features"]}
     return fill_page(
         "map",
-        title=html.escape(title),
+        title=title,
         count=f"{len(entries):,} photo{'' if len(entries) == 1 else 's'}",
-        note=html.escape(note),
-        outlines=script_json(countries),
-        entries=script_json([_entry(entry, codes) for entry in entries]),
+        note=note,
+        data={"outlines": outlines(), "entries": [_entry(entry) for entry in entries]},
     )
 
 
@@ -175,36 +149,21 @@ def great_circle(start: Point, end: Point, *, step_km: float = 300.0) -> list[Po
     return _unwrapped([start, *map(tuple, from_unit_vectors(vectors).tolist()), end])
 
 
-def circle(centre: Point, radius_km: float) -> list[Point]:
-    """Points every 5° of bearing at one great-circle distance from a place; longitudes run on past ±180."""
-    return _unwrapped(list(map(tuple, destination(centre, np.arange(0, 361, 5), radius_km).tolist())))
-
-
-def _entry(entry: MapEntry, codes: dict[str, str]) -> dict[str, object]:
-    """What page.js reads of one photo."""
+def _entry(entry: MapEntry) -> dict[str, object]:
+    """What map.js reads of one photo."""
     image = entry.thumbnail
     return {
         "name": entry.name,
         "guess": entry.guess,
         "candidates": [
-            {
-                "name": each.name,
-                "probability": each.probability,
-                "code": each.code or codes.get(_key(each.name)),
-            }
+            {"name": each.name, "probability": each.probability, "code": each.country}
             for each in entry.candidates
         ],
         "thumbnail": None if image is None else base64.b64encode(image).decode(),
         "truthName": entry.truth_name,
         "error": entry.error_km,
         "way": None if entry.truth is None else _rounded(great_circle(entry.guess, entry.truth)),
-        "radius": entry.radius_km,
-        "circle": None if entry.radius_km is None else _rounded(circle(entry.guess, entry.radius_km)),
     }
-
-
-def _key(name: str) -> str:
-    return name.casefold().strip()
 
 
 def _unwrapped(points: list[Point]) -> list[Point]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from lostfound.geo.boundaries import outlines
-from lostfound.pages.frame import fill_page, script_json, write_page
+from lostfound.pages.frame import fill_page, write_page
 from lostfound.partitions import Partition
 
 # Corners closer to the line than this share of the cell's extent are left out: nobody sees them, and
@@ -43,11 +42,10 @@ def render_partition(partition: Partition, *, title: str, note: str = "") -> str
     count = f"{cells:,} cell{'' if cells == 1 else 's'}, {images:,} image{'' if images == 1 else 's'}"
     return fill_page(
         "partition",
-        title=html.escape(title),
+        title=title,
         count=f"{count}, {empty:,} without" if empty else count,
-        note=html.escape(note),
-        outlines=script_json(outlines()),
-        cells=script_json(_cells(partition)),
+        note=note,
+        data={"outlines": outlines(), "cells": _cells(partition)},
     )
 
 

@@ -1,23 +1,13 @@
 "use strict";
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const byId = (id) => document.getElementById(id);
+  const { byId, read, make, number, colour, whenColoursChange, map } = frame;
   const entries = read("entries");
-  const outlines = read("outlines");
   const list = byId("list");
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-  // Text only ever enters the page as a text node: names of files and places are the user's, not ours.
-  const make = (tag, className, text) => {
-    const element = document.createElement(tag);
-    element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
   const percent = (p) => p === null ? "" : (p > 0 && p < 0.005 ? "<1%" : p < 1 && p > 0.995 ? ">99%" : `${Math.round(p * 100)}%`);
   const distance = (km) => {
     if (km < 1) return `${Math.round(km * 1000)}\u00a0m`;
-    return `${km < 10 ? km.toFixed(1) : Math.round(km).toLocaleString("en-GB")}\u00a0km`;
+    return `${km < 10 ? km.toFixed(1) : number(Math.round(km))}\u00a0km`;
   };
   const coordinates = ([latitude, longitude]) =>
     `${Math.abs(latitude).toFixed(3)}° ${latitude < 0 ? "S" : "N"}, ` +
@@ -25,36 +15,23 @@
   const best = (entry) => entry.candidates[0];
   const sureness = (entry) => (best(entry) ? best(entry).probability ?? 0 : 0);
 
-  // The map. Countries are SVG so that the style sheet colours them; the dots may be thousands, hence a canvas.
-  const map = L.map("map", {
-    zoomSnap: 0, minZoom: 0, maxZoom: 16, preferCanvas: true, attributionControl: false, zoomControl: false,
-    maxBounds: [[-85, -400], [85, 400]], maxBoundsViscosity: 0.7,
-  }).setView([20, 0], 1);
-  L.control.attribution({ prefix: false, position: "bottomright" })
-    .addAttribution("Leaflet · Made with Natural Earth").addTo(map);
-  L.control.zoom({ position: "topleft" }).addTo(map);
-  L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
-  map.createPane("countries").style.zIndex = 200;
+  // The dots may be thousands, hence they are drawn on a canvas.
+  map.setMaxZoom(16);
   const chosenPane = map.createPane("chosen");
   chosenPane.style.zIndex = 450;
   chosenPane.style.pointerEvents = "none";
-  const land = L.svg({ pane: "countries", padding: 0.6 });
-  const countries = (shift) => L.geoJSON(outlines, {
-    pane: "countries", renderer: land, className: "country", smoothFactor: 0.5,
+  const countries = (shift) => frame.countries({
     coordsToLatLng: ([longitude, latitude]) => L.latLng(latitude, longitude + shift),
   });
   const world = countries(0).addTo(map);
 
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dotStyle = () => ({ fillColor: colour("--accent"), color: colour("--card") });
   const dots = entries.map((entry, index) =>
     L.circleMarker(entry.guess, { radius: entries.length > 300 ? 4 : 5, weight: 1, fillOpacity: 0.85, ...dotStyle() })
       .bindTooltip(() => make("span", "", [entry.name, best(entry)?.name].filter(Boolean).join(": ")))
       .on("click", () => select(index)));
   const dotLayer = L.layerGroup(dots).addTo(map);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    dots.forEach((dot) => dot.setStyle(dotStyle()));
-  });
+  whenColoursChange(() => dots.forEach((dot) => dot.setStyle(dotStyle())));
 
   // Hovering a country names it. The dots' canvas lies above the outlines, so they are asked for by position.
   const hover = L.tooltip({ direction: "top", offset: [0, -6], opacity: 1 });
@@ -119,7 +96,6 @@
     }
     const more = make("div", "more");
     more.append(make("span", "", `Guess: ${coordinates(entry.guess)}`));
-    if (entry.radius !== null) more.append(make("span", "", `Within ${distance(entry.radius)}, 9 times in 10`));
     if (entry.way) more.append(make("span", "", ["Truth", entry.truthName].filter(Boolean).join(": ")));
     card.append(top, bars, more);
   };
@@ -133,15 +109,12 @@
   cards.forEach((card) => near.observe(card));
   if (cards.length) cards[0].tabIndex = 0;
 
-  const go = (bounds, maxZoom) => {
-    // Room for the labels, and for what lies over the map's corners.
-    const room = { paddingTopLeft: [90, 84], paddingBottomRight: [90, 76], maxZoom };
-    if (still.matches) map.fitBounds(bounds, { ...room, animate: false });
-    else map.flyToBounds(bounds, { ...room, duration: 0.9 });
-  };
+  // Room for the labels, and for what lies over the map's corners.
+  const go = (bounds, maxZoom) =>
+    frame.go(bounds, { paddingTopLeft: [90, 84], paddingBottomRight: [90, 76], maxZoom });
   const everything = () => {
     const shown = dots.filter((dot) => dotLayer.hasLayer(dot)).map((dot) => dot.getLatLng());
-    return shown.length ? L.latLngBounds(shown) : L.latLngBounds([-55, -170], [72, 178]);
+    return shown.length ? L.latLngBounds(shown) : frame.world;
   };
 
   // Choosing a photo.
@@ -160,7 +133,6 @@
     byId("map").classList.toggle("chosen", entry !== null);
     byId("all").hidden = entry === null || entries.length === 1;
     mark("truth", Boolean(entry?.way));
-    mark("circle", Boolean(entry?.circle));
     mark("shade", Object.keys(shares).length > 0);
     if (entry) {
       cards[index].setAttribute("aria-selected", "true");
@@ -176,7 +148,7 @@
     });
     const drawn = L.svg({ pane: "chosen", padding: 0.6 });
     const truth = entry.way?.at(-1);
-    const points = [...(entry.circle || []), ...(entry.way || []), entry.guess];
+    const points = [...(entry.way || []), entry.guess];
     // Where the drawing runs past the date line, the world goes on there.
     for (const [shift, beyond] of [[-360, (lon) => lon < -180], [360, (lon) => lon > 180]]) {
       if (!points.some(([, longitude]) => beyond(longitude))) continue;
@@ -184,7 +156,6 @@
       overlay.addLayer(copy);
       shade(copy);
     }
-    if (entry.circle) overlay.addLayer(line(entry.circle, "circle"));
     if (truth) overlay.addLayer(line(entry.way, "arc")).addLayer(ring(truth, "truth", 7));
     overlay.addLayer(ring(entry.guess, "guess", 7));
     const answer = best(entry) ? `Guess: ${best(entry).name}\u00a0${percent(best(entry).probability)}` : "Guess";
@@ -203,7 +174,7 @@
     cards[index].scrollIntoView({ block: "nearest" });
     if (focus) cards[index].focus({ preventScroll: true });
     history.replaceState(null, "", `#photo-${index + 1}`);
-    go(L.latLngBounds([entry.guess, ...(entry.way || []), ...(entry.circle || [])]), entry.way ? 5 : 4);
+    go(L.latLngBounds([entry.guess, ...(entry.way || [])]), entry.way ? 5 : 4);
   };
   const clear = () => {
     show(null);
@@ -225,10 +196,6 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && chosen !== null) clear();
   });
-
-  // Leaflet focuses the map when it is clicked; only those who use keys need to see that.
-  document.addEventListener("pointerdown", () => document.body.classList.add("pointing"), true);
-  document.addEventListener("keydown", () => document.body.classList.remove("pointing"), true);
 
   // Filtering and ordering.
   const knowsTruth = entries.some((entry) => entry.error !== null);

@@ -1,34 +1,11 @@
 "use strict";
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const byId = (id) => document.getElementById(id);
+  const { byId, read, make, number, whenColoursChange, map } = frame;
   const cells = read("cells");
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-
-  // Text only ever enters the page as a text node: names of cells are the user's, not ours.
-  const make = (tag, className, text) => {
-    const element = document.createElement(tag);
-    element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
-  const number = (value) => value.toLocaleString("en-GB");
   const images = (count) => `${number(count)} image${count === 1 ? "" : "s"}`;
 
-  // Countries are SVG so that the style sheet colours them; the cells may be thousands, hence a canvas.
-  const map = L.map("map", {
-    zoomSnap: 0, minZoom: 0, maxZoom: 22, attributionControl: false, zoomControl: false,
-    maxBounds: [[-85.06, -400], [85.06, 400]], maxBoundsViscosity: 0.7,
-  }).setView([20, 0], 1);
-  L.control.attribution({ prefix: false, position: "bottomright" })
-    .addAttribution("Leaflet · Made with Natural Earth").addTo(map);
-  L.control.zoom({ position: "topleft" }).addTo(map);
-  L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
-  map.createPane("countries").style.zIndex = 200;
-  L.geoJSON(read("outlines"), {
-    pane: "countries", renderer: L.svg({ pane: "countries", padding: 0.6 }), className: "country",
-    smoothFactor: 0.5, interactive: false,
-  }).addTo(map);
+  map.setMaxZoom(22);
+  frame.countries({ interactive: false }).addTo(map);
 
   // Colours by the logarithm of the count: a few cells often hold most of the images.
   const filled = cells.map((cell) => cell.count).filter((count) => count > 0);
@@ -37,10 +14,9 @@
   let ramp = [];
   let ink = "";
   const readColours = () => {
-    const style = getComputedStyle(document.documentElement);
     const channels = (hex) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
-    ramp = [0, 1, 2, 3, 4].map((i) => channels(style.getPropertyValue(`--ramp-${i}`).trim()));
-    ink = style.getPropertyValue("--ink").trim();
+    ramp = [0, 1, 2, 3, 4].map((i) => channels(frame.colour(`--ramp-${i}`)));
+    ink = frame.colour("--ink");
   };
   const colour = (count) => {
     const at = most > least ? (4 * Math.log(count / least)) / Math.log(most / least) : 4;
@@ -60,7 +36,7 @@
     return text;
   };
   readColours();
-  // Wide margins, so that a dragged map has no blank edges.
+  // The cells may be thousands, hence a canvas; wide margins, so that a dragged map has no blank edges.
   const canvas = L.canvas({ padding: 0.6 });
   // Longitude comes first in the shapes, as in GeoJSON.
   const latLngs = (parts) => parts.map((rings) => rings.map((ring) => ring.map(([x, y]) => [y, x])));
@@ -75,18 +51,14 @@
       .on("click", () => select(index));
   });
   const drawn = L.featureGroup(layers).addTo(map);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  whenColoursChange(() => {
     readColours();
     layers.forEach((layer, index) => layer.setStyle(style(cells[index])));
   });
 
-  const go = (bounds, maxZoom) => {
-    const options = { padding: [48, 48], maxZoom };
-    if (still.matches) map.fitBounds(bounds, { ...options, animate: false });
-    else map.flyToBounds(bounds, { ...options, duration: 0.9 });
-  };
+  const go = (bounds) => frame.go(bounds, { padding: [48, 48], maxZoom: 20 });
   const extent = (layer) => (layer.getBounds ? layer.getBounds() : L.latLngBounds([layer.getLatLng()]));
-  const everything = () => (cells.length ? drawn.getBounds() : L.latLngBounds([-55, -170], [72, 178]));
+  const everything = () => (cells.length ? drawn.getBounds() : frame.world);
   const pinned = L.tooltip({ permanent: true, direction: "top", opacity: 1, className: "pinned" });
   const select = (index) => {
     const cell = cells[index];
@@ -94,19 +66,17 @@
     pinned.setLatLng(cell.at).setContent(label(cell));
     map.openTooltip(pinned);
     history.replaceState(null, "", `#cell-${encodeURIComponent(cell.id)}`);
-    go(extent(layers[index]).pad(0.5), 20);
+    go(extent(layers[index]).pad(0.5));
   };
   const clear = () => {
     map.closeTooltip(pinned);
     byId("all").hidden = true;
     byId("find").value = "";
     history.replaceState(null, "", "#");
-    go(everything(), 20);
+    go(everything());
   };
   byId("all").addEventListener("click", clear);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") clear(); });
-  document.addEventListener("pointerdown", () => document.body.classList.add("pointing"), true);
-  document.addEventListener("keydown", () => document.body.classList.remove("pointing"), true);
 
   // Finding a cell: whole ids and names are suggested, parts of them are found too.
   byId("names").append(...cells.map((cell) => {

@@ -1,0 +1,48 @@
+"use strict";
+// What all pages share: what they read and write, and a map of the countries that needs no network.
+const frame = (() => {
+  const byId = (id) => document.getElementById(id);
+  const read = (id) => JSON.parse(byId(id).textContent);
+
+  // Text only ever enters the page as a text node: names of files, places and cells are the user's, not ours.
+  const make = (tag, className, text) => {
+    const element = document.createElement(tag);
+    element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const number = (value) => value.toLocaleString("en-GB");
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const whenColoursChange = (repaint) => {
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  };
+
+  // Countries are SVG so that the style sheet colours them.
+  const map = L.map("map", {
+    zoomSnap: 0, minZoom: 0, preferCanvas: true, attributionControl: false, zoomControl: false,
+    maxBounds: [[-85.06, -400], [85.06, 400]], maxBoundsViscosity: 0.7,
+  }).setView([20, 0], 1);
+  L.control.attribution({ prefix: false, position: "bottomright" })
+    .addAttribution("Leaflet · Made with Natural Earth").addTo(map);
+  L.control.zoom({ position: "topleft" }).addTo(map);
+  L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
+  map.createPane("countries").style.zIndex = 200;
+  const land = L.svg({ pane: "countries", padding: 0.6 });
+  const outlines = read("outlines");
+  const countries = (options) => L.geoJSON(outlines, {
+    pane: "countries", renderer: land, className: "country", smoothFactor: 0.5, ...options,
+  });
+  const world = L.latLngBounds([-55, -170], [72, 178]);
+
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const go = (bounds, room) => {
+    if (still.matches) map.fitBounds(bounds, { ...room, animate: false });
+    else map.flyToBounds(bounds, { ...room, duration: 0.9 });
+  };
+
+  // Leaflet focuses the map when it is clicked; only those who use keys need to see that.
+  document.addEventListener("pointerdown", () => document.body.classList.add("pointing"), true);
+  document.addEventListener("keydown", () => document.body.classList.remove("pointing"), true);
+
+  return { byId, read, make, number, colour, whenColoursChange, map, countries, world, go };
+})();

@@ -1,0 +1,70 @@
+"""Pages as tests read them: their elements, and what a browser makes of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ATTACK = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+CHROMIUM = next(
+    filter(
+        None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])
+    ),
+    None,
+)
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on PATH"
+)
+# Elements that have no end.
+VOID = {"img", "input", "link", "meta", "rect"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, as a list of [tag, attributes, text directly inside]."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append([tag, dict(attrs), ""])
+        if tag not in VOID:
+            self.open.append(self.elements[-1])
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.open[-1][2] += data
+
+    def texts(self, tag, **wanted):
+        return [text for name, has, text in self.elements if name == tag and wanted.items() <= has.items()]
+
+    def with_class(self, word):
+        return [(has, text) for _, has, text in self.elements if word in (has.get("class") or "").split()]
+
+    def data(self, name):
+        (text,) = self.texts("script", id=name)
+        return json.loads(text)
+
+
+def render(path: Path, profile: Path, fragment: str = "") -> Page:
+    """The document after its scripts ran, as a browser opening the file sees it."""
+    flags = [
+        "--headless", "--dump-dom", "--virtual-time-budget=8000", "--window-size=1280,800",
+        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
+        "--disable-quic", "--disable-background-networking", "--disable-component-update",
+        # With animation, Chromium's virtual time now and then never ends.
+        f"--user-data-dir={profile}", "--force-prefers-reduced-motion",
+    ]  # fmt: skip
+    command = [CHROMIUM, *flags, path.as_uri() + fragment]
+    run = subprocess.run(command, capture_output=True, timeout=120, check=True, encoding="utf-8")
+    return Page(run.stdout.replace("&nbsp;", " "))
