@@ -9,6 +9,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
 from lostfound.data.preparing.prepare import prepare
 from lostfound.errors import MissingExtraError
+from lostfound.world import write_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -57,12 +58,8 @@ def contents(folder):
 
 
 @pytest.fixture(scope="module")
-def source(made_once, write_picture):
-    def build(folder):
-        for number in range(100):
-            write_picture(folder / "photos" / "France" / f"{number:03}.jpg", number, 300, 200)
-
-    return made_once("cluster-source", build) / "photos"
+def source(made_once):
+    return made_once("cluster-source", lambda folder: write_world(folder, places=50, views=2, size=96))
 
 
 @pytest.fixture(scope="module")
