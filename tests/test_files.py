@@ -75,6 +75,21 @@ def test_an_error_leaves_the_file_as_it_was(tmp_path, error):
     assert names(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "Ærø" * 51])
+def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path, name):
+    write_atomic(tmp_path / name, b"text")
+
+    assert names(tmp_path) == [name]
+
+
+def test_an_error_before_anything_is_written_is_the_one_that_is_raised(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        write_atomic(tmp_path.parent / tmp_path.name, b"text")
+    with pytest.raises(OSError, match="too long"):
+        write_atomic(tmp_path / ("a" * 256), b"text")
+    assert names(tmp_path) == []
+
+
 def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), writing_atomically(tmp_path / "file"):
         pass

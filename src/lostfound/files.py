@@ -6,8 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_KEPT = 50
+"""Letters of a file's name in that of its partial file, which must not be longer than names may be."""
 
 
 def digest(data: bytes) -> str:
@@ -35,12 +38,13 @@ def writing_atomically(path: Path) -> Iterator[Path]:
         the end, and is removed if an error ends the block.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.partial")
+    partial = path.with_name(f".{path.name[:_KEPT]}.{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
         yield partial
         partial.replace(path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what ended the block is to be said
+            partial.unlink(missing_ok=True)
         raise
 
 
