@@ -37,7 +37,8 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 def street(tmp_path: Path):
     """Collect from Street View in this process, as the command does; gives the summary."""
     from lostfound.collect.collection import open_collection
-    from lostfound.collect.places import Quotas, make_plan
+    from lostfound.collect.places import make_plan
+    from lostfound.collect.quotas import Quotas
     from lostfound.collect.run import run_collection
     from lostfound.collect.runner import Limits
     from lostfound.collect.streetview import SOURCE, StreetView, Views, settings_of
@@ -78,7 +79,8 @@ def graph(tmp_path: Path):
     from lostfound.collect.collection import open_collection
     from lostfound.collect.mapillary import SOURCE, Mapillary, settings_of
     from lostfound.collect.mapillary_images import Filters
-    from lostfound.collect.places import Quotas, make_plan
+    from lostfound.collect.places import make_plan
+    from lostfound.collect.quotas import Quotas
     from lostfound.collect.run import run_collection
     from lostfound.collect.runner import Limits
 

@@ -9,7 +9,8 @@ import pytest
 
 from lostfound.collect.http import RequestFailed, Response
 from lostfound.collect.ledger import Ledger
-from lostfound.collect.places import Quotas, make_plan
+from lostfound.collect.places import make_plan
+from lostfound.collect.quotas import Quotas
 from lostfound.collect.streetview import StreetView, Views
 from lostfound.collect.tasks import Task
 from lostfound.data.dataset import Dataset

@@ -126,7 +126,7 @@ class HttpClient:
         Raises:
             MissingExtraError: What sends requests is not installed.
         """
-        self._library = httpx2 = _library()
+        self._library = httpx2 = import_httpx()
         for name in ("httpx2", "httpcore2"):  # they log addresses, and those hold keys
             logging.getLogger(name).setLevel(logging.WARNING)
         self._timeout_s = timeout_s
@@ -185,7 +185,12 @@ class HttpClient:
             return Response(response.status_code, content_type, body.getvalue())
 
 
-def _library() -> Any:
+def import_httpx() -> Any:
+    """What sends requests.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     try:
         import httpx2
     except ImportError:

@@ -16,7 +16,8 @@ from lostfound.collect.http import Request, RequestFailed, Response, base_url
 from lostfound.collect.keys import Secret
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.mapillary_images import PICTURE, Filters, Thinning, as_dict, image_task
-from lostfound.collect.places import Quotas, uniform
+from lostfound.collect.places import uniform
+from lostfound.collect.quotas import Quotas
 from lostfound.collect.tasks import NewTask, Outcome, Task
 
 SOURCE = "mapillary"

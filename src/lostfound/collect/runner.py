@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from lostfound.collect.http import HttpClient, Request, RequestFailed, Response
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger, disk_error
-from lostfound.collect.places import Quotas
+from lostfound.collect.quotas import Quotas
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task
 from lostfound.collect.workers import LOOK_UP_S, WorkerGroup, backoff_s
 from lostfound.errors import CollectError

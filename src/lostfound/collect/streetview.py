@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from lostfound.collect.http import Request, RequestFailed, Response, base_url
 from lostfound.collect.keys import Secret, signed
 from lostfound.collect.ledger import Ledger
-from lostfound.collect.places import Quotas, uniform
+from lostfound.collect.places import uniform
+from lostfound.collect.quotas import Quotas
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task
 from lostfound.errors import UsageError
 from lostfound.geo.sphere import is_coordinate

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lostfound.cli.collect.options import To
 from lostfound.cli.common import AsJson, Jobs, example
 from lostfound.cli.output.collect import print_browser_summary
+
+if TYPE_CHECKING:
+    from lostfound.collect.browser.window import BrowserSettings
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -63,12 +66,7 @@ def browser(
     site = load_profile(profile)
     settings = BrowserSettings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
     if dry_run:
-        from lostfound.collect.browser.check import check_profile
-
-        settings.work.mkdir(parents=True, exist_ok=True)
-        print(f"Dry run of {profile} on {site.site}; nothing is stored:\n")
-        check_profile(settings, lambda step, found: print(f"  {step:20} {found}", flush=True))
-        print("\nEvery step found what it looks for.")
+        _try_profile(profile, settings)
         return
     from lostfound.collect.browser.run import collect_with_browsers
     from lostfound.collect.browser.runner import BrowserLimits
@@ -79,3 +77,13 @@ def browser(
         limits = BrowserLimits(rounds, workers, pace, patience)
         summary = collect_with_browsers(collection, settings, limits, jobs=jobs)
     print_browser_summary(summary, as_json=json)
+
+
+def _try_profile(path: Path, settings: BrowserSettings) -> None:
+    """Play one round, and say what each step finds."""
+    from lostfound.collect.browser.check import check_profile
+
+    settings.work.mkdir(parents=True, exist_ok=True)
+    print(f"Dry run of {path} on {settings.profile.site}; nothing is stored:\n")
+    check_profile(settings, lambda step, found: print(f"  {step:20} {found}", flush=True))
+    print("\nEvery step found what it looks for.")

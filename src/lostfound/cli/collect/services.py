@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,7 @@ from lostfound.cli.collect.options import (
 )
 from lostfound.cli.common import example
 from lostfound.cli.output.collect import print_estimate, print_summary
-from lostfound.errors import MissingExtraError, UsageError
+from lostfound.errors import UsageError
 
 if TYPE_CHECKING:
     from lostfound.collect.collection import Collection
@@ -68,7 +67,8 @@ def streetview(
     LOSTFOUND_STREETVIEW_SECRET. Places without a panorama cost nothing. A run that was stopped goes on with
     the same command. What may be kept of the images is Google's to say: see docs/collect.md.
     """
-    from lostfound.collect.places import Quotas
+    from lostfound.collect.http import import_httpx
+    from lostfound.collect.quotas import Quotas
     from lostfound.collect.streetview import SOURCE, StreetView, Views, read_keys, settings_of
 
     plan = where.plan()
@@ -80,8 +80,8 @@ def streetview(
         wanted = quotas.wanted()
         print_estimate(SOURCE, to, limits, as_json=run.json, places=wanted, images_each=headings, price=price)
         return
-    require_collecting()
-    read_keys()  # before anything is made
+    import_httpx()  # before anything is made
+    read_keys()
 
     def start(collection: Collection) -> StreetView:
         return StreetView(collection.ledger, quotas, views, price=price, held=collection.held_places())
@@ -172,8 +172,9 @@ def mapillary(
     (CC BY-SA 4.0) and address. A run that was stopped goes on with the same command.
     """
     from lostfound.collect.boxes import Box
+    from lostfound.collect.http import import_httpx
     from lostfound.collect.mapillary import SOURCE, Mapillary, read_token, settings_of
-    from lostfound.collect.places import Quotas
+    from lostfound.collect.quotas import Quotas
 
     tiles = [tile for text in box or () for tile in Box.read(text).tiles()]
     plan = None if tiles else where.plan()
@@ -187,8 +188,8 @@ def mapillary(
         wanted = len(tiles) if quotas is None else quotas.wanted()
         print_estimate(SOURCE, to, limits, as_json=run.json, places=wanted, images_each=each, price=0)
         return
-    require_collecting()
-    read_token()  # before anything is made
+    import_httpx()  # before anything is made
+    read_token()
 
     def start(collection: Collection) -> Mapillary:
         held = collection.held_places()
@@ -196,15 +197,6 @@ def mapillary(
 
     settings = {**({"sampler": "boxes"} if plan is None else plan.settings), **settings_of(filters)}
     _collect(to, SOURCE, settings, size, start, plan, limits, run)
-
-
-def require_collecting() -> None:
-    """Say how to install what collecting needs, where it is missing."""
-    if find_spec("httpx2") is None:
-        raise MissingExtraError(
-            "collecting asks web services, and that needs the extra 'collect' (not installed: httpx2): "
-            "pip install 'lostfound[collect]'"
-        )
 
 
 def _collect(

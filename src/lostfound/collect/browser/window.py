@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import json
 import os
 import shutil
@@ -14,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lostfound.collect.browser.profile import Profile
+from lostfound.collect.browser.traffic import Traffic
 from lostfound.collect.keys import Secret
 from lostfound.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page, Request, Response
+    from playwright.async_api import Browser, Page, Playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """Looked for on PATH."""
@@ -28,7 +28,6 @@ _FLAGS = (
     "--disable-gpu",
     "--force-prefers-reduced-motion",
 )
-_ENDLESS = frozenset({"eventsource", "manifest", "media", "ping", "websocket"})
 _CLOSE_S = 10.0
 
 T = TypeVar("T")
@@ -89,73 +88,6 @@ def find_browser(given: Path | None) -> Path:
         wanted = f"{given} is no program" if given else f"none of {', '.join(BROWSERS)} is on PATH"
         raise UsageError(f"{wanted}: install Chromium, or say where it is with --browser")
     return Path(found)
-
-
-class Traffic:
-    """What a page asks for, and what comes back."""
-
-    def __init__(self, page: Page, profile: Profile) -> None:
-        self.failed: dict[str, int] = {}  # images' addresses and their status
-        self.wrong_sources: list[str] = []  # parts of the picture that are no images
-        self._json: dict[str, Any] = {}
-        self._profile = profile
-        self._under_way: set[Request] = set()
-        self._changed_at = 0.0
-        self._reading: set[asyncio.Task[None]] = set()
-        page.on("request", self._begun)
-        page.on("requestfinished", self._ended)
-        page.on("requestfailed", self._ended)
-        page.on("response", self._came)
-        page.on("domcontentloaded", lambda _: self._under_way.clear())  # what the old page asked for is void
-
-    def forget(self) -> None:
-        """A new round begins: what came before says nothing about it."""
-        self.failed.clear()
-        self.wrong_sources.clear()
-
-    def forget_responses(self) -> None:
-        """The guess is made now: only responses that come from now on tell of the true place."""
-        self._json.clear()
-
-    def json_from(self, pattern: str) -> Any:
-        """The newest JSON response from an address like the pattern, or None."""
-        return self._json.get(pattern)
-
-    def quiet_for_s(self) -> float:
-        """For how long no request has been under way, in seconds."""
-        if self._under_way:
-            return 0.0
-        return asyncio.get_running_loop().time() - self._changed_at
-
-    def _begun(self, request: Request) -> None:
-        self._changed_at = asyncio.get_running_loop().time()
-        if request.resource_type not in _ENDLESS and not request.url.startswith("data:"):
-            self._under_way.add(request)
-
-    def _ended(self, request: Request) -> None:
-        self._changed_at = asyncio.get_running_loop().time()
-        self._under_way.discard(request)
-
-    def _came(self, response: Response) -> None:
-        kind = response.headers.get("content-type", "")
-        if response.status >= 400 and response.request.resource_type == "image":
-            self.failed[response.url] = response.status
-        if any(fnmatch.fnmatchcase(response.url, each) for each in self._profile.picture.sources) and (
-            response.status >= 400 or not kind.startswith("image/")
-        ):
-            self.wrong_sources.append(f"{kind or 'nothing known'}, status {response.status}")
-        wanted = [each for each in self._profile.patterns() if fnmatch.fnmatchcase(response.url, each)]
-        if wanted and response.status < 400:
-            reading = asyncio.ensure_future(self._read(response, wanted))
-            self._reading.add(reading)
-            reading.add_done_callback(self._reading.discard)
-
-    async def _read(self, response: Response, patterns: list[str]) -> None:
-        from playwright.async_api import Error
-
-        with suppress(Error, ValueError):  # the page went on meanwhile, or it is no JSON
-            value = json.loads(await response.body())
-            self._json.update(dict.fromkeys(patterns, value))
 
 
 class Window:
@@ -248,31 +180,12 @@ async def open_window(settings: BrowserSettings) -> AsyncIterator[Window]:
         raise BrowserDownError("what drives the browser does not start") from None
     try:
         try:
-            browser = await driver.chromium.launch(
-                executable_path=settings.executable,
-                headless=not settings.show,
-                chromium_sandbox=not _is_root(),  # Chromium refuses to run as root with it
-                args=list(_FLAGS),
-                timeout=(settings.timeout_s + 30) * 1000,
-                handle_sigint=False,  # Ctrl-C is ours: the round is finished first
-                handle_sigterm=False,
-                handle_sighup=False,
-            )
-            viewport = settings.profile.viewport
-            context = await browser.new_context(
-                viewport={"width": viewport.width, "height": viewport.height},
-                storage_state=_session(settings.session),
-                service_workers="block",  # their requests would not be seen
-                bypass_csp=True,  # else a page's policy could forbid hiding its elements
-                accept_downloads=False,
-            )
-            context.set_default_timeout(settings.timeout_s * 1000)
-            page = await context.new_page()
+            browser = await _launch(driver, settings)
+            page = await _new_page(browser, settings)
         except Error as error:
             raise BrowserDownError(f"{settings.executable} does not start ({_first_line(error)})") from None
-        window = Window(page, settings)
         try:
-            yield window
+            yield Window(page, settings)
         finally:
             with suppress(Error, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
@@ -281,6 +194,32 @@ async def open_window(settings: BrowserSettings) -> AsyncIterator[Window]:
         with suppress(Error, TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):
                 await driver.stop()
+
+
+async def _launch(driver: Playwright, settings: BrowserSettings) -> Browser:
+    return await driver.chromium.launch(
+        executable_path=settings.executable,
+        headless=not settings.show,
+        chromium_sandbox=not _is_root(),  # Chromium refuses to run as root with it
+        args=list(_FLAGS),
+        timeout=(settings.timeout_s + 30) * 1000,
+        handle_sigint=False,  # Ctrl-C is ours: the round is finished first
+        handle_sigterm=False,
+        handle_sighup=False,
+    )
+
+
+async def _new_page(browser: Browser, settings: BrowserSettings) -> Page:
+    viewport = settings.profile.viewport
+    context = await browser.new_context(
+        viewport={"width": viewport.width, "height": viewport.height},
+        storage_state=_session(settings.session),
+        service_workers="block",  # their requests would not be seen
+        bypass_csp=True,  # else a page's policy could forbid hiding its elements
+        accept_downloads=False,
+    )
+    context.set_default_timeout(settings.timeout_s * 1000)
+    return await context.new_page()
 
 
 def _session(path: Path) -> Path | None:

@@ -5,6 +5,8 @@ Apart from the rest of importing, so that those processes load little and start 
 
 from __future__ import annotations
 
+from typing import Any
+
 from PIL import Image
 
 from lostfound.data.chunks import Encoded, Skipped
@@ -54,45 +56,54 @@ def encode_source_image(
     """
     source, image = item
     label = f"{source}/{image.original}"
+    captured_at = None
     try:
         data = image.path.read_bytes()
-        latitude, longitude, heading, captured_at = image.latitude, image.longitude, image.heading, None
         if image.exif:
             fields = read_exif(data)
             place = exif.location(fields)
             if isinstance(place, str):
                 open_image(data, at_least=64)  # a damaged file is damaged, with or without a place
                 return [], [(label, place)]
-            latitude, longitude = place
-            heading, captured_at = exif.heading(fields), exif.captured_at(fields)
-        picture = open_image(data, at_least=None if image.strip else 2 * size)
-        views = (
-            [to_store(view, size) for view in cut_strip(picture)]
-            if image.strip
-            else [to_store(picture, size, data)]
-        )
+            image = image._replace(latitude=place[0], longitude=place[1], heading=exif.heading(fields))
+            captured_at = exif.captured_at(fields)
+        views = _views(image, data, size)
     except ImageError as error:
         return [], [(label, f"unreadable ({error})")]
     except OSError as error:
         return [], [(label, f"unreadable ({error.strerror})")]
-    source_id = digest(data)
-    longitude = None if longitude is None else float(wrap_longitude(longitude))
+    common = {
+        "place_id": f"{source}/{image.place or image.original}",
+        "heading": image.heading,
+        "latitude": image.latitude,
+        "longitude": None if image.longitude is None else float(wrap_longitude(image.longitude)),
+        "country": image.country,
+        "captured_at": captured_at,
+        "source": source,
+        "license": license,
+        "original": image.original,
+    }
+    return _encoded(views, digest(data), common), []
+
+
+def _views(image: SourceImage, data: bytes, size: int) -> list[tuple[Image.Image, bytes]]:
+    """The pictures of a file as they are stored, and their bytes: one, or those of a strip."""
+    picture = open_image(data, at_least=None if image.strip else 2 * size)
+    if image.strip:
+        return [to_store(view, size) for view in cut_strip(picture)]
+    return [to_store(picture, size, data)]
+
+
+def _encoded(views: list[tuple[Image.Image, bytes]], file_id: str, common: dict[str, Any]) -> list[Encoded]:
+    """Pictures of one file with their records; several are views all around, the first to the north."""
     encoded = []
     for number, (view, content) in enumerate(views):
-        record = dict.fromkeys(SCHEMA.names) | {
-            "image_id": source_id[:32] if len(views) == 1 else digest(f"{source_id}:{number}".encode())[:32],
-            "place_id": f"{source}/{image.place or image.original}",
-            "heading": 360.0 * number / len(views) if len(views) > 1 else heading,
-            "latitude": latitude,
-            "longitude": longitude,
-            "country": image.country,
-            "captured_at": captured_at,
-            "source": source,
-            "license": license,
-            "original": image.original,
-            "width": view.width,
-            "height": view.height,
-            "phash": perceptual_hash(view),
-        }
-        encoded.append(Encoded(record, content))
-    return encoded, []
+        own: dict[str, Any] = {"image_id": file_id[:32]}
+        if len(views) > 1:
+            own = {
+                "image_id": digest(f"{file_id}:{number}".encode())[:32],
+                "heading": 360.0 * number / len(views),
+            }
+        own |= {"width": view.width, "height": view.height, "phash": perceptual_hash(view)}
+        encoded.append(Encoded(dict.fromkeys(SCHEMA.names) | common | own, content))
+    return encoded
