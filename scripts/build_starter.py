@@ -35,7 +35,7 @@ from lostfound.data.records import strings
 from lostfound.evaluation.evaluate import Unit, evaluate
 from lostfound.evaluation.metrics import Bootstrap
 from lostfound.files import write_atomic
-from lostfound.predict.calibrate import fitted_temperature
+from lostfound.predict.calibration import fitted_temperature
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_temperature
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from machine import machine, versions  # noqa: E402
 from starter_card import tried  # noqa: E402
 
-from lostfound.studies.scores import label, number  # noqa: E402
+from lostfound.evaluation.metrics import METRICS  # noqa: E402
 
 RECORDS = ROOT / "benchmarks" / "results" / "studies"
 PICTURES = ROOT / "docs" / "images" / "studies"
@@ -55,7 +55,7 @@ def section(record: dict[str, Any]) -> str:
         f"[The study](../benchmarks/studies/{study['name']}.yaml): recipe `{study['recipe']}`, trained on"
         f" {data}, {seeds} seed{'s' if seeds > 1 else ''} each; \\* is what the others are compared with.",
         "",
-        f"| variant | scored | {' | '.join(label(name) for name in metrics)} |",
+        f"| variant | scored | {' | '.join(METRICS[name].heading for name in metrics)} |",
         f"|---|---|{'---|' * len(metrics)}",
     ]
     for entry in study["variants"]:
@@ -85,14 +85,14 @@ def cell(row: dict[str, Any]) -> str:
     found, against, metric = row["estimate"], row["difference"], row["metric"]
     if found is None:
         return "-"
-    value, low, high = (number(metric, found[each]) for each in ("value", "low", "high"))
+    value, low, high = (METRICS[metric].number(found[each]) for each in ("value", "low", "high"))
     text = f"{value} ({low} to {high})"
     if found["spread"] is not None:
-        text += f", spread {number(metric, found['spread'])}"
+        text += f", spread {METRICS[metric].number(found['spread'])}"
     if against is not None:
-        low, high = (number(metric, against[each], signed=True) for each in ("low", "high"))
+        low, high = (METRICS[metric].number(against[each], signed=True) for each in ("low", "high"))
         p = "< 0.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}"
-        text += f"; {number(metric, against['value'], signed=True)} ({low} to {high}), p {p}"
+        text += f"; {METRICS[metric].number(against['value'], signed=True)} ({low} to {high}), p {p}"
     return text
 
 

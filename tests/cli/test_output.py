@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lostfound.cli.output.tables import located_text
+from lostfound.cli.output.models import located_text
 from lostfound.predict.guess import Candidate, Guess
 from lostfound.predict.outputs import LocatedPhoto
 

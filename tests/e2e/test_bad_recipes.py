@@ -77,8 +77,8 @@ REFUSED = {
         ["is what data.countries and data.located ask for"],
     ),
     "accuracy of coordinates": (
-        ("lost-and-found", "--variant", "great-circle", *changes("trainer.monitor=accuracy")),
-        ["trainer.monitor=accuracy can't be measured", "choose median_km"],
+        ("lost-and-found", "--variant", "great-circle", *changes("trainer.monitor=top_1_accuracy")),
+        ["trainer.monitor=top_1_accuracy can't be measured", "choose median_distance_km"],
     ),
 }  # fmt: skip
 
@@ -104,8 +104,8 @@ COUNTRIES_ONLY = {
         ["none of the", "data.located", "use another data set"],
     ),
     "kilometres choose the best epoch": (
-        ("demo", *changes("trainer.monitor=median_km", "task.min_images=2")),
-        ["trainer.monitor=median_km can't be measured", "none of them has coordinates"],
+        ("demo", *changes("trainer.monitor=median_distance_km", "task.min_images=2")),
+        ["trainer.monitor=median_distance_km can't be measured", "none of them has coordinates"],
     ),
 }  # fmt: skip
 

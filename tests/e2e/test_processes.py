@@ -89,7 +89,7 @@ def start(
 @pytest.mark.parametrize("name", ["two", "nodes"])
 def test_several_processes_train_as_one_would(trained: Path, name: str) -> None:
     one, several = trained / "one", trained / name
-    for metric in ("train_loss_epoch", "val_loss", "val_accuracy"):
+    for metric in ("train_loss_epoch", "val_loss", "val_top_1_accuracy"):
         found, expected = metrics(several, metric), metrics(one, metric)
         assert len(found) == len(expected) == 3
         assert found == pytest.approx(expected, abs=1e-4), metric

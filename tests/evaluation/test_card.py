@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from lostfound.data.dataset import Dataset
+from lostfound.evaluation.bootstrap import Score
 from lostfound.evaluation.card import card, describe, write_card
 from lostfound.evaluation.evaluate import Evaluation, evaluate
-from lostfound.evaluation.metrics import Metric
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.world import SYNTHETIC_SOURCE
@@ -69,13 +69,13 @@ def test_the_table_holds_every_number_with_its_interval(model: ModelFolder, meas
     ],
 )
 def test_shares_are_told_in_per_cent(name: str, expected: tuple[str, str, str]) -> None:
-    assert describe(name, Metric(0.25, 0.1, 0.505, 8, 4)) == expected
+    assert describe(name, Score(0.25, 0.1, 0.505, 8, 4)) == expected
 
 
 def test_distances_and_scores_are_told_in_their_units() -> None:
-    metric = Metric(1234.5, 100.4, 2000.6, 8, 4)
-    assert describe("mean_distance_km", metric) == ("mean distance", "1234 km", "100 to 2001 km")
-    assert describe("geoguessr_score", metric) == ("geoguessr score", "1234", "100 to 2001")
+    score = Score(1234.5, 100.4, 2000.6, 8, 4)
+    assert describe("mean_distance_km", score) == ("mean distance", "1234 km", "100 to 2001 km")
+    assert describe("geoguessr_score", score) == ("GeoGuessr score", "1234", "100 to 2001")
 
 
 def test_a_synthetic_source_is_called_so(model: ModelFolder, measured: Evaluation) -> None:

@@ -5,20 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lostfound.evaluation.comparison import Scores, difference, estimate, holm
-from lostfound.evaluation.metrics import Bootstrap
+from lostfound.evaluation.bootstrap import Samples, bootstrap
+from lostfound.evaluation.comparison import difference, estimate, holm
 
 STATISTICS = ("mean", "median", "balanced")
 
 
-def scores(values, places=None, statistic="mean", classes=None) -> Scores:
+def scores(values, places=None, statistic="mean", classes=None) -> Samples:
     values = np.asarray(values, dtype=float)
     places = range(len(values)) if places is None else places
     names = np.array([f"p{place}" for place in places], dtype=object)
-    return Scores(names, values, statistic, None if classes is None else np.array(classes, dtype=object))
+    return Samples(names, values, statistic, None if classes is None else np.array(classes, dtype=object))
 
 
-def several(seed: int, statistic: str, count: int = 3, places: int = 30) -> list[Scores]:
+def several(seed: int, statistic: str, count: int = 3, places: int = 30) -> list[Samples]:
     """Models of one kind on two images of each place."""
     draw = np.random.default_rng(seed)
     place = np.repeat(np.arange(places), 2)
@@ -51,8 +51,7 @@ class TestEstimate:
         place = np.repeat(np.arange(200), 3)
         values = draw.exponential(100, 600)
         found = estimate([scores(values, place, statistic)])
-        bootstrap = Bootstrap(np.array([f"p{each}" for each in place], dtype=object))
-        other = getattr(bootstrap, statistic)(values)
+        other = bootstrap(scores(values, place, statistic))
         assert found.value == pytest.approx(other.value)
         width = other.high - other.low
         assert found.low == pytest.approx(other.low, abs=0.15 * width)
@@ -90,7 +89,7 @@ class TestDifference:
     @settings(max_examples=15, deadline=None)
     def test_what_is_better_everywhere_by_as_much_is_certain(self, seed, shift, statistic):
         runs = several(seed, statistic)
-        better = [Scores(run.places, run.values + shift, statistic, run.classes) for run in runs]
+        better = [Samples(run.places, run.values + shift, statistic, run.classes) for run in runs]
         found = difference(better, runs)
         assert found.value == pytest.approx(shift)
         assert (found.low, found.high) == (pytest.approx(shift), pytest.approx(shift))

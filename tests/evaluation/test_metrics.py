@@ -1,199 +1,173 @@
-"""Each number against a slow, obvious way to it, and each interval against resampling by hand."""
+"""Each metric against a slow, obvious way to it; the one list of them; what answers are scored on."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from lostfound.errors import UsageError
+from lostfound.evaluation.evaluate import metric_samples, report_samples
 from lostfound.evaluation.metrics import (
     DISTANCES_KM,
-    RESAMPLES,
-    Bootstrap,
-    Metric,
-    anchor_errors,
-    degrees_apart,
+    METRICS,
+    SAMPLED,
+    Matched,
+    Truth,
     expected_calibration_error,
+    match,
+    metric_name,
+    usual_metrics,
 )
 from lostfound.geo.sphere import geoguessr_score
+from lostfound.partitions import Partition, build_partition
+from lostfound.predict.predictions import Predictions
 
-# (place, value, class, right?) of a few images
-images = st.lists(
-    st.tuples(st.integers(0, 6), st.integers(-50, 50), st.sampled_from("ABC"), st.booleans()),
-    min_size=1,
-    max_size=25,
-)
+PARIS, TOKYO, NOWHERE = [48.85, 2.35], [35.68, 139.69], [np.nan, np.nan]
 
 
-def columns(rows: list[tuple[int, int, str, bool]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    places, values, classes, right = zip(*rows, strict=True)
-    return (
-        np.array([f"place {each}" for each in places], dtype=object),
-        np.array(values, dtype=np.float64),
-        np.array(classes, dtype=object),
-        np.array(right),
+def matched(points, truth, guesses, **ranked) -> Matched:
+    """Answers beside the truth, a place for each."""
+    names = [f"image {row}" for row in range(len(points))]
+    located = np.array(points, dtype=np.float64)
+    records = pa.table(
+        {
+            "image_id": names,
+            "place_id": [name.replace("image", "place") for name in names],
+            "latitude": pa.array(located[:, 0], from_pandas=True),
+            "longitude": pa.array(located[:, 1], from_pandas=True),
+            "country": pa.array(truth, pa.string()),
+        }
     )
+    predictions = Predictions(np.array(names, dtype=object), np.array(guesses, dtype=np.float64), **ranked)
+    return Matched(predictions, Truth(records))
 
 
-def recall_mean(classes: list[str], right: list[bool]) -> float:
-    """Balanced accuracy as its definition reads."""
-    recalls = []
-    for name in sorted(set(classes)):
-        own = [hit for each, hit in zip(classes, right, strict=True) if each == name]
-        recalls.append(sum(own) / len(own))
-    return sum(recalls) / len(recalls)
+# --- what is scored on what
 
 
-def by_hand(places: np.ndarray, statistic, *data: np.ndarray) -> tuple[float, float]:
-    """The interval, drawn as the bootstrap draws: places with replacement, with all their images."""
-    names = sorted(set(places))
-    counts = np.random.default_rng(0).multinomial(len(names), [1 / len(names)] * len(names), size=RESAMPLES)
-    found = []
-    for row in counts:
-        chosen = [
-            index
-            for name, times in zip(names, row, strict=True)
-            for _ in range(times)
-            for index in np.flatnonzero(places == name)
-        ]
-        found.append(statistic(*(each[chosen] for each in data)))
-    low, high = np.percentile(found, [2.5, 97.5])
-    return low, high
+def test_each_metric_is_over_the_images_that_it_can_judge() -> None:
+    """One located, one with a country alone, one with nothing."""
+    found = metric_samples(
+        matched([PARIS, NOWHERE, NOWHERE], [None, "JP", None], [[48.0, 2.0], [48.0, 2.0], [0.0, 0.0]]),
+        SAMPLED,
+    )
+    assert found["country_accuracy"].values.tolist() == [1.0, 0.0]  # the first by its coordinates
+    assert found["median_distance_km"].values == pytest.approx([98.0], abs=1)
+    assert found["within_200_km_region"].values.tolist() == [1.0]
+    assert found["within_25_km_city"].values.tolist() == [0.0]
+    assert "top_1_accuracy" not in found
+    assert found["country_accuracy"].places.tolist() == ["place 0", "place 1"]
 
 
-# --- the numbers
+def test_no_image_with_coordinates_no_distance() -> None:
+    assert "mean_distance_km" not in metric_samples(matched([NOWHERE], ["FR"], [PARIS]), SAMPLED)
 
 
-@given(images)
-def test_the_mean_is_the_mean(rows) -> None:
-    places, values, _, _ = columns(rows)
-    found = Bootstrap(places).mean(values)
-    assert found is not None
-    assert found.value == pytest.approx(sum(values) / len(values))
-    assert (found.n, found.places) == (len(rows), len(set(places)))
-    assert min(values) <= found.low <= found.high <= max(values)
+def test_who_gives_no_point_is_judged_by_the_country_alone() -> None:
+    """Such as a person who names a country."""
+    answers = matched(
+        [PARIS, TOKYO], [None, None], [NOWHERE, NOWHERE], countries=np.array(["FR", "FR"], object)
+    )
+    found = metric_samples(answers, SAMPLED)
+    assert found["country_accuracy"].values.tolist() == [1.0, 0.0]
+    assert "geoguessr_score" not in found
 
 
-@given(images)
-def test_the_median_is_the_median(rows) -> None:
-    places, values, _, _ = columns(rows)
-    found = Bootstrap(places).median(values)
-    assert found is not None
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    odd = len(ordered) % 2
-    assert found.value == (ordered[middle] if odd else (ordered[middle - 1] + ordered[middle]) / 2)
+def test_only_what_is_asked_for() -> None:
+    answers = matched([PARIS], [None], [PARIS])
+    assert metric_samples(answers, ["mean_distance_km"]).keys() == {"mean_distance_km"}
+    with pytest.raises(UsageError, match="no metric 'median': choose of"):
+        metric_samples(answers, ["median"])
 
 
-@given(images)
-def test_balanced_accuracy_is_the_mean_recall(rows) -> None:
-    places, _, classes, right = columns(rows)
-    found = Bootstrap(places).balanced(right, classes)
-    assert found is not None
-    assert found.value == pytest.approx(recall_mean(list(classes), list(right)))
-    assert 0 <= found.low <= found.high <= 1
+def test_ranks_without_a_partition_are_countries() -> None:
+    cells = np.array([["FR", "DE"], ["US", "JP"]], dtype=object)
+    found = metric_samples(matched([PARIS, TOKYO], ["FR", None], [PARIS, PARIS], cells=cells), SAMPLED)
+    assert found["top_1_accuracy"].values.tolist() == [1.0, 0.0]
+    assert found["top_3_accuracy"].values.tolist() == [1.0, 1.0]
+    assert found["country_accuracy"].values.tolist() == [1.0, 0.0]
 
 
-@given(images, st.integers(0, 2**25))
-def test_only_the_images_chosen_count(rows, chosen: int) -> None:
-    """A subset gives what the subset alone would give."""
-    places, values, classes, right = columns(rows)
-    where = np.array([bool(chosen >> index & 1) for index in range(len(rows))])
-    whole, part = Bootstrap(places), Bootstrap(places[where])
-    assert whole.mean(values, where) == part.mean(values[where])
-    assert whole.median(values, where) == part.median(values[where])
-    assert whole.balanced(right, classes, where) == part.balanced(right[where], classes[where])
+@pytest.fixture(scope="module")
+def partition() -> Partition:
+    return build_partition("countries", np.array([PARIS, TOKYO]), ["FR", "JP"])
+
+
+def test_outside_of_all_cells_is_wrong_and_a_class_of_its_own(partition: Partition) -> None:
+    cells = np.array([["FR", "JP"]] * 3, dtype=object)
+    answers = matched(
+        [PARIS, [64.1, -21.9], TOKYO], ["FR", "IS", "JP"], [PARIS] * 3, cells=cells, partition=partition
+    )
+    assert answers.outside.tolist() == [False, True, False]
+    assert answers.classes.tolist() == ["FR", "IS", "JP"]
+    found = metric_samples(answers, SAMPLED)
+    assert found["top_5_accuracy"].value == pytest.approx(2 / 3)
+    assert found["balanced_accuracy"].value == pytest.approx(1 / 3)
+
+
+def test_predictions_are_matched_by_their_ids(partition: Partition) -> None:
+    answers = matched([PARIS, TOKYO, PARIS], ["FR", "JP", "FR"], [PARIS, TOKYO, PARIS])
+    chosen = Predictions(np.array(["image 2", "image 1"], dtype=object), np.array([PARIS, PARIS]))
+    found = match(chosen, answers.truth.records)
+    assert found.truth.places.tolist() == ["place 2", "place 1"]
+    assert found.distance_km == pytest.approx([0, 9712], abs=10)
+    stranger = Predictions(np.array(["image 1", "other"], dtype=object), np.array([PARIS, PARIS]))
+    with pytest.raises(
+        ValueError, match=r"1 of 2 predictions are of none of the 3 images .the first: 'other'"
+    ):
+        match(stranger, answers.truth.records)
+
+
+# --- the list
+
+
+def test_metrics_are_told_apart() -> None:
+    assert len({metric.heading for metric in METRICS.values()}) == len(METRICS)
+    assert all(name == metric.name for name, metric in METRICS.items())
+
+
+def test_what_is_better() -> None:
+    lower = {name for name, metric in METRICS.items() if not metric.higher_is_better}
+    assert lower == {
+        *("mean_distance_km", "median_distance_km", "mean_error_degrees", "anchor_error_degrees"),
+        *("expected_calibration_error", "loss"),
+    }
 
 
 @pytest.mark.parametrize(
-    ("right", "classes", "expected"),
+    ("metric", "value", "says"),
     [
-        ([True, True, True, False], "AAAB", 0.5),
-        ([True, False, True, True], "AABB", 0.75),
-        ([True], "A", 1.0),
-        ([False, False], "AB", 0.0),
+        ("top_5_accuracy", 0.1234, ("top-5 accuracy (%)", "12.3", "+12.3", "12.3 %")),
+        ("median_distance_km", 0.0712, ("median distance (km)", "0.071", "+0.071", "0.071 km")),
+        ("median_distance_km", 1815.7, ("median distance (km)", "1816", "+1816", "1816 km")),
+        ("within_25_km_city", 0.5, ("within 25 km city (%)", "50.0", "+50.0", "50.0 %")),
+        ("geoguessr_score", 42.42, ("GeoGuessr score", "42.4", "+42.4", "42.4")),
+        ("anchor_error_degrees", 2.934, ("anchor error (°)", "2.93", "+2.93", "2.93°")),
     ],
 )
-def test_balanced_accuracy_weighs_classes_alike(right: list[bool], classes: str, expected: float) -> None:
-    places = np.array([str(index) for index in range(len(right))], dtype=object)
-    found = Bootstrap(places).balanced(np.array(right), np.array(list(classes), dtype=object))
-    assert found is not None
-    assert found.value == expected
+def test_numbers_as_people_read_them(metric: str, value: float, says: tuple[str, ...]) -> None:
+    one = METRICS[metric]
+    assert (one.heading, one.number(value), one.number(value, signed=True), one.text(value)) == says
 
 
-def test_no_images_give_no_number() -> None:
-    empty = Bootstrap(np.array([], dtype=object))
-    assert empty.mean([]) is None
-    assert empty.median([]) is None
-    assert empty.balanced(np.array([], dtype=bool), np.array([], dtype=object)) is None
+def test_names_that_training_had_for_them() -> None:
+    assert [metric_name(name) for name in ("accuracy", "mean_km", "median_km", "loss")] == [
+        *("top_1_accuracy", "mean_distance_km", "median_distance_km", "loss")
+    ]
 
 
-# --- the intervals
-
-
-@settings(max_examples=8, deadline=None)
-@given(images)
-def test_the_intervals_are_those_of_resampled_places(rows) -> None:
-    places, values, classes, right = columns(rows)
-    bootstrap = Bootstrap(places)
-    mean, median = bootstrap.mean(values), bootstrap.median(values)
-    balanced = bootstrap.balanced(right, classes)
-    assert mean is not None
-    assert median is not None
-    assert balanced is not None
-    assert (mean.low, mean.high) == pytest.approx(by_hand(places, np.mean, values))
-    assert (median.low, median.high) == pytest.approx(by_hand(places, np.median, values))
-    recalls = by_hand(places, lambda each, hit: recall_mean(list(each), list(hit)), classes, right)
-    assert (balanced.low, balanced.high) == pytest.approx(recalls)
-
-
-def width(metric: Metric | None) -> float:
-    assert metric is not None
-    return metric.high - metric.low
-
-
-def test_views_of_one_place_are_no_new_evidence() -> None:
-    """400 images of 100 places, all views of a place alike: as uncertain as 100 images."""
-    right = np.repeat(np.random.default_rng(1).random(100) < 0.5, 4)
-    by_place = np.repeat(np.arange(100), 4).astype(object)
-    by_image = np.arange(400).astype(object)
-    clustered, independent = Bootstrap(by_place).mean(right), Bootstrap(by_image).mean(right)
-    assert width(clustered) == pytest.approx(2 * width(independent), rel=0.15)
-    assert width(clustered) == pytest.approx(2 * 1.96 * 0.05, rel=0.15)  # of 100 coin tosses
-    assert clustered is not None
-    assert (clustered.n, clustered.places) == (400, 100)
-
-
-def test_the_median_and_balanced_accuracy_are_by_place_too() -> None:
-    generator = np.random.default_rng(1)
-    values, right = np.repeat(generator.normal(size=100), 4), np.repeat(generator.random(100) < 0.5, 4)
-    classes = np.repeat(np.array(["A", "B"], dtype=object), 200)
-    by_place, by_image = np.repeat(np.arange(100), 4).astype(object), np.arange(400).astype(object)
-    assert width(Bootstrap(by_place).median(values)) > 1.5 * width(Bootstrap(by_image).median(values))
-    assert width(Bootstrap(by_place).balanced(right, classes)) > 1.5 * width(
-        Bootstrap(by_image).balanced(right, classes)
-    )
-
-
-def test_a_single_place_has_no_spread() -> None:
-    found = Bootstrap(np.array(["here"] * 3, dtype=object)).mean([0.0, 1.0, 2.0])
-    assert found == Metric(1.0, 1.0, 1.0, 3, 1)
-
-
-def test_the_interval_is_the_same_each_time_and_another_with_another_seed() -> None:
-    places, values = np.arange(50).astype(object), np.random.default_rng(0).normal(size=50)
-    assert Bootstrap(places).mean(values) == Bootstrap(places).mean(values)
-    assert Bootstrap(places).mean(values) != Bootstrap(places, seed=1).mean(values)
-
-
-def test_many_places_are_drawn_in_chunks_without_a_seam() -> None:
-    """Enough that not all draws are held at once."""
-    places, values = np.arange(3000).astype(object), np.random.default_rng(0).normal(size=3000)
-    found = Bootstrap(places).mean(values)
-    assert width(found) == pytest.approx(2 * 1.96 / math.sqrt(3000), rel=0.15)
+def test_the_country_is_not_reported_twice(partition: Partition) -> None:
+    """Where cells are countries the first rank says it."""
+    ids, points = np.array(["a"], dtype=object), np.array([PARIS])
+    ranked = Predictions(ids, points, np.array([["FR"]], dtype=object), partition=partition)
+    assert "country_accuracy" not in usual_metrics(ranked)
+    assert "country_accuracy" in usual_metrics(Predictions(ids, points))
 
 
 # --- scores
@@ -267,16 +241,32 @@ def test_bins_hold_equally_many_images() -> None:
 
 
 def test_degrees_are_euclidean_and_go_the_short_way_round() -> None:
-    a = np.array([[50.0, 10.0], [0.0, 179.0], [10.0, -179.5]])
-    b = np.array([[53.0, 14.0], [0.0, -179.0], [10.0, 179.5]])
-    assert degrees_apart(a, b) == pytest.approx([5.0, 2.0, 1.0])
+    a = [[50.0, 10.0], [0.0, 179.0], [10.0, -179.5]]
+    b = [[53.0, 14.0], [0.0, -179.0], [10.0, 179.5]]
+    found = metric_samples(matched(a, [None] * 3, b), ["mean_error_degrees", "within_5_degrees"])
+    assert found["mean_error_degrees"].values == pytest.approx([5.0, 2.0, 1.0])
+    assert found["within_5_degrees"].values.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_anchor_errors_are_means_over_the_anchors_of_clipped_degrees() -> None:
-    points = np.array([[0.0, 0.0], [0.0, 3.0], [np.nan, np.nan]])
-    anchors = np.array([[0.0, 1.0], [0.0, 90.0]])
-    outputs = -np.array([[1.0, 10.0], [0.0, 4.0], [1.0, 1.0]])
+    rule = {"centres": [[0.0, 1.0], [0.0, 90.0]], "west": -180.0, "boundary": None}
+    anchors = Partition("voronoi", ("a", "b"), ("a", "b"), np.array([[0.0, 1.0], [0.0, 90.0]]),
+        np.ones(2, dtype=np.int64), (None, None), rule=rule)  # fmt: skip
+    points = [[0.0, 0.0], [0.0, 3.0], NOWHERE]
+    predicted = np.array([[1.0, 10.0], [0.0, 4.0], [1.0, 1.0]], dtype=np.float32)
+    answers = matched(
+        points, [None] * 3, [PARIS] * 3, anchor_degrees=predicted, clip_degrees=10.0, partition=anchors
+    )
     degree = 6371.0088 * math.pi / 180 / 111  # of 111 km
-    found = anchor_errors(outputs, points, anchors, 10.0)
-    assert found[:2] == pytest.approx([(degree - 1) / 2, (2 * degree + 6) / 2])
-    assert np.isnan(found[2])
+    found = metric_samples(answers, ["anchor_error_degrees"])["anchor_error_degrees"]
+    assert found.values == pytest.approx([(degree - 1) / 2, (2 * degree + 6) / 2])
+
+
+def test_a_report_of_the_first_version_kept_the_errors_themselves(tmp_path) -> None:
+    answers = matched([PARIS, NOWHERE], [None, None], [PARIS, PARIS])
+    table = answers.truth.records.append_column("anchor_error_degrees", pa.array([1.5, None]))
+    for name in answers.predictions.to_table().column_names[1:]:
+        table = table.append_column(name, answers.predictions.to_table()[name])
+    pa.parquet.write_table(table, tmp_path / "predictions.parquet")
+    found = report_samples(tmp_path, None, ["anchor_error_degrees"])
+    assert found["anchor_error_degrees"].values.tolist() == [1.5]

@@ -38,18 +38,16 @@ def outputs(model: ModelFolder) -> np.ndarray:
     return np.asarray(next(iter(Locator(model).outputs([pixels]))))
 
 
-def test_the_average_answers_with_the_mean_of_the_weights(two: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_average_answers_with_the_mean_of_the_weights_and_says_of_which(
+    two: tuple[Path, Path], tmp_path: Path
+) -> None:
     average = average_weights(two, tmp_path / "average")
     assert outputs(average) == pytest.approx(-outputs(ModelFolder.open(two[0])), abs=1e-4)
     weights = load_file(average.path / "model.safetensors")
     ours, theirs = (load_file(path / "model.safetensors") for path in two)
     for name, value in weights.items():
         assert value == pytest.approx((ours[name].astype(np.float64) + theirs[name]) / 2, abs=1e-6), name
-
-
-def test_it_says_what_it_was_made_of(two: tuple[Path, Path], tmp_path: Path) -> None:
-    averaged = average_weights(two, tmp_path / "average").config["training"]["averaged"]
-    assert [each["name"] for each in averaged] == ["a", "b"]
+    assert [each["name"] for each in average.config["training"]["averaged"]] == ["a", "b"]
 
 
 def test_one_is_no_average(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError
-from lostfound.predict.calibrate import fitted_temperature
+from lostfound.predict.calibration import fitted_temperature
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder, set_temperature
 
@@ -22,7 +22,7 @@ def model(model_folder: Path, tmp_path: Path) -> Path:
 def test_on_its_own_validation_images_it_is_what_the_training_found(
     model: Path, dataset_folder: Path
 ) -> None:
-    answers = ModelFolder.open(model).answers
+    answers = ModelFolder.open(model).decoder
     found = fitted_temperature(Locator.load(model), Dataset.open(dataset_folder).split("val"))
     assert found == pytest.approx(answers.temperature, rel=1e-3)  # type: ignore[union-attr]
 

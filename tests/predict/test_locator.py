@@ -178,7 +178,7 @@ def test_probabilities_fall_and_sum_to_one(locator: Locator, photos: list[Path])
 
 def test_probabilities_are_those_of_the_calibrated_logits(locator: Locator, photos: list[Path]) -> None:
     (logits,) = locator.outputs([photos[0]])
-    temperature = locator.model.answers.temperature
+    temperature = locator.model.decoder.temperature
     assert temperature != 1
     expected = softmax(np.asarray(logits, dtype=np.float64) / temperature)
     guess = locator.locate(photos[0], top=1000)

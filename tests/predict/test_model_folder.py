@@ -43,8 +43,8 @@ def test_a_finished_model_is_read(folder: Path) -> None:
     assert model.partition.kind == "countries"
     assert model.config["labels"] == list(model.partition.cell_ids)
     assert (model.preprocessing.height, model.preprocessing.width) == (32, 32)
-    assert isinstance(model.answers, CellDecoder)
-    assert 0.05 <= model.answers.temperature <= 20
+    assert isinstance(model.decoder, CellDecoder)
+    assert 0.05 <= model.decoder.temperature <= 20
     assert model.views == 1
 
 
@@ -177,13 +177,13 @@ def test_names_beyond_ascii_survive(folder: Path) -> None:
 
 
 def test_another_temperature_changes_how_sure_it_is_not_what_it_says(folder: Path) -> None:
-    before = ModelFolder.open(folder).answers
-    hotter = set_temperature(folder, 100.0).answers
+    before = ModelFolder.open(folder).decoder
+    hotter = set_temperature(folder, 100.0).decoder
     assert isinstance(before, CellDecoder)
     assert isinstance(hotter, CellDecoder)
     outputs = np.eye(before.width, dtype=np.float32)
-    assert (hotter.read(outputs, 1).cells == before.read(outputs, 1).cells).all()
-    assert (hotter.read(outputs, 1).probabilities < before.read(outputs, 1).probabilities).all()
-    again = ModelFolder.open(folder).answers
+    assert (hotter.decode(outputs, 1).cells == before.decode(outputs, 1).cells).all()
+    assert (hotter.decode(outputs, 1).probabilities < before.decode(outputs, 1).probabilities).all()
+    again = ModelFolder.open(folder).decoder
     assert isinstance(again, CellDecoder)
     assert again.temperature == 100

@@ -193,7 +193,7 @@ def test_several_processes_share_the_queue(url, tmp_path):
 
 class TestOpen:
     def test_other_settings(self, url):
-        begin(url, metric="accuracy", data="x")
+        begin(url, metric="top_1_accuracy", data="x")
         with pytest.raises(UsageError, match=r"begun with other settings \(metric\): give the same ones"):
             begin(url, metric="loss", data="x")
 

@@ -17,7 +17,7 @@ from PIL import Image
 from lostfound.data.dataset import Dataset
 from lostfound.errors import UsageError
 from lostfound.studies import queue
-from lostfound.studies.search import LOWER_IS_BETTER, Search, check_metric, default_metric
+from lostfound.studies.search import Search, check_metric, default_metric
 from lostfound.studies.space import Parameter, Space
 from lostfound.studies.trials import best, read_trials, train_command, write_search
 from lostfound.studies.tune import tune
@@ -39,7 +39,7 @@ def search(tiny_settings, dataset_folder, tmp_path) -> Search:
         data=Dataset.open(dataset_folder),
         weights=None,
         to=tmp_path / "search",
-        metric="accuracy",
+        metric="top_1_accuracy",
         trials=None,
         sampler="grid",
         prune=True,
@@ -133,9 +133,9 @@ def test_goes_on_only_with_the_same_settings(search):
         settings=search.same(),
         pruner=optuna.pruners.NopPruner(),
     )
-    with pytest.raises(UsageError, match=r"other settings \(recipe\)"):
+    with pytest.raises(UsageError, match=r"other settings \(recipe\.trainer\.epochs\)"):
         tune(replace(search, changes={**search.changes, "trainer.epochs": 9}))
-    with pytest.raises(UsageError, match=r"other settings \(space\)"):
+    with pytest.raises(UsageError, match=r"other settings \(space"):
         tune(replace(search, space=Space((Parameter("optimizer.learning_rate", (0.5,)),))))
 
 
@@ -169,13 +169,15 @@ class TestMetric:
         assert default_metric(load_recipe("lost-and-found", variant="regions")) == "country_accuracy"
 
     def test_unknown(self):
-        with pytest.raises(UsageError, match="no metric 'acuracy': choose one of accuracy"):
+        with pytest.raises(UsageError, match="no metric 'acuracy': choose one of top_1_accuracy"):
             check_metric("acuracy")
+
+    def test_a_name_of_before(self, search):
+        assert check_metric("median_km") == replace(search, metric="median_km").metric == "median_distance_km"
 
     def test_less_is_better_of_errors(self, search):
         higher = {name for name in get_args(Monitor) if replace(search, metric=name).maximise}
-        assert higher == {"accuracy", "country_accuracy", "balanced_accuracy"}
-        assert set(LOWER_IS_BETTER) == set(get_args(Monitor)) - higher
+        assert higher == {"top_1_accuracy", "country_accuracy", "balanced_accuracy"}
 
 
 def finished(study, slot: int, rate: float, decay: str, value: float | None, state="COMPLETE") -> None:
@@ -195,7 +197,7 @@ def finished(study, slot: int, rate: float, decay: str, value: float | None, sta
     )
 
 
-@pytest.mark.parametrize(("metric", "order"), [("accuracy", [1, 0, 2]), ("median_km", [0, 1, 2])])
+@pytest.mark.parametrize(("metric", "order"), [("top_1_accuracy", [1, 0, 2]), ("median_distance_km", [0, 1, 2])])
 def test_trials_are_listed_best_first_and_pruned_ones_last(search, metric, order):
     space = Space(
         (

@@ -84,7 +84,7 @@ class TestRecipe:
         ({"seeds": []}, "seeds"),
         ({"seeds": [1, 1]}, "a seed stands there twice"),
         ({"seeds": [-1]}, "seeds.0"),
-        ({"metrics": ["acuracy"]}, "no such metric; known: country_accuracy"),
+        ({"metrics": ["acuracy"]}, "no such metric; known: top_1_accuracy"),
         ({"variants": {"plain": {}, "../x": {}}}, "it names a folder"),
         ({"name": "a/b"}, "it names a folder"),
         (

@@ -19,7 +19,7 @@ from lostfound.studies.trials import (
     best,
     cells,
     columns,
-    said_of_ties,
+    describe_ties,
     train_command,
     write_search,
 )
@@ -34,7 +34,7 @@ RATES = Parameter("optimizer.learning_rate", (1e-4, 1e-1), "log")
 def search(dataset_folder, tmp_path) -> Search:
     data = Dataset.open(dataset_folder)
     space = Space((RATES, SIZES))
-    return Search("demo", None, {}, space, data, None, tmp_path, "accuracy", None, "tpe", True)
+    return Search("demo", None, {}, space, data, None, tmp_path, "top_1_accuracy", None, "tpe", True)
 
 
 def tried(slot: int, value: float | None, state: str = "done", **settings) -> TrialResult:
@@ -48,7 +48,7 @@ def test_a_line_of_the_table(search):
         "trial",
         "optimizer.learning_rate",
         "input.size",
-        "accuracy",
+        "top_1_accuracy",
         "epoch",
         "s",
         "state",
@@ -77,7 +77,7 @@ def test_nothing_as_a_value_is_told_from_no_value(search):
     ],
 )
 def test_trials_as_good_as_the_best_are_told(trials, says):
-    told = said_of_ties(trials)
+    told = describe_ties(trials)
     assert told is None if says is None else told.startswith(says)
 
 

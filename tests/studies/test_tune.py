@@ -25,7 +25,7 @@ def search(tiny_settings, dataset_folder, tmp_path) -> Search:
         data=Dataset.open(dataset_folder),
         weights=str(tmp_path / "broken.safetensors"),
         to=tmp_path / "search",
-        metric="accuracy",
+        metric="top_1_accuracy",
         trials=None,
         sampler="grid",
         prune=True,

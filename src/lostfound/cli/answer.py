@@ -64,7 +64,7 @@ def evaluate(
     MODEL and DATASET are their folders. With --to, also writes metrics.json, predictions.parquet and
     confusion.png.
     """
-    from lostfound.cli.output.tables import print_evaluation
+    from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.evaluate import evaluate as measure
     from lostfound.predict.locator import Locator
@@ -137,7 +137,7 @@ def _format(form: Format | None, output: Path | None) -> Format:
 
 
 def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None) -> None:
-    from lostfound.cli.output.tables import located_text, print_located
+    from lostfound.cli.output.models import located_text, print_located
     from lostfound.files import write_atomic
     from lostfound.pages.map import write_photo_map
     from lostfound.predict import outputs

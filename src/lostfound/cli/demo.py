@@ -6,24 +6,26 @@ import json
 import time
 from pathlib import Path
 
-from lostfound.cli.output.tables import print_evaluation, print_fit, print_import, print_located
+from lostfound.claims import claim_folder
+from lostfound.cli.output.data import print_import
+from lostfound.cli.output.models import print_evaluation, print_fit, print_located
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
 from lostfound.data.preparing.prepare import prepare
 from lostfound.data.stats_plot import draw_stats
-from lostfound.errors import UsageError
-from lostfound.evaluation.card import write_card
-from lostfound.evaluation.evaluate import evaluate
+from lostfound.evaluation.card import measure
+from lostfound.evaluation.evaluate import Evaluation
 from lostfound.files import write_atomic
 from lostfound.geo.countries import country_name
 from lostfound.pages.map import write_photo_map
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import CONFIG, ModelFolder
+from lostfound.predict.model_folder import CONFIG
 from lostfound.predict.outputs import LocatedPhoto
 from lostfound.progress import progress
-from lostfound.training.fit import fit
+from lostfound.training.fit import FitResult
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
+from lostfound.training.train import train_model
 from lostfound.world import SYNTHETIC_SOURCE, sample_places, write_world
 
 WORLD_SIZE, PREPARED_SIZE, VIEWS, NEW_PHOTOS = 128, 96, 4, 12
@@ -45,7 +47,14 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     """
     start = time.monotonic()
     recipe = load_recipe("demo", [f"trainer.epochs={epochs}"] if epochs else [])
-    _claim(to, places=places, epochs=recipe.trainer.epochs)
+    about = {"made_by": "lostfound demo: synthetic, safe to delete", "places": places}
+    claim_folder(
+        to,
+        MARKER,
+        json.dumps({**about, "epochs": recipe.trainer.epochs}) + "\n",
+        made_by="a demo's",
+        other="holds a demo with other settings",
+    )
     _step("1/6  Drawing a world of street scenes (synthetic)")
     world = _generate(to / SYNTHETIC_SOURCE, places=places, seed=1)
     _step("2/6  Importing")
@@ -57,15 +66,11 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     write_atomic(picture, draw_stats(prepared))
     print(f"{len(prepared)} images; a picture of them: {picture}")
     _step("4/6  Training a country classifier from scratch")
-    model = _train(recipe, prepared, to / "model")
-    _step("5/6  Evaluating on places it never saw")
-    locator = Locator(model)
-    measured = evaluate(locator, prepared, "test")
-    write_card(model, measured)
+    measured = _train_and_measure(recipe, prepared, to / "model")
     report = measured.save(to / "report")
     print_evaluation(measured)
     _step("6/6  Locating new photos")
-    results = _locate_new(locator, to / "new-photos")
+    results = _locate_new(Locator.load(to / "model"), to / "new-photos")
     print_located(results[:SHOWN])
     print(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
     page = write_photo_map(
@@ -75,7 +80,7 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
         note="The photos are synthetic: drawings of a world that does not exist.",
     )
     print(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
-    for what, path in (("Model", model.path), ("Report", report), ("Map", page)):
+    for what, path in (("Model", to / "model"), ("Report", report), ("Map", page)):
         print(f"  {what:7} {path}")
     print("Open the map in a browser. Next, your own photos: `lostfound import --help`.")
 
@@ -84,38 +89,24 @@ def _step(text: str) -> None:
     print(f"\n== {text}", flush=True)
 
 
-def _claim(to: Path, **settings: int) -> None:
-    """Take a folder for a demo with these settings, unless it is something else's.
-
-    Raises:
-        UsageError: It is.
-    """
-    marker = to / MARKER
-    text = json.dumps({"made_by": "lostfound demo: synthetic, safe to delete", **settings}) + "\n"
-    if marker.is_file():
-        if marker.read_text() != text:
-            raise UsageError(
-                f"{to} holds a demo with other settings ({marker}): give the same ones to go on with it, "
-                "or another folder with --to"
-            )
-    elif to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise UsageError(f"{to} exists and is not a demo's: choose another folder with --to")
-    write_atomic(marker, text.encode())
-
-
 def _prepare(dataset: Dataset, to: Path) -> Dataset:
     if (to / "dataset.json").is_file():
         return Dataset.open(to)
     return prepare(dataset, to, size=PREPARED_SIZE).dataset
 
 
-def _train(recipe: Recipe, dataset: Dataset, to: Path) -> ModelFolder:
+def _train_and_measure(recipe: Recipe, dataset: Dataset, to: Path) -> Evaluation:
+    def after_fit(result: FitResult | None) -> None:
+        if result is None:
+            print("The model is there, from an earlier run.")
+        else:
+            print_fit(result)
+        _step("5/6  Evaluating on places it never saw")
+
     if (to / CONFIG).is_file():
-        print("The model is there, from an earlier run.")
-        return ModelFolder.open(to)
-    result = fit(recipe, dataset, to, resume=True)
-    print_fit(result)
-    return result.folder
+        after_fit(None)
+        return measure(to, dataset)
+    return train_model(recipe, dataset, to, resume="always", after_fit=after_fit).evaluation
 
 
 def _generate(folder: Path, *, places: int, seed: int) -> Path:

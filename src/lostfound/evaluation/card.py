@@ -2,37 +2,90 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lostfound.evaluation.evaluate import Evaluation
-from lostfound.evaluation.metrics import Metric
+from lostfound.data.dataset import Dataset
+from lostfound.evaluation.bootstrap import Score
+from lostfound.evaluation.evaluate import Evaluation, evaluate
+from lostfound.evaluation.metrics import METRICS, metric_name
 from lostfound.files import write_atomic
+from lostfound.partitions import Partition
+from lostfound.predict.locator import Locator, Unit
 from lostfound.predict.model_folder import CARD, ModelFolder
 from lostfound.world import SYNTHETIC_SOURCE
 
-_PERCENT = ("accuracy", "within")
+_TEXT = """\
+---
+{front}---
+
+# {name}
+
+Estimates where a street-level photo was taken, from its pixels alone: it {answers}. Made with lostfound
+{version}.
+{views}
+## What it was measured to do
+
+On the {split} split of `{dataset}`: {scored} of {places} places.
+Intervals are 95 % bootstrap intervals by place.
+
+| metric | value | 95 % interval | over |
+|---|---|---|---|
+{rows}
+
+{calibration}{chosen}; that number is not a measurement of quality.
+
+## What it was trained on
+
+{train_images} images of the data set `{trained_on}`, backbone
+`{backbone}`, weights to start from: {weights}.
+{sources}
+
+{cells}Left out, with too few images: {left_out}.
+
+## What it is for, and what not
+
+For finding a first idea of where a photo without a location may be from, by someone who checks it;
+for research and play. An answer is an estimate: never evidence, never a measurement. It is wrong more
+often where its training data are thin, and it can't say "none of these". It must not be used to track,
+stalk or identify people, nor to decide about anyone's rights, and not where a wrong place can harm
+someone.
+"""
 
 
-def describe(name: str, metric: Metric) -> tuple[str, str, str]:
-    """A metric in words: its name, its value, and its interval."""
-    label = name.replace("_", " ").replace("top ", "top-")
-    if any(part in name for part in _PERCENT):
-        return label, f"{100 * metric.value:.1f} %", f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %"
-    unit = " km" if name.endswith("_km") else "°" if name.endswith("_degrees") else ""
-    label = label.removesuffix(" km").removesuffix(" degrees")
-    if abs(metric.value) < 10:  # degrees, and the kilometres of one city
-        return label, f"{metric.value:.2f}{unit}", f"{metric.low:.2f} to {metric.high:.2f}{unit}"
-    return label, f"{metric.value:.0f}{unit}", f"{metric.low:.0f} to {metric.high:.0f}{unit}"
+def describe(name: str, score: Score) -> tuple[str, str, str]:
+    """A number in words: the metric's label, its value, and its interval."""
+    metric = METRICS[name]
+    return metric.label, metric.text(score.value), metric.text(score.low, score.high)
 
 
-def describe_score(monitor: str, score: float) -> tuple[str, str]:
-    """What chose the best epoch in words: its name, such as "accuracy", and its value."""
-    name = monitor.removeprefix("val_").replace("_", " ")
-    if name.endswith(" km"):
-        return f"{name.removesuffix(' km')} distance", f"{score:.4g} km" if score < 100 else f"{score:.0f} km"
-    return name, f"{100 * score:.1f} %" if "accuracy" in name else f"{score:.3f}"
+def describe_monitor(monitor: str, value: float) -> tuple[str, str]:
+    """What chose the best epoch in words: its label, such as "top-1 accuracy", and its value."""
+    metric = METRICS[metric_name(monitor.removeprefix("val_"))]
+    return metric.label, metric.text(value)
+
+
+def measure(
+    folder: str | Path, dataset: Dataset, split: str = "test", *, unit: Unit | None = None
+) -> Evaluation:
+    """Measure a finished model, and write what it was measured to do into its card.
+
+    Args:
+        folder: The model's.
+        dataset: The data set.
+        split: train, val, test or all.
+        unit: What is scored; by default as the model was trained.
+
+    Raises:
+        ModelError: It is no complete model folder.
+        DatasetError: The split is empty, or an image can't be read.
+    """
+    locator = Locator.load(folder)
+    measured = evaluate(locator, dataset, split, unit=unit)
+    write_card(locator.model, measured)
+    return measured
 
 
 def write_card(model: ModelFolder, evaluation: Evaluation) -> None:
@@ -44,96 +97,89 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
     """The card's text, with the `model-index` that model hubs read."""
     config, about = model.config, evaluation.about
     training = config["training"]
-    header = {
+    left_out = ", ".join(f"{code} ({count})" for code, count in training["left_out"].items())
+    return _TEXT.format(
+        front=yaml.safe_dump(_front(config["name"], evaluation), sort_keys=False, allow_unicode=True),
+        name=config["name"],
+        answers=_answers(model.partition),
+        version=config["lostfound"],
+        views=_views(model.views),
+        split=about["split"],
+        dataset=about["dataset"],
+        scored=evaluation.scored,
+        places=about["places"],
+        rows="\n".join(
+            "| {} | {} | {} | {} images of {} places |".format(*describe(name, score), score.n, score.places)
+            for name, score in evaluation.metrics.items()
+        ),
+        calibration=_calibration(evaluation),
+        chosen=_chosen(training),
+        train_images=training["train_images"],
+        trained_on=training["dataset"],
+        backbone=config["recipe"]["model"]["backbone"],
+        weights=training["weights"] or "none",
+        sources=_sources(training),
+        cells=_cells(model.partition),
+        left_out=left_out or "none",
+    )
+
+
+def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """The header that hubs read."""
+    about = evaluation.about
+    result = {
+        "task": {"type": "image-classification", "name": "Image geolocation"},
+        "dataset": {"type": about["dataset"], "name": about["dataset"], "split": about["split"]},
+        "metrics": [
+            {"type": metric, "name": METRICS[metric].label, "value": score.value}
+            for metric, score in evaluation.metrics.items()
+        ],
+    }
+    return {
         "library_name": "lostfound",
         "tags": ["image-geolocation", "image-classification", "onnx"],
         "pipeline_tag": "image-classification",
-        "model-index": [
-            {
-                "name": config["name"],
-                "results": [
-                    {
-                        "task": {"type": "image-classification", "name": "Image geolocation"},
-                        "dataset": {
-                            "type": about["dataset"],
-                            "name": about["dataset"],
-                            "split": about["split"],
-                        },
-                        "metrics": [
-                            {"type": name, "name": describe(name, metric)[0], "value": metric.value}
-                            for name, metric in evaluation.metrics.items()
-                        ],
-                    }
-                ],
-            }
-        ],
+        "model-index": [{"name": name, "results": [result]}],
     }
-    rows = "\n".join(
-        "| {} | {} | {} | {} images of {} places |".format(*describe(name, metric), metric.n, metric.places)
-        for name, metric in evaluation.metrics.items()
+
+
+def _answers(partition: Partition | None) -> str:
+    if partition is None:
+        return "answers with a latitude and a longitude"
+    return f"ranks {len(partition)} cells\n({partition.kind}) and gives each a probability and a coordinate"
+
+
+def _views(views: int) -> str:
+    if views == 1:
+        return ""
+    return f"\nThe outputs of {views} views of a place are averaged; a single view is answered too.\n"
+
+
+def _calibration(evaluation: Evaluation) -> str:
+    if evaluation.calibration_error is None:
+        return ""
+    return (
+        "Expected calibration error (15 bins of equal mass): "
+        f"{evaluation.calibration_error:.3f}. {_outside(evaluation.about)}\n\n"
     )
-    partition = model.partition
-    answers, trained_on = "answers with a latitude and a longitude", ""
-    calibration = ""
-    if partition is not None:
-        answers = (
-            f"ranks {len(partition)} cells\n({partition.kind}) and gives each a probability and a coordinate"
-        )
-        cells = zip(partition.names, partition.counts, strict=True)
-        trained_on = f"Training images in each cell: {', '.join(f'{name} ({n})' for name, n in cells)}.\n\n"
-        calibration = (
-            "Expected calibration error (15 bins of equal mass): "
-            f"{evaluation.calibration_error:.3f}. {_outside(about)}\n\n"
-        )
-    best = " ".join(describe_score(training["monitor"], training["best_score"]))
-    views = (
-        f"\nThe outputs of {model.views} views of a place are averaged; a single view is answered too.\n"
-        if model.views > 1
-        else ""
-    )
-    chosen = f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
+
+
+def _chosen(training: dict[str, Any]) -> str:
+    """How the weights were chosen."""
+    best = " ".join(describe_monitor(training["monitor"], training["best_score"]))
     if "averaged" in training:
         names = ", ".join(f"`{each['name']}`" for each in training["averaged"])
-        chosen = (
+        return (
             f"The weights are an average: {names},\neach chosen on the validation split (the first by {best})"
         )
-    left_out = ", ".join(f"{code} ({count})" for code, count in training["left_out"].items()) or "none"
-    front = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
-    return f"""---
-{front}---
+    return f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
 
-# {config["name"]}
 
-Estimates where a street-level photo was taken, from its pixels alone: it {answers}. Made with lostfound
-{config["lostfound"]}.
-{views}
-## What it was measured to do
-
-On the {about["split"]} split of `{about["dataset"]}`: {evaluation.scored} of {about["places"]} places.
-Intervals are 95 % bootstrap intervals by place.
-
-| metric | value | 95 % interval | over |
-|---|---|---|---|
-{rows}
-
-{calibration}{chosen}; that number is not a measurement of quality.
-
-## What it was trained on
-
-{training["train_images"]} images of the data set `{training["dataset"]}`, backbone
-`{config["recipe"]["model"]["backbone"]}`, weights to start from: {training["weights"] or "none"}.
-{_sources(training)}
-
-{trained_on}Left out, with too few images: {left_out}.
-
-## What it is for, and what not
-
-For finding a first idea of where a photo without a location may be from, by someone who checks it;
-for research and play. An answer is an estimate: never evidence, never a measurement. It is wrong more
-often where its training data are thin, and it can't say "none of these". It must not be used to track,
-stalk or identify people, nor to decide about anyone's rights, and not where a wrong place can harm
-someone.
-"""
+def _cells(partition: Partition | None) -> str:
+    if partition is None:
+        return ""
+    cells = zip(partition.names, partition.counts, strict=True)
+    return f"Training images in each cell: {', '.join(f'{name} ({n})' for name, n in cells)}.\n\n"
 
 
 def _outside(about: dict[str, Any]) -> str:

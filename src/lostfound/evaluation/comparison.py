@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lostfound.evaluation.bootstrap import CHUNK, Samples
+
 RESAMPLES = 5000  # p-values need more than an interval does
-_CHUNK = 2_000_000  # resampled values held at once
 _ZERO = 1e-9  # what summing in another order leaves of no difference
-
-Resampled = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What one trained model scored, by one metric.
-
-    Attributes:
-        places: The place of each image (or of each place's one answer), (n,).
-        values: Its score, (n,): 0 or 1 where the metric is a share, kilometres where it is a distance.
-        statistic: What makes one number of them; "balanced" is the mean over the classes of their means.
-        classes: The true class of each, (n,), for "balanced".
-    """
-
-    places: NDArray[np.object_]
-    values: NDArray[np.float64]
-    statistic: Literal["mean", "median", "balanced"] = "mean"
-    classes: NDArray[np.object_] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +56,7 @@ class Difference:
     places: int
 
 
-def estimate(runs: Sequence[Scores], *, seed: int = 0) -> Estimate | None:
+def estimate(runs: Sequence[Samples], *, seed: int = 0) -> Estimate | None:
     """The mean over seeds with its interval; None if the seeds have no place in common.
 
     The interval is of the places (which others might have been drawn), with these seeds as they are: the
@@ -97,7 +78,7 @@ def estimate(runs: Sequence[Scores], *, seed: int = 0) -> Estimate | None:
     )
 
 
-def difference(runs: Sequence[Scores], baseline: Sequence[Scores], *, seed: int = 0) -> Difference | None:
+def difference(runs: Sequence[Samples], baseline: Sequence[Samples], *, seed: int = 0) -> Difference | None:
     """The paired difference of two models; None if they have no place in common.
 
     Both are resampled with the same places (the paired bootstrap: Efron and Tibshirani 1993, chapters 13 and
@@ -133,7 +114,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _common(runs: Sequence[Scores]) -> NDArray[np.str_]:
+def _common(runs: Sequence[Samples]) -> NDArray[np.str_]:
     """The places that all of them have scores of, sorted."""
     common = np.unique(runs[0].places.astype(str))
     for run in runs[1:]:
@@ -142,15 +123,15 @@ def _common(runs: Sequence[Scores]) -> NDArray[np.str_]:
 
 
 def _statistics(
-    runs: Sequence[Scores], places: NDArray[np.str_], seed: int
+    runs: Sequence[Samples], places: NDArray[np.str_], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Each run's number on these places, (runs,), and on the same resamples of them, (runs, RESAMPLES)."""
-    prepared = [_prepare(run, places) for run in runs]
+    prepared = [run.on(places) for run in runs]
     once = np.ones((1, len(places)))
     values = np.array([statistic(once)[0] for statistic in prepared])
     generator = np.random.default_rng(seed)
     widest = max(len(places), *(len(run.values) for run in runs))
-    step = max(1, _CHUNK // widest)
+    step = max(1, CHUNK // widest)
     chunks = []
     for start in range(0, RESAMPLES, step):
         rows = min(step, RESAMPLES - start)
@@ -159,55 +140,3 @@ def _statistics(
         times = np.bincount(drawn.ravel(), minlength=rows * len(places)).reshape(rows, -1).astype(np.float64)
         chunks.append(np.stack([statistic(times) for statistic in prepared]))
     return values, np.concatenate(chunks, axis=1)
-
-
-def _prepare(run: Scores, places: NDArray[np.str_]) -> Resampled:
-    """The statistic as a function of how often each place is drawn, (resamples, places)."""
-    names = run.places.astype(str)
-    kept = np.isin(names, places)
-    place = np.searchsorted(places, names[kept])
-    values = np.asarray(run.values, dtype=np.float64)[kept]
-    if run.statistic == "median":
-        return _median(values, place)
-    if run.statistic == "mean":
-        return _mean(values, place)
-    assert run.classes is not None
-    return _balanced(values, place, run.classes[kept], len(places))
-
-
-def _mean(values: NDArray[np.float64], place: NDArray[np.int64]) -> Resampled:
-    sums, sizes = np.bincount(place, values), np.bincount(place).astype(np.float64)
-    return lambda times: (times @ sums) / (times @ sizes)
-
-
-def _median(values: NDArray[np.float64], place: NDArray[np.int64]) -> Resampled:
-    order = np.argsort(values, kind="stable")
-    values, place = values[order], place[order]
-
-    def median(times: NDArray[np.float64]) -> NDArray[np.float64]:
-        weight = np.cumsum(times[:, place], axis=1)
-        half = weight[:, -1:] / 2
-        lower, upper = (weight < half).sum(axis=1), (weight <= half).sum(axis=1)
-        found: NDArray[np.float64] = (values[lower] + values[upper]) / 2
-        return found
-
-    return median
-
-
-def _balanced(
-    values: NDArray[np.float64], place: NDArray[np.int64], classes: NDArray[np.object_], places: int
-) -> Resampled:
-    """Classes that a resample misses are left out of its mean."""
-    _, label = np.unique(classes.astype(str), return_inverse=True)
-    count = int(label.max()) + 1
-    cells = place * count + label
-    sums = np.bincount(cells, values, places * count).reshape(places, count)
-    sizes = np.bincount(cells, minlength=places * count).reshape(places, count).astype(np.float64)
-
-    def balanced(times: NDArray[np.float64]) -> NDArray[np.float64]:
-        size = times @ sizes
-        means = np.divide(times @ sums, size, out=np.full(size.shape, np.nan), where=size > 0)
-        found: NDArray[np.float64] = np.nanmean(means, axis=1)
-        return found
-
-    return balanced

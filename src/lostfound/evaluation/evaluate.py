@@ -1,60 +1,56 @@
-"""Evaluating: a model on a data set's held-back places, through the same engine that answers users."""
+"""Evaluating: answers turned into numbers, whoever gave them; and a model measured on held-back places."""
 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import SPLITS, coordinates, strings
-from lostfound.errors import DatasetError, ImageError, UsageError
+from lostfound.data.records import SPLITS, strings
+from lostfound.errors import DatasetError, UsageError
+from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.evaluation.confusion_plot import draw_confusion
 from lostfound.evaluation.metrics import (
-    DISTANCES_KM,
-    Bootstrap,
-    Metric,
-    anchor_errors,
-    degrees_apart,
+    GEOTRAINR,
+    METRICS,
+    TOP,
+    Matched,
+    Truth,
     expected_calibration_error,
+    match,
+    usual_metrics,
 )
-from lostfound.files import write_atomic
-from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.sphere import geoguessr_score, haversine_km
-from lostfound.partitions import OUTSIDE, Partition
-from lostfound.predict.countries import guessed_countries, nearest_place_countries
-from lostfound.predict.decoders import Ranked
-from lostfound.predict.locator import Locator
-from lostfound.progress import progress
+from lostfound.files import write_atomic, write_json
+from lostfound.partitions import Partition
+from lostfound.predict.locator import Locator, Unit
+from lostfound.predict.predictions import Predictions
 
-TOP = (1, 3, 5)
-
-Unit = Literal["image", "place"]
+PREDICTIONS, NUMBERS, CONFUSION = "predictions.parquet", "metrics.json", "confusion.png"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """What answers are worth.
 
     Attributes:
-        metrics: The numbers by name; those that the data can't give are left out.
-        calibration_error: Expected calibration error of the best candidate's probability; None from a model
-            without cells.
+        metrics: The numbers by name (see `lostfound.evaluation.metrics.METRICS`); those that can't be told
+            are left out.
+        calibration_error: Expected calibration error of the best candidate's probability; None without
+            probabilities.
         predictions: One row an image, or a place: truth, guess, distance, candidates.
-        about: The model, the data set, the split, what is scored (image or place), and how many lie outside
-            the model's cells.
+        about: Who answered, the data set, the split, what is scored (image or place), and how many lie
+            outside all cells.
     """
 
-    metrics: dict[str, Metric]
+    metrics: dict[str, Score]
     calibration_error: float | None
     predictions: pa.Table
     about: dict[str, Any]
@@ -63,7 +59,7 @@ class Evaluation:
         """Everything but the predictions, as plain values."""
         return {
             **self.about,
-            "metrics": {name: asdict(metric) for name, metric in self.metrics.items()},
+            "metrics": {name: asdict(score) for name, score in self.metrics.items()},
             "expected_calibration_error": self.calibration_error,
         }
 
@@ -72,11 +68,10 @@ class Evaluation:
         folder = Path(folder)
         buffer = io.BytesIO()
         pq.write_table(self.predictions, buffer, compression="zstd")
-        write_atomic(folder / "predictions.parquet", buffer.getvalue())
+        write_atomic(folder / PREDICTIONS, buffer.getvalue())
         truth, guess = (strings(self.predictions, name) for name in ("country", "guess_country"))
-        write_atomic(folder / "confusion.png", draw_confusion(truth, guess, title=self.title))
-        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomic(folder / "metrics.json", text.encode())
+        write_atomic(folder / CONFUSION, draw_confusion(truth, guess, title=self.title))
+        write_json(folder / NUMBERS, self.as_dict())
         return folder
 
     @property
@@ -94,10 +89,70 @@ class Evaluation:
         return f"{about['model']} on {about['dataset']}, {about['split']} split, {self.scored}"
 
 
+def score(
+    predictions: Predictions,
+    dataset: Dataset,
+    *,
+    metrics: Sequence[str] | None = None,
+    by: str = "predictions",
+) -> Evaluation:
+    """Turn answers into numbers, each with n and a 95 % bootstrap interval by place.
+
+    Args:
+        predictions: Answers to images of the data set, by their `image_id`; images that nobody answered are
+            left out of every number, and counted.
+        dataset: Says where they really are. Its images are not read.
+        metrics: Which, of `lostfound.evaluation.metrics.METRICS`; the usual ones if None.
+        by: Who answered, as reports name it.
+
+    Raises:
+        UsageError: There is no such metric.
+        DatasetError: A prediction is of no image, or none of the images has a place to compare answers with.
+
+    Example:
+        >>> import lostfound
+        >>> dataset = lostfound.Dataset.open("data/streets").split("test")
+        >>> scores = lostfound.score(lostfound.load("models/mine").predict(dataset), dataset)
+        >>> accuracy = scores.metrics["top_1_accuracy"]
+        >>> 0 <= accuracy.low <= accuracy.value <= accuracy.high <= 1
+        True
+    """
+    try:
+        matched = match(predictions, dataset.stored)
+    except ValueError as error:
+        raise DatasetError(f"the predictions don't belong to {dataset.folder}: {error}") from None
+    if not matched.truth.labelled.any():
+        raise DatasetError(
+            f"none of the {len(dataset)} images of {dataset.folder} that were answered has a country or "
+            "coordinates: there is nothing to compare answers with"
+        )
+    names = usual_metrics(predictions) if metrics is None else metrics
+    found = {name: bootstrap(samples) for name, samples in metric_samples(matched, names).items()}
+    partition, outside = predictions.partition, np.zeros(len(predictions), dtype=bool)
+    if predictions.cells is not None:
+        outside = matched.outside
+    about = {
+        "model": by,
+        "dataset": dataset.name,
+        "records_sha256": dataset.info["records_sha256"],
+        "split": "all",
+        "images": len(dataset),
+        "places": len(np.unique(matched.truth.places.astype(str))),
+        "unit": "image",
+        "cells": None if partition is None else len(partition),
+        "images_outside_all_cells": int(outside.sum()),
+        "countries_outside_all_cells": sorted(set(matched.classes[outside])) if outside.any() else [],
+        "lostfound": version("lostfound"),
+    }
+    if len(predictions) < len(dataset):
+        about["images_without_an_answer"] = len(dataset) - len(predictions)
+    return Evaluation(found, _calibration_error(matched), _table(matched), about)
+
+
 def evaluate(
     locator: Locator, dataset: Dataset, split: str = "test", *, unit: Unit | None = None
 ) -> Evaluation:
-    """Score a model on one split.
+    """Measure a model on one split, through the same engine that answers users.
 
     Args:
         locator: The model.
@@ -109,7 +164,58 @@ def evaluate(
     Raises:
         UsageError: There is no such split.
         DatasetError: The split is empty, none of its images has a place, or one can't be read.
+
+    Example:
+        >>> import lostfound
+        >>> dataset = lostfound.Dataset.open("data/streets")
+        >>> measured = lostfound.evaluate(lostfound.load("models/mine"), dataset, "test")
+        >>> sorted(measured.metrics)[:3]
+        ['balanced_accuracy', 'country_accuracy_nearest_place', 'geoguessr_score']
+        >>> measured.save("report").name
+        'report'
     """
+    part = _part(dataset, split)
+    unit = unit or locator.unit
+    predictions = locator.predict(part, unit=unit, top=max(TOP))
+    follows_geotrainr = locator.model.config["task"].get("scaling") == "origin"
+    measured = score(
+        predictions,
+        part,
+        metrics=[*usual_metrics(predictions), *(GEOTRAINR if follows_geotrainr else ())],
+        by=locator.model.path.resolve().name,
+    )
+    measured.about.pop("images_without_an_answer", None)  # of a place its first image answers for all
+    return replace(measured, about={**measured.about, "split": split, "unit": unit})
+
+
+def metric_samples(matched: Matched, metrics: Sequence[str]) -> dict[str, Samples]:
+    """The values of metrics, sample by sample; without those that can't be told.
+
+    Raises:
+        UsageError: There is no such metric.
+    """
+    unknown = [name for name in metrics if name not in METRICS]
+    if unknown:
+        raise UsageError(f"no metric {unknown[0]!r}: choose of {', '.join(METRICS)}")
+    found = {name: METRICS[name].samples(matched) for name in metrics}
+    return {name: samples for name, samples in found.items() if samples is not None}
+
+
+def report_samples(
+    report: Path, partition: Partition | None, metrics: Sequence[str]
+) -> Mapping[str, Samples]:
+    """The values of metrics, sample by sample, from the predictions that a report kept.
+
+    Args:
+        report: The folder that `Evaluation.save` wrote.
+        partition: What the model's cells are.
+        metrics: Which.
+    """
+    table = pq.read_table(report / PREDICTIONS)
+    return metric_samples(Matched(Predictions.from_table(table, partition), Truth(table)), metrics)
+
+
+def _part(dataset: Dataset, split: str) -> Dataset:
     if split not in (*SPLITS, "all"):
         raise UsageError(f"no split {split!r}: choose one of {', '.join(SPLITS)}, all")
     part = dataset if split == "all" else dataset.split(split)
@@ -118,136 +224,25 @@ def evaluate(
             f"{dataset.folder} has no images in the split {split!r}: choose another split, or give it a "
             "share with `lostfound prepare --resplit`"
         )
-    unit = unit or ("place" if locator.model.views > 1 else "image")
-    images = len(part)
-    outputs = part_outputs(locator, part)
-    if unit == "place":
-        part, outputs = by_place(part, outputs)
-    points, countries = coordinates(part.records), strings(part.records, "country")
-    located = np.asarray(np.isfinite(points).all(axis=1))
-    labelled = np.array([code is not None for code in countries], dtype=bool) | located
-    if not labelled.any():
-        raise DatasetError(
-            f"none of the {len(part)} images of {dataset.folder} in the split {split!r} has a country or "
-            "coordinates: there is nothing to compare answers with"
-        )
-    unnamed = located & np.array([code is None for code in countries], dtype=bool)
-    countries = countries.copy()
-    countries[unnamed] = Boundaries.packed().country_at(points[unnamed])
-    partition, ranked = locator.model.partition, locator.model.decoder.read(outputs, max(TOP))
-    guess = ranked.points[:, 0]
-    guess_countries = guessed_countries(ranked, partition)
-    distance = np.full(len(part), np.nan)
-    distance[located] = haversine_km(points[located], guess[located])
-
-    bootstrap = Bootstrap(strings(part.records, "place_id"))
-    found: dict[str, Metric | None] = {}
-    calibration = None
-    outside = np.zeros(len(part), dtype=bool)
-    named = np.array([code or "no country" for code in countries], dtype=object)
-    if partition is not None:
-        truth = partition.assign(points, countries)
-        hit = (ranked.cells == truth[:, None]) & (truth != OUTSIDE)[:, None]
-        for k in TOP:
-            found[f"top_{k}_accuracy"] = bootstrap.mean(hit[:, :k].any(axis=1), labelled)
-        classes = np.where(truth == OUTSIDE, named, np.array(partition.cell_ids, dtype=object)[truth])
-        found["balanced_accuracy"] = bootstrap.balanced(hit[:, 0], classes, labelled)
-        best = ranked.probabilities[:, 0]
-        calibration = expected_calibration_error(best[labelled], hit[labelled, 0])
-        outside = labelled & (truth == OUTSIDE)
-    if partition is None or partition.kind != "countries":
-        found["country_accuracy"] = bootstrap.mean(guess_countries == countries, labelled)
-    nearest = nearest_place_countries(guess)
-    found["country_accuracy_nearest_place"] = bootstrap.mean(nearest == countries, labelled)
-    found["mean_distance_km"] = bootstrap.mean(distance, located)
-    found["median_distance_km"] = bootstrap.median(distance, located)
-    found["geoguessr_score"] = bootstrap.mean(geoguessr_score(distance), located)
-    for name, limit in DISTANCES_KM.items():
-        found[f"within_{limit}_km_{name}"] = bootstrap.mean(distance <= limit, located)
-    if locator.model.config["task"].get("scaling") == "origin":  # as GeoTrainr has it
-        degrees = np.full(len(part), np.nan)
-        degrees[located] = degrees_apart(points[located], guess[located])
-        found["mean_error_degrees"] = bootstrap.mean(degrees, located)
-        found["within_5_degrees"] = bootstrap.mean(degrees <= 5, located)
-    anchor_error = None
-    if locator.model.config["task"]["kind"] == "distance":
-        assert partition is not None
-        clip = float(locator.model.config["task"]["clip_degrees"])
-        anchor_error = anchor_errors(outputs, points, partition.centroids, clip)
-        found["anchor_error_degrees"] = bootstrap.mean(anchor_error, located)
-    about = {
-        "model": locator.model.path.resolve().name,
-        "dataset": dataset.name,
-        "records_sha256": dataset.info["records_sha256"],
-        "split": split,
-        "images": images,
-        "places": bootstrap.count,
-        "unit": unit,
-        "cells": None if partition is None else len(partition),
-        "images_outside_all_cells": int(outside.sum()),
-        "countries_outside_all_cells": sorted(set(named[outside])),
-        "lostfound": version("lostfound"),
-    }
-    predictions = _predictions(part, partition, ranked, guess_countries, distance)
-    if anchor_error is not None:
-        predictions = predictions.append_column(
-            "anchor_error_degrees", pa.array(anchor_error, from_pandas=True)
-        )
-    metrics = {name: metric for name, metric in found.items() if metric is not None}
-    return Evaluation(metrics, calibration, predictions, about)
+    return part
 
 
-def part_outputs(locator: Locator, part: Dataset) -> NDArray[np.float32]:
-    """The model's outputs for every image, (n, width), with progress.
-
-    Raises:
-        DatasetError: An image can't be read.
-    """
-
-    def images() -> Iterator[bytes]:
-        for index in range(len(part)):
-            yield part.read(index)
-
-    rows = []
-    with progress("Evaluating", len(part)) as advance:
-        for index, row in enumerate(locator.outputs(images())):
-            if isinstance(row, ImageError):
-                image_id = part.records["image_id"][index].as_py()
-                raise DatasetError(f"image {image_id} of {part.folder} can't be read ({row}): import again")
-            rows.append(row)
-            advance(1)
-    return np.stack(rows)
+def _calibration_error(matched: Matched) -> float | None:
+    probabilities = matched.predictions.probabilities
+    if probabilities is None:
+        return None
+    labelled = matched.truth.labelled
+    return expected_calibration_error(probabilities[labelled, 0], matched.hits[labelled, 0])
 
 
-def by_place(part: Dataset, outputs: NDArray[np.float32]) -> tuple[Dataset, NDArray[np.float32]]:
-    """The first record of each place, and the mean of its views' outputs."""
-    _, first, index = np.unique(
-        strings(part.records, "place_id").astype(str), return_index=True, return_inverse=True
+def _table(matched: Matched) -> pa.Table:
+    """The truth beside the predictions: what a report keeps."""
+    predictions = matched.predictions.to_table()
+    table = matched.truth.records.select(
+        [name for name in matched.truth.records.column_names if name not in predictions.column_names]
     )
-    order = np.argsort(index, kind="stable")
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(index[order])) + 1])
-    sums = np.add.reduceat(outputs[order].astype(np.float64), starts, axis=0)
-    means = sums / np.bincount(index)[:, None]
-    return part.with_records(part.records.take(pa.array(first))), means.astype(np.float32)
-
-
-def _predictions(
-    part: Dataset,
-    partition: Partition | None,
-    ranked: Ranked,
-    guess_countries: NDArray[np.object_],
-    distance: NDArray[np.float64],
-) -> pa.Table:
-    columns = {
-        **{name: part.records[name] for name in ("image_id", "place_id", "original", "heading")},
-        **{name: part.records[name] for name in ("latitude", "longitude", "country")},
-        "guess_latitude": ranked.points[:, 0, 0],
-        "guess_longitude": ranked.points[:, 0, 1],
-        "guess_country": pa.array(guess_countries, pa.string()),
-        "distance_km": pa.array(distance, from_pandas=True),
-    }
-    if partition is not None:
-        ids = np.array(partition.cell_ids, dtype=object)
-        columns["candidates"] = pa.array(ids[ranked.cells].tolist(), pa.list_(pa.string()))
-        columns["probabilities"] = pa.array(ranked.probabilities.tolist())
-    return pa.table(columns)
+    table = table.add_column(0, "image_id", predictions["image_id"])
+    for name in predictions.column_names[1:]:
+        table = table.append_column(name, predictions[name])
+    table = table.append_column("distance_km", pa.array(matched.distance_km, from_pandas=True))
+    return table.replace_schema_metadata(predictions.schema.metadata)

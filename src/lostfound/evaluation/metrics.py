@@ -1,155 +1,326 @@
-"""The numbers: each as `definitions` has it, with n and a 95 % bootstrap interval by place."""
+"""The metrics: one list that says of each its name, its unit, which way is better, and how it is computed.
+
+Tables, cards, studies, the search for settings and the choice of the best epoch all read it; the numbers come
+from predictions that were matched with the truth, whoever made them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from lostfound.geo.sphere import KM_PER_DEGREE, pairwise_km, wrap_longitude
+from lostfound.data.records import Records, coordinates, strings
+from lostfound.evaluation.bootstrap import Samples
+from lostfound.geo.boundaries import label_countries
+from lostfound.geo.regions import Regions
+from lostfound.geo.sphere import KM_PER_DEGREE, geoguessr_score, haversine_km, pairwise_km, wrap_longitude
+from lostfound.partitions import OUTSIDE, Partition
+from lostfound.predict.predictions import Predictions
 
-RESAMPLES = 1000
+TOP = (1, 3, 5)
 DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "continent": 2500}
-_CHUNK = 2_000_000  # resampled values held at once
+
+Unit = Literal["share", "km", "degrees", "points", "nats", "fraction"]
+Values = tuple[NDArray[Any], NDArray[np.bool_]]
+"""A metric's value of each sample, (n,), and where it can be told."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where n samples really are.
+
+    Attributes:
+        records: Of the samples: image_id, place_id, latitude, longitude and country at least.
+    """
+
+    records: pa.Table
+    _cells: list[tuple[Partition, NDArray[np.object_]]] = field(default_factory=list, repr=False, compare=False)
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        """Their coordinates, (n, 2), degrees; NaN where unknown."""
+        return coordinates(self.records)
+
+    @cached_property
+    def countries(self) -> NDArray[np.object_]:
+        """Their countries, (n,): as stated, else at their points, else None."""
+        return label_countries(self.points, strings(self.records, "country"))
+
+    @cached_property
+    def places(self) -> NDArray[np.object_]:
+        """The places they show, (n,)."""
+        return strings(self.records, "place_id")
+
+    @cached_property
+    def located(self) -> NDArray[np.bool_]:
+        """Whose coordinates are known, (n,)."""
+        return np.asarray(np.isfinite(self.points).all(axis=1))
+
+    @cached_property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Of which a country or coordinates are known, (n,)."""
+        return _known(strings(self.records, "country")) | self.located
+
+    def cells(self, partition: Partition | None) -> NDArray[np.object_]:
+        """The ids of the cells that they lie in, (n,), None outside of all; countries without a partition."""
+        if partition is None:
+            return self.countries
+        if not self._cells or self._cells[0][0] is not partition:  # a validation asks after each epoch
+            numbers = partition.assign(self.points, self.countries)
+            ids = np.array([*partition.cell_ids, None], dtype=object)  # the last is OUTSIDE's
+            self._cells[:] = [(partition, ids[np.where(numbers == OUTSIDE, len(partition), numbers)])]
+        return self._cells[0][1]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Predictions beside the truth about the same n samples, in the same order."""
+
+    predictions: Predictions
+    truth: Truth
+
+    @cached_property
+    def located(self) -> NDArray[np.bool_]:
+        """Whose coordinates are known, and were answered with some, (n,)."""
+        return self.truth.located & self.predictions.answered
+
+    @cached_property
+    def distance_km(self) -> NDArray[np.float64]:
+        """From the answer to the truth, (n,); NaN where either is unknown."""
+        distance, where = np.full(len(self.predictions), np.nan), self.located
+        distance[where] = haversine_km(self.truth.points[where], self.predictions.points[where])
+        return distance
+
+    @property
+    def true_cells(self) -> NDArray[np.object_]:
+        """The ids of the cells that the samples lie in, (n,); None outside of all."""
+        return self.truth.cells(self.predictions.partition)
+
+    @cached_property
+    def hits(self) -> NDArray[np.bool_]:
+        """Is the cell of each rank the true one, (n, ranks)? Never outside of all cells."""
+        assert self.predictions.cells is not None
+        hits: NDArray[np.bool_] = self.predictions.cells == self.true_cells[:, None]
+        return hits & _known(self.true_cells)[:, None]
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Which lie outside of all cells, though it is known where they are, (n,)."""
+        return self.truth.labelled & ~_known(self.true_cells)
+
+    @property
+    def classes(self) -> NDArray[np.object_]:
+        """The true class of each, (n,): its cell, or its country where it lies outside of all."""
+        cells = self.true_cells
+        countries = np.array([code or "no country" for code in self.truth.countries], dtype=object)
+        return np.where(_known(cells), cells, countries)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number with its uncertainty.
+    """What a number means and how it is computed.
 
     Attributes:
-        value: The statistic on the data itself.
-        low: Lower end of the 95 % bootstrap interval by place.
-        high: Upper end.
-        n: Images it is over.
-        places: Places it is over, which are what is resampled.
+        name: As files have it.
+        label: As people read it, without the unit.
+        unit: share: 0 to 1, written in percent; km; degrees; points (of GeoGuessr, 0 to 5000); nats;
+            fraction: 0 to 1, written as it is.
+        higher_is_better: Which way is better.
+        values: Computes it sample by sample; None of a number that is not made of samples' values.
+        statistic: What makes one number of them.
+        of_cells: Only models with the same cells share it.
+        usual: Is it reported where nothing else is asked for?
     """
 
-    value: float
-    low: float
-    high: float
-    n: int
-    places: int
+    name: str
+    label: str
+    unit: Unit
+    higher_is_better: bool
+    values: Callable[[Matched], Values | None] | None
+    statistic: Literal["mean", "median", "balanced"] = "mean"
+    of_cells: bool = False
+    usual: bool = True
 
-
-class Bootstrap:
-    """Draws of places with replacement, shared by all numbers of an evaluation (Efron 1979).
-
-    Args:
-        places: The place of each image, (n,).
-        seed: Of the draws.
-    """
-
-    def __init__(self, places: NDArray[np.object_], seed: int = 0) -> None:
-        _, self.place = np.unique(places.astype(str), return_inverse=True)
-        self.count = int(self.place.max(initial=-1)) + 1
-        self.seed = seed
-
-    def _draws(
-        self, place: NDArray[np.int64], columns: int
-    ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
-        """Renumbered places of a subset, and chunks of how often each is drawn, (resamples, places)."""
-        used, renumbered = np.unique(place, return_inverse=True)
-        generator = np.random.default_rng(self.seed)
-        step = max(1, _CHUNK // max(len(used), columns, 1))
-        even = np.full(len(used), 1 / max(len(used), 1))
-        sizes = [min(step, RESAMPLES - start) for start in range(0, RESAMPLES, step)]
-        draws = [generator.multinomial(len(used), even, size=size) for size in sizes]
-        return renumbered, [draw.astype(np.float64) for draw in draws]  # products of floats are fast
-
-    def mean(self, values: ArrayLike, where: NDArray[np.bool_] | None = None) -> Metric | None:
-        """The mean of a value an image, over the images chosen; None if there are none."""
-        values = np.asarray(values, dtype=np.float64)
-        where = np.ones(len(values), dtype=bool) if where is None else where
-        values, place = values[where], self.place[where]
-        if not len(values):
+    def samples(self, matched: Matched) -> Samples | None:
+        """Its value of each sample that has one; None where it can't be told of any."""
+        if self.values is None or (self.of_cells and matched.predictions.cells is None):
             return None
-        place, draws = self._draws(place, 1)
-        sums, sizes = np.bincount(place, values), np.bincount(place).astype(np.float64)
-        means = np.concatenate([(draw @ sums) / (draw @ sizes) for draw in draws])
-        return self._metric(float(values.mean()), means, place)
-
-    def median(self, values: ArrayLike, where: NDArray[np.bool_] | None = None) -> Metric | None:
-        """The median of a value an image, over the images chosen; None if there are none."""
-        values = np.asarray(values, dtype=np.float64)
-        where = np.ones(len(values), dtype=bool) if where is None else where
-        values, place = values[where], self.place[where]
-        if not len(values):
+        found = self.values(matched)
+        if found is None or not found[1].any():
             return None
-        order = np.argsort(values, kind="stable")
-        place, draws = self._draws(place, len(values))
-        medians = []
-        for draw in draws:
-            weight = np.cumsum(draw[:, place[order]], axis=1)
-            half = weight[:, -1:] / 2
-            lower, upper = (weight < half).sum(axis=1), (weight <= half).sum(axis=1)
-            medians.append((values[order][lower] + values[order][upper]) / 2)
-        return self._metric(float(np.median(values)), np.concatenate(medians), place)
+        values, where = found
+        classes = matched.classes[where] if self.statistic == "balanced" else None
+        return Samples(matched.truth.places[where], values[where].astype(np.float64), self.statistic, classes)
 
-    def balanced(
-        self, correct: NDArray[np.bool_], truth: NDArray[np.object_], where: NDArray[np.bool_] | None = None
-    ) -> Metric | None:
-        """Balanced accuracy: the mean recall over the classes present in the truth, of the images chosen.
+    @property
+    def heading(self) -> str:
+        """Its label with its unit, over a column of `number`."""
+        unit = {"share": " (%)", "km": " (km)", "degrees": " (°)"}.get(self.unit, "")
+        return self.label + unit
 
-        Classes that a resample misses are left out of its mean.
-        """
-        where = np.ones(len(correct), dtype=bool) if where is None else where
-        correct, truth = correct[where], truth[where]
-        if not len(correct):
-            return None
-        _, label = np.unique(truth.astype(str), return_inverse=True)
-        classes = int(label.max()) + 1
-        place, draws = self._draws(self.place[where], classes)
-        cells = place * classes + label
-        shape = (int(place.max()) + 1, classes)
-        right = np.bincount(cells, correct.astype(np.float64), shape[0] * classes).reshape(shape)
-        total = np.bincount(cells, minlength=shape[0] * classes).reshape(shape).astype(np.float64)
-        means = []
-        for draw in draws:
-            size = draw @ total
-            recall = np.divide(draw @ right, size, out=np.full(size.shape, np.nan), where=size > 0)
-            means.append(np.nanmean(recall, axis=1))
-        value = float((right.sum(axis=0) / total.sum(axis=0)).mean())
-        return self._metric(value, np.concatenate(means), place)
+    def number(self, value: float, *, signed: bool = False) -> str:
+        """A value as its heading has it, without the unit."""
+        sign = "+" if signed else ""
+        if self.unit == "share":
+            return f"{100 * value:{sign}.1f}"
+        size = abs(value)
+        digits = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0  # metres count within a city
+        return f"{value:{sign}.{digits}f}"
 
-    def _metric(self, value: float, resampled: NDArray[np.float64], place: NDArray[np.int64]) -> Metric:
-        low, high = np.percentile(resampled, [2.5, 97.5])
-        return Metric(value, float(low), float(high), len(place), int(place.max()) + 1)
+    def text(self, *values: float) -> str:
+        """A value, or an interval of two, with the unit."""
+        unit = {"share": " %", "km": " km", "degrees": "°"}.get(self.unit, "")
+        return " to ".join(self.number(value) for value in values) + unit
 
 
-def degrees_apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The Euclidean error in degrees of latitude and longitude of points (n, 2), (n,), as GeoTrainr has it.
+def _known(values: NDArray[np.object_]) -> NDArray[np.bool_]:
+    return np.array([value is not None for value in values], dtype=bool)
+
+
+def _top(k: int, matched: Matched) -> Values:
+    return np.asarray(matched.hits[:, :k].any(axis=1)), matched.truth.labelled
+
+
+def _country(matched: Matched) -> Values:
+    return matched.predictions.guessed_countries == matched.truth.countries, matched.truth.labelled
+
+
+def _nearest_place_country(matched: Matched) -> Values:
+    """Some systems tell a point's country by the nearest populated place (GeoNames)."""
+    places = Regions.nearest_place()
+    codes = np.array([*places.countries, None], dtype=object)
+    guessed = codes[places.index_at(matched.predictions.points)]
+    return guessed == matched.truth.countries, matched.truth.labelled
+
+
+def _distance(matched: Matched) -> Values:
+    return matched.distance_km, matched.located
+
+
+def _points(matched: Matched) -> Values:
+    return geoguessr_score(matched.distance_km), matched.located
+
+
+def _within(limit_km: float, matched: Matched) -> Values:
+    return matched.distance_km <= limit_km, matched.located
+
+
+def _degrees(matched: Matched) -> Values:
+    """The Euclidean error in degrees of latitude and longitude, as GeoTrainr has it.
 
     A degree of longitude counts as much at the poles as at the equator: only for comparison with that system.
     """
-    off = a - b
-    return np.asarray(np.hypot(off[:, 0], wrap_longitude(off[:, 1])))
+    off = matched.truth.points - matched.predictions.points
+    return np.hypot(off[:, 0], wrap_longitude(off[:, 1])), matched.located
 
 
-def anchor_errors(
-    outputs: NDArray[np.floating[Any]],
-    points: NDArray[np.float64],
-    anchors: NDArray[np.float64],
-    clip_degrees: float,
-) -> NDArray[np.float64]:
-    """How far predicted distances to anchors are off, in degrees of 111 km (GeoTrainr).
+def _within_degrees(limit: float, matched: Matched) -> Values:
+    degrees, where = _degrees(matched)
+    return degrees <= limit, where
 
-    Args:
-        outputs: Minus the predicted degrees, (n, k).
-        points: Where the images are, (n, 2).
-        anchors: Where the anchors are, (k, 2).
-        clip_degrees: True distances beyond count as this.
 
-    Returns:
-        The mean error over the anchors, (n,); NaN for images without coordinates.
+def _anchor_error(matched: Matched) -> Values | None:
+    """How far predicted distances to anchors are off on average, in degrees of 111 km (GeoTrainr)."""
+    predictions = matched.predictions
+    if predictions.anchor_degrees is None or predictions.partition is None:
+        if "anchor_error_degrees" not in matched.truth.records.column_names:
+            return None
+        kept = matched.truth.records[
+            "anchor_error_degrees"
+        ]  # a report of lostfound 0.1 kept the errors themselves
+        errors = kept.to_numpy(zero_copy_only=False).astype(np.float64)
+        return errors, np.isfinite(errors)
+    where = matched.located
+    errors = np.full(len(predictions), np.nan)
+    truth = pairwise_km(matched.truth.points[where], predictions.partition.centroids) / KM_PER_DEGREE
+    truth = np.minimum(truth, predictions.clip_degrees or np.inf)
+    errors[where] = np.abs(predictions.anchor_degrees[where].astype(np.float64) - truth).mean(axis=1)
+    return errors, where
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        *(
+            Metric(f"top_{k}_accuracy", f"top-{k} accuracy", "share", True, partial(_top, k), of_cells=True)
+            for k in TOP
+        ),
+        Metric(
+            "balanced_accuracy",
+            "balanced accuracy",
+            "share",
+            True,
+            partial(_top, 1),
+            "balanced",
+            of_cells=True,
+        ),
+        Metric("country_accuracy", "country accuracy", "share", True, _country),
+        Metric(
+            "country_accuracy_nearest_place",
+            "country accuracy nearest place",
+            "share",
+            True,
+            _nearest_place_country,
+        ),
+        Metric("mean_distance_km", "mean distance", "km", False, _distance),
+        Metric("median_distance_km", "median distance", "km", False, _distance, "median"),
+        Metric("geoguessr_score", "GeoGuessr score", "points", True, _points),
+        *(
+            Metric(
+                f"within_{limit}_km_{name}",
+                f"within {limit} km {name}",
+                "share",
+                True,
+                partial(_within, limit),
+            )
+            for name, limit in DISTANCES_KM.items()
+        ),
+        Metric("mean_error_degrees", "mean error", "degrees", False, _degrees, usual=False),
+        Metric(
+            "within_5_degrees", "within 5 degrees", "share", True, partial(_within_degrees, 5), usual=False
+        ),
+        Metric("anchor_error_degrees", "anchor error", "degrees", False, _anchor_error),
+        Metric(
+            "expected_calibration_error", "expected calibration error", "points", False, None, usual=False
+        ),
+        Metric("loss", "loss", "nats", False, None, usual=False),
+    )
+}
+"""All metrics by name, in the order of tables."""
+
+SAMPLED = tuple(name for name, metric in METRICS.items() if metric.values is not None)
+"""The metrics that predictions and their truth give."""
+
+GEOTRAINR = ("mean_error_degrees", "within_5_degrees")
+"""Reported only where a recipe follows that system."""
+
+_FORMER = {"accuracy": "top_1_accuracy", "mean_km": "mean_distance_km", "median_km": "median_distance_km"}
+
+
+def metric_name(name: str) -> str:
+    """The name that a metric has now; training called three `accuracy`, `mean_km` and `median_km`."""
+    return _FORMER.get(name, name)
+
+
+def usual_metrics(predictions: Predictions) -> list[str]:
+    """What is reported of predictions where nothing else is asked for.
+
+    The accuracy by country is left out where it is that of the first rank.
     """
-    errors = np.full(len(points), np.nan)
-    known = np.isfinite(points).all(axis=1)
-    truth = np.minimum(pairwise_km(points[known], anchors) / KM_PER_DEGREE, clip_degrees)
-    errors[known] = np.abs(-outputs[known] - truth).mean(axis=1)
-    return errors
+    partition = predictions.partition
+    of_countries = predictions.cells is not None and (partition is None or partition.kind == "countries")
+    return [
+        name
+        for name, metric in METRICS.items()
+        if metric.usual and not (of_countries and name == "country_accuracy")
+    ]
 
 
 def expected_calibration_error(
@@ -171,3 +342,24 @@ def expected_calibration_error(
     groups = np.array_split(order, min(bins, len(order)))
     gaps = [len(group) * abs(correct[group].mean() - probability[group].mean()) for group in groups]
     return float(sum(gaps) / len(order))
+
+
+def match(predictions: Predictions, truth: Records) -> Matched:
+    """Put predictions beside the truth, by `image_id`; records without a prediction are left out.
+
+    Raises:
+        ValueError: A prediction is of no record.
+    """
+    columns = ["image_id", "place_id", "latitude", "longitude", "country"]
+    names = truth.schema.names
+    table = truth.select(
+        [name for name in (*columns, "original", "heading", "anchor_error_degrees") if name in names]
+    )
+    rows = pc.index_in(pa.array(predictions.ids, pa.string()), table["image_id"])
+    if rows.null_count:
+        first = predictions.ids[int(np.argmax(rows.is_null().to_numpy(zero_copy_only=False)))]
+        raise ValueError(
+            f"{rows.null_count} of {len(predictions)} predictions are of none of the {truth.num_rows} images "
+            f"(the first: {first!r})"
+        )
+    return Matched(predictions, Truth(table.take(rows)))

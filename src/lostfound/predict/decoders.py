@@ -1,14 +1,14 @@
-"""What a network's outputs mean: ranked cells with probabilities, and points on the Earth.
+"""From a network's outputs to predictions: ranked cells with probabilities, and points on the Earth.
 
-The same code reads outputs while a model is validated, evaluated and used. The outputs of several views of
-one place are averaged before they are read.
+The same code decodes outputs while a model is validated, evaluated and used. The outputs of several views of
+one place are averaged before they are decoded.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,35 +16,29 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from lostfound.geo.sphere import destination, from_unit_vectors, unit_vectors, wrap_longitude
-from lostfound.partitions import OUTSIDE, Partition
+from lostfound.partitions import Partition
+from lostfound.predict.predictions import Predictions
 
 Scaling = Literal["unit_vector", "bounds", "origin"]
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """Answers to n samples, the m best of each.
-
-    Attributes:
-        cells: Cell numbers, (n, m), best first; `OUTSIDE` where the answer is a bare point.
-        probabilities: 0 to 1, (n, m); NaN for a bare point.
-        points: Degrees, (n, m, 2).
-    """
-
-    cells: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    points: NDArray[np.float64]
-
-
 class OutputDecoder(ABC):
-    """Reads the outputs (n, width) of a network."""
+    """Decodes the outputs (n, width) of a network."""
 
     width: int
     partition: Partition | None
 
     @abstractmethod
-    def read(self, outputs: NDArray[np.floating[Any]], top: int) -> Ranked:
-        """The best answers to samples, from outputs (n, width); at most `top` of each."""
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
+    ) -> Predictions:
+        """The predictions that outputs mean.
+
+        Args:
+            outputs: Of n samples, (n, width).
+            top: At most so many cells of each.
+            ids: What the samples are called, (n,); their numbers if None.
+        """
 
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
@@ -63,12 +57,18 @@ class CellDecoder(OutputDecoder):
         """One output a cell."""
         return len(self.partition)
 
-    def read(self, outputs: NDArray[np.floating[Any]], top: int) -> Ranked:
-        """The most probable cells."""
-        probabilities = softmax(np.asarray(outputs, dtype=np.float64) / self.temperature, axis=1)
-        cells = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, top)]
-        best = np.take_along_axis(probabilities, cells, axis=1)
-        return Ranked(cells, best, self.partition.decode(cells))
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
+    ) -> Predictions:
+        """The most probable cells, and the point that the best decodes to."""
+        cells, probabilities = _rank(outputs, self.temperature, top)
+        return Predictions(
+            _names(ids, len(cells)),
+            self.partition.decode(cells[:, 0]),
+            np.array(self.partition.cell_ids, dtype=object)[cells],
+            probabilities,
+            partition=self.partition,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Only the kind: the rest is the partition and the calibration."""
@@ -77,9 +77,9 @@ class CellDecoder(OutputDecoder):
 
 @dataclass(frozen=True)
 class HybridDecoder(OutputDecoder):
-    """Outputs are a logit for each cell, then for each cell the way north and east from its point.
+    """Outputs are a logit for each cell, then for each cell the offset north and east from its point.
 
-    The ways are squashed by tanh to the cell's radius, so that a point stays in reach of its cell.
+    The offsets are squashed by tanh to the cell's radius, so that a point stays in reach of its cell.
 
     Attributes:
         radii_km: How far a cell's training images reach from its point, (cells,).
@@ -94,16 +94,26 @@ class HybridDecoder(OutputDecoder):
         """Three outputs a cell."""
         return 3 * len(self.partition)
 
-    def read(self, outputs: NDArray[np.floating[Any]], top: int) -> Ranked:
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
+    ) -> Predictions:
         """The most probable cells, and the point in each."""
-        cells = len(self.partition)
-        ranked = CellDecoder(self.partition, self.temperature).read(outputs[:, :cells], top)
-        ways = np.asarray(outputs[:, cells:], dtype=np.float64).reshape(len(outputs), cells, 2)
-        ways = np.tanh(np.take_along_axis(ways, ranked.cells[..., None], axis=1))
-        ways = ways * self.radii_km[ranked.cells][..., None]
-        bearing = np.degrees(np.arctan2(ways[..., 1], ways[..., 0]))
-        points = destination(ranked.points, bearing, np.hypot(ways[..., 0], ways[..., 1]))
-        return replace(ranked, points=points)
+        count = len(self.partition)
+        cells, probabilities = _rank(outputs[:, :count], self.temperature, top)
+        offsets = np.asarray(outputs[:, count:], dtype=np.float64).reshape(len(outputs), count, 2)
+        offsets = np.tanh(np.take_along_axis(offsets, cells[..., None], axis=1))
+        offsets = offsets * self.radii_km[cells][..., None]
+        bearing = np.degrees(np.arctan2(offsets[..., 1], offsets[..., 0]))
+        distance = np.hypot(offsets[..., 0], offsets[..., 1])
+        points = destination(self.partition.decode(cells), bearing, distance)
+        return Predictions(
+            _names(ids, len(cells)),
+            points[:, 0],
+            np.array(self.partition.cell_ids, dtype=object)[cells],
+            probabilities,
+            points,
+            partition=self.partition,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the cells' radii."""
@@ -141,7 +151,9 @@ class PointDecoder(OutputDecoder):
             offsets[:, 1] %= 360.0
         return np.asarray(offsets / np.array(self.span))
 
-    def read(self, outputs: NDArray[np.floating[Any]], top: int) -> Ranked:
+    def decode(
+        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
+    ) -> Predictions:
         """The one point."""
         del top
         outputs = np.asarray(outputs, dtype=np.float64)
@@ -151,8 +163,7 @@ class PointDecoder(OutputDecoder):
             points = np.array(self.corner) + outputs * np.array(self.span)
             points[:, 0] = np.clip(points[:, 0], -90.0, 90.0)
             points[:, 1] = wrap_longitude(points[:, 1])
-        n = len(outputs)
-        return Ranked(np.full((n, 1), OUTSIDE), np.full((n, 1), np.nan), points[:, None])
+        return Predictions(_names(ids, len(outputs)), points)
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the scaling."""
@@ -187,3 +198,16 @@ def build_decoder(
             raise ValueError("a hybrid model needs a radius for each of its cells")
         return HybridDecoder(partition, radii, temperature)
     raise ValueError(f"answers of an unknown kind {kind!r}: update lostfound")
+
+
+def _rank(
+    logits: NDArray[np.floating[Any]], temperature: float, top: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The numbers of the most probable cells, (n, m), and their probabilities."""
+    probabilities = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    cells = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, top)]
+    return cells, np.take_along_axis(probabilities, cells, axis=1)
+
+
+def _names(ids: NDArray[np.object_] | None, n: int) -> NDArray[np.object_]:
+    return np.arange(n).astype(str).astype(object) if ids is None else ids

@@ -1,9 +1,11 @@
-"""What locating returns."""
+"""What locating returns: a guess, with the candidates that it was chosen from."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from lostfound.predict.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,12 @@ class Candidate:
         latitude: Of the point the cell decodes to, degrees.
         longitude: Of the same point, degrees.
         country: The country that the cell lies in, if it lies in one.
+
+    Example:
+        >>> import lostfound
+        >>> best = lostfound.load().locate("photo.jpg").candidates[0]
+        >>> best.cell_id == best.country, 0 < best.probability < 1
+        (True, True)
     """
 
     cell_id: str | None
@@ -34,6 +42,14 @@ class Guess:
 
     Attributes:
         candidates: The most probable cells, best first.
+
+    Example:
+        >>> import lostfound
+        >>> guess = lostfound.load().locate("photo.jpg")
+        >>> sorted(guess.as_dict())
+        ['candidates', 'country', 'latitude', 'longitude', 'probability']
+        >>> guess.country == guess.best.country
+        True
     """
 
     candidates: tuple[Candidate, ...]
@@ -72,3 +88,43 @@ class Guess:
             "probability": self.probability,
             "candidates": [asdict(candidate) for candidate in self.candidates],
         }
+
+
+def guesses(predictions: Predictions) -> list[Guess]:
+    """The guess that each prediction of a model stands for, in order."""
+    partition, cells = predictions.partition, predictions.cells
+    if partition is None or cells is None:
+        return [
+            Guess((_bare(float(latitude), float(longitude), country),))
+            for (latitude, longitude), country in zip(
+                predictions.points, predictions.guessed_countries, strict=True
+            )
+        ]
+    number = {cell_id: index for index, cell_id in enumerate(partition.cell_ids)}
+    probabilities, points = predictions.probabilities, predictions.cell_points
+
+    def candidate(row: int, rank: int, cell_id: str) -> Candidate:
+        cell = number[cell_id]
+        latitude, longitude = partition.centroids[cell] if points is None else points[row, rank]
+        return Candidate(
+            cell_id,
+            partition.names[cell],
+            None if probabilities is None else float(probabilities[row, rank]),
+            float(latitude),
+            float(longitude),
+            partition.countries[cell],
+        )
+
+    return [
+        Guess(tuple(candidate(row, rank, cell) for rank, cell in enumerate(ranked) if cell is not None))
+        for row, ranked in enumerate(cells)
+    ]
+
+
+def _bare(latitude: float, longitude: float, country: str | None) -> Candidate:
+    """The answer of a model that knows no cells: a point, in the country that holds it."""
+    from lostfound.geo.countries import country_name  # names are needed by such models alone
+
+    return Candidate(
+        None, "open sea" if country is None else country_name(country), None, latitude, longitude, country
+    )

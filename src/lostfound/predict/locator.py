@@ -7,29 +7,51 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
-from lostfound.errors import ImageError, ModelError, UsageError
-from lostfound.predict.guess import Candidate, Guess
+from lostfound.data.records import strings
+from lostfound.errors import DatasetError, ImageError, ModelError, UsageError
+from lostfound.predict.guess import Guess, guesses
 from lostfound.predict.model_folder import STARTER, ModelFolder
+from lostfound.predict.predictions import Predictions
+from lostfound.predict.views import mean_of_views
+from lostfound.progress import progress
 
 BATCH_SIZE = 32
 
 Answer = TypeVar("Answer")
+Unit = Literal["image", "place"]
+"""What is answered, and scored: each image, or each place once."""
 
 onnxruntime.disable_telemetry_events()  # nothing about what is located is anyone else's business
 
 
 class Locator:
-    """Locates photos with one model. Safe to use from several threads."""
+    """Locates photos with one model. Safe to use from several threads.
+
+    Attributes:
+        model: The model folder.
+        threads: CPU threads for the network.
+        session: The graph on ONNX Runtime.
+
+    Example:
+        >>> import lostfound
+        >>> locator = lostfound.load("models/mine")
+        >>> isinstance(locator, lostfound.Locator)
+        True
+        >>> locator.locate_place(["photo.jpg", "photo.jpg"]).country == locator.locate("photo.jpg").country
+        True
+    """
 
     def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
         self.model = model
@@ -101,7 +123,7 @@ class Locator:
         """
         if not photos:
             raise UsageError("a place can't be located without a photo of it: give one or more")
-        return self.guess(np.mean([_readable(outputs) for outputs in self.outputs(photos)], axis=0), top=top)
+        return self.guess_place([_readable(outputs) for outputs in self.outputs(photos)], top=top)
 
     def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | ImageError]:
         """Locate any number of photos, in order, in flat memory; an unreadable one gives its error."""
@@ -110,26 +132,76 @@ class Locator:
 
     def guess(self, outputs: NDArray[np.floating[Any]], *, top: int = 5) -> Guess:
         """The guess that a network's outputs (width,) mean."""
-        ranked, partition = self.model.answers.read(outputs[None], top), self.model.partition
+        return guesses(self.model.decoder.decode(outputs[None], top))[0]
+
+    def guess_place(self, outputs: Sequence[NDArray[np.floating[Any]]], *, top: int = 5) -> Guess:
+        """The guess that a network's outputs (width,) for several views of one place mean together."""
+        mean, _ = mean_of_views(np.stack(outputs), np.full(len(outputs), "place", dtype=object))
+        return self.guess(mean[0], top=top)
+
+    def predict(self, dataset: Dataset, *, unit: Unit | None = None, top: int = 5) -> Predictions:
+        """Answer all images of a data set.
+
+        Args:
+            dataset: The images, n of them.
+            unit: One prediction for each image, or one for each place by the mean of its views' outputs,
+                under the id of its first image; by default as the model was trained.
+            top: How many cells to rank for each.
+
+        Raises:
+            DatasetError: There are no images, or one can't be read.
+
+        Example:
+            >>> import lostfound
+            >>> dataset = lostfound.Dataset.open("data/streets").split("test")
+            >>> predictions = lostfound.load("models/mine").predict(dataset)
+            >>> len(predictions) == len(dataset)
+            True
+        """
+        outputs, rows = self.dataset_outputs(dataset, unit=unit)
+        predictions = self.model.decoder.decode(outputs, top, strings(dataset.records, "image_id")[rows])
+        task = self.model.config["task"]
+        if task["kind"] != "distance":
+            return predictions
+        return replace(
+            predictions, anchor_degrees=-outputs.astype(np.float32), clip_degrees=float(task["clip_degrees"])
+        )
+
+    def dataset_outputs(
+        self, dataset: Dataset, *, unit: Unit | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The network's outputs for a data set, with progress.
+
+        Args:
+            dataset: The images.
+            unit: For each image, or for each place the mean over its views; as the model was trained if None.
+
+        Returns:
+            The outputs, (n, width), and the row that each is of, (n,): of a place the first.
+
+        Raises:
+            DatasetError: There are no images, or one can't be read.
+        """
+        if not len(dataset):
+            raise DatasetError(f"{dataset.folder} has no images to answer in the part that was asked for")
         found = []
-        for cell, probability, point in zip(
-            ranked.cells[0], ranked.probabilities[0], ranked.points[0], strict=True
-        ):
-            latitude, longitude = (float(degrees) for degrees in point)
-            if partition is None:
-                found.append(_bare(latitude, longitude))
-                continue
-            found.append(
-                Candidate(
-                    partition.cell_ids[cell],
-                    partition.names[cell],
-                    float(probability),
-                    latitude,
-                    longitude,
-                    partition.countries[cell],
-                )
-            )
-        return Guess(tuple(found))
+        with progress("Evaluating", len(dataset)) as advance:
+            for row, outputs in enumerate(self.outputs(dataset.read(row) for row in range(len(dataset)))):
+                if isinstance(outputs, ImageError):
+                    image_id = dataset.records["image_id"][row].as_py()
+                    raise DatasetError(
+                        f"image {image_id} of {dataset.folder} can't be read ({outputs}): import again"
+                    )
+                found.append(outputs)
+                advance(1)
+        if (unit or self.unit) == "image":
+            return np.stack(found), np.arange(len(found))
+        return mean_of_views(np.stack(found), strings(dataset.records, "place_id"))
+
+    @property
+    def unit(self) -> Unit:
+        """What the model was trained to answer: an image, or a place by several views."""
+        return "place" if self.model.views > 1 else "image"
 
     def outputs(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | ImageError]:
         """The network's outputs (width,) for each photo, in order; an unreadable one gives its error.
@@ -182,13 +254,3 @@ def _readable(answer: Answer | ImageError) -> Answer:
     if isinstance(answer, ImageError):
         raise answer
     return answer
-
-
-def _bare(latitude: float, longitude: float) -> Candidate:
-    """The answer of a model that knows no cells: a point, in the country that holds it."""
-    from lostfound.geo.boundaries import Boundaries  # only such models need the map
-    from lostfound.geo.countries import country_name
-
-    country = Boundaries.packed().country_at(np.array([[latitude, longitude]]))[0]
-    name = "open sea" if country is None else country_name(country)
-    return Candidate(None, name, None, latitude, longitude, country)

@@ -38,20 +38,20 @@ class ModelFolder:
         path: The folder.
         config: What `config.json` says.
         preprocessing: How an image becomes the graph's input.
-        answers: How the graph's outputs are read, calibrated.
+        decoder: From the graph's outputs to predictions, calibrated.
         views: How many views of a place were averaged in training.
     """
 
     path: Path
     config: dict[str, Any]
     preprocessing: Preprocessing
-    answers: OutputDecoder
+    decoder: OutputDecoder
     views: int
 
     @property
     def partition(self) -> Partition | None:
         """The cells that the model tells apart; None if it answers with bare coordinates."""
-        return self.answers.partition
+        return self.decoder.partition
 
     @property
     def graph(self) -> Path:
@@ -84,10 +84,10 @@ class ModelFolder:
             partition = Partition.load(path / PARTITION) if stored else None
             temperature = float(json.loads((path / CALIBRATION).read_bytes())["temperature"])
             preprocessing = Preprocessing.from_dict(config["preprocessing"])
-            answers, views = build_decoder(config["answer"], partition, temperature), int(config["views"])
+            decoder, views = build_decoder(config["answer"], partition, temperature), int(config["views"])
         except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
             raise ModelError(f"{path} can't be read as a model folder: {error}") from None
-        return cls(path, config, preprocessing, answers, views)
+        return cls(path, config, preprocessing, decoder, views)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def write_folder(
-    path: Path, parts: Path, answers: OutputDecoder, temperature: float, config: Mapping[str, Any]
+    path: Path, parts: Path, decoder: OutputDecoder, temperature: float, config: Mapping[str, Any]
 ) -> ModelFolder:
     """Put a finished model together.
 
@@ -122,12 +122,12 @@ def write_folder(
     Args:
         path: The model folder to be.
         parts: A folder on the same disk that holds the graph and the weights; they are moved.
-        answers: How the graph's outputs are read.
+        decoder: From the graph's outputs to predictions.
         temperature: The calibration's.
         config: The rest of `config.json`, with `preprocessing`.
     """
     (path / CONFIG).unlink(missing_ok=True)
-    partition = answers.partition
+    partition = decoder.partition
     names = [GRAPH, WEIGHTS, CALIBRATION]
     labels: dict[str, Any] = {}
     if partition is not None:
@@ -139,7 +139,7 @@ def write_folder(
     for name in names:
         hashes[name] = digest((parts / name).read_bytes())
         (parts / name).replace(path / name)
-    about = {"format": FORMAT, "lostfound": version("lostfound"), **config, "answer": answers.as_dict()}
+    about = {"format": FORMAT, "lostfound": version("lostfound"), **config, "answer": decoder.as_dict()}
     full = {**about, **labels, "files": hashes}
     write_atomic(path / CONFIG, _text(full))
     return ModelFolder.open(path)

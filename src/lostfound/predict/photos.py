@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from lostfound.data.importers.source import image_files
 from lostfound.errors import ImageError, UsageError
 from lostfound.predict.locator import Locator
@@ -54,7 +52,7 @@ def locate_photos(
             outputs.append(answer)
             advance(1)
     readable = [each for each in outputs if not isinstance(each, ImageError)]
-    together = locator.guess(np.mean(readable, axis=0), top=top) if same_place and readable else None
+    together = locator.guess_place(readable, top=top) if same_place and readable else None
     return [
         LocatedPhoto(str(photo), None, str(each))
         if isinstance(each, ImageError)

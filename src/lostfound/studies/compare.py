@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
-from lostfound.errors import LostFoundError, RecipeError, UsageError
-from lostfound.evaluation.card import write_card
+from lostfound.claims import claim_folder
+from lostfound.errors import LostFoundError
+from lostfound.evaluation.card import measure
 from lostfound.evaluation.evaluate import evaluate
-from lostfound.files import write_atomic
 from lostfound.predict.locator import Locator
 from lostfound.studies.memory import free_memory
 from lostfound.studies.report import write_report
@@ -34,7 +33,13 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
     Raises:
         UsageError: The folder is something else's.
     """
-    _claim(to, study.file.name)
+    claim_folder(
+        to,
+        MARKER,
+        f"{study.file.name}\nMade by lostfound compare.\n",
+        made_by="a study's",
+        other="holds another study",
+    )
     failed: dict[tuple[str, int], str] = {}
     for number, run in enumerate(runs, start=1):
         state = run.state()
@@ -61,36 +66,24 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
 
 def _train_and_judge(run: StudyRun) -> None:
     if run.trains and run.state() != "trained":
+        from lostfound.training.train import train_model  # torch takes seconds
+
         run.prepare()
-        _train(run)
-    locator = Locator.load(run.model)
-    measured = evaluate(locator, run.judged_on, run.split, unit=run.unit)
-    if run.trains:
-        write_card(locator.model, measured)
+        measured = train_model(
+            run.recipe,
+            run.data,
+            run.model,
+            weights=run.start,
+            resume="or begin again",
+            evaluate_on=(run.judged_on, run.split),
+            unit=run.unit,
+        ).evaluation
+    elif run.trains:
+        measured = measure(run.model, run.judged_on, run.split, unit=run.unit)
+    else:  # the model's card tells how it was judged by its own entry
+        measured = evaluate(Locator.load(run.model), run.judged_on, run.split, unit=run.unit)
     measured.save(run.report)
     run.finish()
-
-
-def _train(run: StudyRun) -> None:
-    from lostfound.training.fit import fit  # torch takes seconds
-
-    try:
-        fit(run.recipe, run.data, run.model, weights=run.start, resume=True)
-    except RecipeError:
-        raise
-    except UsageError:  # killed before its first epoch, or its weights file was elsewhere: from the beginning
-        shutil.rmtree(run.model)
-        fit(run.recipe, run.data, run.model, weights=run.start)
-
-
-def _claim(to: Path, name: str) -> None:
-    marker = to / MARKER
-    if marker.is_file():
-        if marker.read_text(encoding="utf-8").split("\n")[0] != name:
-            raise UsageError(f"{to} holds another study ({marker}): choose another folder with --to")
-    elif to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise UsageError(f"{to} exists and is not a study's: choose another folder with --to")
-    write_atomic(marker, f"{name}\nMade by lostfound compare.\n".encode())
 
 
 def _say(text: str) -> None:

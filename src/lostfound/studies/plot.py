@@ -6,8 +6,8 @@ import io
 
 from matplotlib.figure import Figure
 
+from lostfound.evaluation.metrics import METRICS
 from lostfound.studies.results import ResultRow, StudyResults
-from lostfound.studies.scores import is_share, label
 
 
 def draw_study(outcome: StudyResults) -> bytes:
@@ -27,7 +27,7 @@ def draw_study(outcome: StudyResults) -> bytes:
     for axes, metric in zip(
         figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0], metrics, strict=True
     ):
-        scale = 100 if is_share(metric) else 1
+        scale = 100 if METRICS[metric].unit == "share" else 1
         for row in _of(outcome, metric):
             found, line = row.estimate, entries.index(row.entry)
             assert found is not None
@@ -39,7 +39,7 @@ def draw_study(outcome: StudyResults) -> bytes:
             axes.plot([value], [line], "o", color=colour, markersize=6)
             seeds = [scale * each for each in found.by_seed]
             axes.plot(seeds, [line - 0.25] * len(seeds), ".", color=colour, markersize=3, alpha=0.7)
-        axes.set_title(label(metric), fontsize=9)
+        axes.set_title(METRICS[metric].heading, fontsize=9)
         axes.set_yticks(range(len(entries)), entries, fontsize=8)
         axes.set_ylim(len(entries) - 0.5, -0.6)
         axes.tick_params(axis="x", labelsize=8)

@@ -12,8 +12,10 @@ import secrets
 import socket
 import time
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from lostfound.claims import refuse_other_settings
 from lostfound.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -84,9 +86,23 @@ def _one_at_a_time(storage: RDBStorage) -> None:
 
 
 def open_study(
-    storage: RDBStorage, name: str, *, maximise: bool, settings: dict[str, Any], pruner: BasePruner
+    storage: RDBStorage,
+    name: str,
+    *,
+    maximise: bool,
+    settings: dict[str, Any],
+    pruner: BasePruner,
+    present: Callable[[dict[str, Any]], dict[str, Any]] = lambda settings: settings,
 ) -> tuple[Study, bool]:
     """Open a search, or begin it.
+
+    Args:
+        storage: The database.
+        name: The search's.
+        maximise: Is more of its metric better?
+        settings: What must be the same for it to go on, plain values.
+        pruner: Ends trials early.
+        present: Settings that an earlier version may have stored, as they are written now.
 
     Returns:
         The search, and whether this process began it.
@@ -111,12 +127,9 @@ def open_study(
         before = study.user_attrs.get(SETTINGS)
     if before is None:  # it was killed in between
         study.set_user_attr(SETTINGS, settings)
-    elif before != settings:
-        changed = ", ".join(key for key in settings if before.get(key) != settings[key])
-        raise UsageError(
-            f"the search {name!r} was begun with other settings ({changed}): give the same ones to go on "
-            "with it, or another --to or --name"
-        )
+    else:
+        remedy = "give the same ones to go on with it, or another --to or --name"
+        refuse_other_settings(present(before), settings, f"the search {name!r}", remedy)
     return study, False
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.evaluation.comparison import RESAMPLES
+from lostfound.evaluation.metrics import METRICS
 from lostfound.files import write_atomic
 from lostfound.studies.plot import draw_study
 from lostfound.studies.results import ResultRow, StudyResults
-from lostfound.studies.scores import higher_is_better, label, number
 from lostfound.studies.study import Claim
 
 SIGNIFICANT = 0.05
@@ -39,7 +39,7 @@ def cells(row: ResultRow) -> dict[str, str]:
     """A row in words: what each column of the table says."""
     found, against = row.estimate, row.difference
     said = {
-        "metric": label(row.metric),
+        "metric": METRICS[row.metric].heading,
         "entry": row.entry,
         "value": "-",
         "95 % interval": "-",
@@ -52,15 +52,15 @@ def cells(row: ResultRow) -> dict[str, str]:
         "scored": "-",
     }
     if found is not None:
-        said["value"] = number(row.metric, found.value)
+        said["value"] = METRICS[row.metric].number(found.value)
         said["95 % interval"] = _span(row.metric, found.low, found.high)
-        said["spread"] = "-" if found.spread is None else number(row.metric, found.spread)
+        said["spread"] = "-" if found.spread is None else METRICS[row.metric].number(found.spread)
         said["scored"] = f"{found.places} places"
         if row.unit == "image":
             said["scored"] = f"{found.n} images of {found.places} places"
     if against is not None:
         assert row.p_holm is not None
-        said["difference"] = number(row.metric, against.value, signed=True)
+        said["difference"] = METRICS[row.metric].number(against.value, signed=True)
         said["its 95 % interval"] = _span(row.metric, against.low, against.high, signed=True)
         said["p"], said["p (Holm)"] = _p(against.p), _p(row.p_holm)
     return said
@@ -122,12 +122,12 @@ def verdict(outcome: StudyResults, entry: str, claim: Claim) -> str:
     metric = claim.metric or outcome.study.file.metrics[0]
     row = next((row for row in outcome.rows if (row.entry, row.metric) == (entry, metric)), None)
     if row is None or row.difference is None or row.p_holm is None:
-        return f"not measured by {label(metric)}"
+        return f"not measured by {METRICS[metric].heading}"
     if row.p_holm >= SIGNIFICANT:
-        return f"not to be told here, by {label(metric)} on {row.difference.places} places"
-    better = (row.difference.value > 0) == higher_is_better(metric)
+        return f"not to be told here, by {METRICS[metric].heading} on {row.difference.places} places"
+    better = (row.difference.value > 0) == METRICS[metric].higher_is_better
     found = "holds here" if better == (claim.expects == "better") else "the opposite holds here"
-    return f"{found}, by {label(metric)} on {row.difference.places} places"
+    return f"{found}, by {METRICS[metric].heading} on {row.difference.places} places"
 
 
 _COLUMNS = (
@@ -159,7 +159,7 @@ def _measured(row: ResultRow, baseline: str) -> str:
 
 
 def _span(metric: str, low: float, high: float, *, signed: bool = False) -> str:
-    return f"{number(metric, low, signed=signed)} to {number(metric, high, signed=signed)}"
+    return f"{METRICS[metric].number(low, signed=signed)} to {METRICS[metric].number(high, signed=signed)}"
 
 
 def _p(p: float) -> str:

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from lostfound.evaluation.bootstrap import Samples
 from lostfound.evaluation.comparison import Difference, Estimate, difference, estimate, holm
+from lostfound.evaluation.evaluate import report_samples
+from lostfound.evaluation.metrics import METRICS
+from lostfound.files import digest
+from lostfound.partitions import Partition
+from lostfound.predict.model_folder import PARTITION
 from lostfound.studies.runs import StudyRun
-from lostfound.studies.scores import OF_CELLS, Judged, read_scores
 from lostfound.studies.study import Study
+
+# Cells with names mean the same in every model that knows them; others only where all of them are the same.
+_NAMED = ("countries", "regions", "cities")
+
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """One trained model's scores.
+
+    Attributes:
+        samples: By metric; those that the data or the model can't give are missing.
+        cells: What its cells are, so that metrics of cells are compared only where they mean the same; None
+            for a model without cells.
+    """
+
+    samples: Mapping[str, Samples]
+    cells: str | None
+
+    @classmethod
+    def read(cls, run: StudyRun, metrics: Collection[str]) -> ScoredModel:
+        """The scores of a finished run, from the predictions that its report kept."""
+        file = run.model / PARTITION
+        partition = Partition.load(file) if file.is_file() else None
+        return cls(report_samples(run.report, partition, list(metrics)), _cells(partition))
 
 
 @dataclass(frozen=True)
@@ -61,8 +91,8 @@ def judge(study: Study, runs: list[StudyRun], failed: Mapping[tuple[str, int], s
     """
     file = study.file
     done = {(run.entry, run.seed): run for run in runs if run.state() == "done"}
-    judged = {key: read_scores(run.report, run.model, file.metrics) for key, run in done.items()}
-    rows = [row for metric in file.metrics for row in _by_metric(study, judged, done, metric)]
+    scored = {key: ScoredModel.read(run, file.metrics) for key, run in done.items()}
+    rows = [row for metric in file.metrics for row in _by_metric(study, scored, done, metric)]
     every = [(name, seed) for seed in file.seeds for name in file.variants]
     missing = [key for key in every if key not in done and key not in failed]
     return StudyResults(study, rows, dict(failed), missing)
@@ -70,20 +100,20 @@ def judge(study: Study, runs: list[StudyRun], failed: Mapping[tuple[str, int], s
 
 def _by_metric(
     study: Study,
-    judged: Mapping[tuple[str, int], Judged],
+    scored: Mapping[tuple[str, int], ScoredModel],
     done: Mapping[tuple[str, int], StudyRun],
     metric: str,
 ) -> list[ResultRow]:
     file = study.file
     found: list[ResultRow] = []
-    base = {seed: judged[file.baseline, seed] for seed in file.seeds if (file.baseline, seed) in judged}
+    base = {seed: scored[file.baseline, seed] for seed in file.seeds if (file.baseline, seed) in scored}
     for entry in file.variants:
-        ours = {seed: judged[entry, seed] for seed in file.seeds if (entry, seed) in judged}
-        scores = [each.scores[metric] for each in ours.values() if metric in each.scores]
+        ours = {seed: scored[entry, seed] for seed in file.seeds if (entry, seed) in scored}
+        samples = [each.samples[metric] for each in ours.values() if metric in each.samples]
         against = None
-        if entry != file.baseline and scores and _comparable(metric, ours, base):
-            against = difference(scores, [each.scores[metric] for each in base.values()])
-        value = estimate(scores) if scores else None
+        if entry != file.baseline and samples and _comparable(metric, ours, base):
+            against = difference(samples, [each.samples[metric] for each in base.values()])
+        value = estimate(samples) if samples else None
         unit = done[entry, next(iter(ours))].scored if ours else None
         found.append(ResultRow(metric, entry, list(ours), value, against, None, unit))
     corrected = iter(holm([row.difference.p for row in found if row.difference is not None]))
@@ -97,10 +127,17 @@ def _by_metric(
     ]
 
 
-def _comparable(metric: str, ours: Mapping[int, Judged], base: Mapping[int, Judged]) -> bool:
+def _comparable(metric: str, ours: Mapping[int, ScoredModel], base: Mapping[int, ScoredModel]) -> bool:
     """Did the baseline get the metric too, and does it mean the same?"""
-    if not base or any(metric not in each.scores for each in base.values()):
+    if not base or any(metric not in each.samples for each in base.values()):
         return False
-    return metric not in OF_CELLS or {each.cells for each in ours.values()} == {
+    return not METRICS[metric].of_cells or {each.cells for each in ours.values()} == {
         each.cells for each in base.values()
     }
+
+
+def _cells(partition: Partition | None) -> str | None:
+    if partition is None or partition.kind in _NAMED:
+        return None if partition is None else partition.kind
+    same = json.dumps([partition.cell_ids, dict(partition.settings), dict(partition.rule)])
+    return f"{partition.kind} {digest(same.encode())[:8]}"

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from lostfound.data.dataset import Dataset
-from lostfound.errors import DatasetError, DiskFullError, LostFoundError, ModelError, RecipeError, UsageError
+from lostfound.errors import DatasetError, DiskFullError, LostFoundError, ModelError, UsageError
+from lostfound.evaluation.metrics import METRICS, metric_name
 from lostfound.studies import queue
 from lostfound.studies.memory import free_memory
 from lostfound.studies.runs import HUB, identity
 from lostfound.studies.space import Space, said
 from lostfound.training.recipe import load_recipe
-from lostfound.training.settings import Monitor, Recipe
+from lostfound.training.settings import MONITORS, Monitor, Recipe
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.samplers import BaseSampler
 
-LOWER_IS_BETTER = ("mean_km", "median_km", "loss")
 # What each task is judged by where its recipe does not say.
-_MONITORS = {
-    "classify": "accuracy",
-    "hybrid": "median_km",
-    "coordinates": "median_km",
-    "distance": "accuracy",
+_MONITORS: dict[str, Monitor] = {
+    "classify": "top_1_accuracy",
+    "hybrid": "median_distance_km",
+    "coordinates": "median_distance_km",
+    "distance": "top_1_accuracy",
 }
 VALUE, EPOCH, SECONDS = "value", "best_epoch", "seconds"
 _PATIENCE_S = 2.0
@@ -48,7 +47,7 @@ class Search:
         data: The training and the validation split are used, the test never.
         weights: What each training starts from.
         to: Folder for logs, table and pictures.
-        metric: The score on the validation split, such as "accuracy".
+        metric: The score on the validation split, such as "top_1_accuracy".
         trials: How many trainings; None for the grid's own number.
         sampler: grid tries every combination, tpe (tree-structured Parzen estimator) what looks promising.
         prune: End trials early that are worse than the median of the others at the same epoch.
@@ -66,10 +65,13 @@ class Search:
     sampler: Literal["grid", "tpe"]
     prune: bool
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", metric_name(self.metric))
+
     @property
     def maximise(self) -> bool:
         """Is more of the metric better?"""
-        return self.metric not in LOWER_IS_BETTER
+        return METRICS[self.metric].higher_is_better
 
     def load(self, settings: Mapping[str, Any]) -> Recipe:
         """The recipe with some settings of the space.
@@ -124,14 +126,22 @@ def default_metric(recipe: Recipe) -> str:
     return recipe.trainer.monitor or _MONITORS[recipe.task.kind]
 
 
-def check_metric(name: str) -> None:
-    """Refuse a metric that no validation gives.
+def check_metric(name: str) -> str:
+    """The metric of a name, also of one that it had before version 0.2.
 
     Raises:
-        UsageError: It is none.
+        UsageError: No validation gives it.
     """
-    if name not in get_args(Monitor):
-        raise UsageError(f"no metric {name!r}: choose one of {', '.join(get_args(Monitor))}")
+    if metric_name(name) not in MONITORS:
+        raise UsageError(f"no metric {name!r}: choose one of {', '.join(MONITORS)}")
+    return metric_name(name)
+
+
+def _present(settings: dict[str, Any]) -> dict[str, Any]:
+    """A search's settings with the names that metrics have now."""
+    recipe = settings["recipe"]
+    trainer = {**recipe["trainer"], "monitor": metric_name(recipe["trainer"]["monitor"])}
+    return {**settings, "metric": metric_name(settings["metric"]), "recipe": {**recipe, "trainer": trainer}}
 
 
 def run_search(
@@ -174,6 +184,7 @@ def run_search(
         maximise=search.maximise,
         settings=search.same(),
         pruner=pruner,
+        present=_present,
     )
     # Processes with the same seed would draw the same settings: only the first is repeatable.
     study.sampler = _sampler(search.load(search.space.corners()[0]).seed if ours else None)
@@ -242,7 +253,7 @@ def _run(search: Search, trial: Trial, count: int) -> float:
 
 def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Path) -> tuple[float, bool]:
     """Train, report each epoch, and leave the logs; says the score, and whether it was given up."""
-    from lostfound.training.fit import fit  # torch takes seconds
+    from lostfound.training.train import fit_model  # torch takes seconds
 
     pruned = False
 
@@ -252,14 +263,14 @@ def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Pa
         pruned = trial.should_prune()
         return pruned
 
-    recipe = search.load(settings)
-    try:
-        result = fit(recipe, search.data, folder, weights=search.weights, resume=True, on_epoch=on_epoch)
-    except RecipeError:
-        raise
-    except UsageError:  # killed before its first epoch, or left by another search: from the beginning
-        shutil.rmtree(folder, ignore_errors=True)
-        result = fit(recipe, search.data, folder, weights=search.weights, on_epoch=on_epoch)
+    result = fit_model(
+        search.load(settings),
+        search.data,
+        folder,
+        weights=search.weights,
+        resume="or begin again",
+        on_epoch=on_epoch,
+    )
     trial.set_user_attr(VALUE, result.best_score)
     trial.set_user_attr(EPOCH, result.best_epoch)
     trial.set_user_attr(SECONDS, round(result.seconds, 1))

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from lostfound.errors import UsageError
+from lostfound.evaluation.metrics import SAMPLED
 from lostfound.settings import Section, parse_settings, read_recipe
-from lostfound.studies.scores import METRICS
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
 
@@ -26,8 +26,8 @@ def _name_of_a_folder(name: str) -> str:
 
 
 def _known_metric(name: str) -> str:
-    if name not in METRICS:
-        raise ValueError(f"no such metric; known: {', '.join(METRICS)}")
+    if name not in SAMPLED:
+        raise ValueError(f"no such metric; known: {', '.join(SAMPLED)}")
     return name
 
 

@@ -86,7 +86,7 @@ def best(trials: list[TrialResult]) -> TrialResult | None:
     return trials[0] if trials and trials[0].state == "done" else None
 
 
-def said_of_ties(trials: list[TrialResult]) -> str | None:
+def describe_ties(trials: list[TrialResult]) -> str | None:
     """A word on trials that are as good as the best; None where it is alone."""
     found = best(trials)
     if found is None:
@@ -163,7 +163,7 @@ def markdown(search: Search, trials: list[TrialResult], command: str | None) -> 
     failed = [f"- {each.slot + 1}: {' '.join(each.error.split())}" for each in trials if each.error]
     if failed:
         lines += ["Failed:", "", *failed, ""]
-    if ties := said_of_ties(trials):
+    if ties := describe_ties(trials):
         lines += [ties, ""]
     if command is not None:
         lines += ["Train with the best:", "", "```sh", command, "```", ""]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     ValidationInfo,
     field_validator,
@@ -14,6 +15,7 @@ from pydantic import (
 
 from lostfound.data.images import Interpolation
 from lostfound.errors import UsageError
+from lostfound.evaluation.metrics import metric_name
 from lostfound.partitions import PartitionKind
 from lostfound.partitions.settings import check_settings
 from lostfound.settings import Section
@@ -29,7 +31,11 @@ Pixels = Annotated[int, Field(ge=1)]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Monitor = Literal["accuracy", "country_accuracy", "balanced_accuracy", "mean_km", "median_km", "loss"]
+Monitor = Literal[
+    "top_1_accuracy", "country_accuracy", "balanced_accuracy", "mean_distance_km", "median_distance_km", "loss"
+]
+MONITORS: tuple[Monitor, ...] = get_args(Monitor)
+"""What validation measures (see `lostfound.evaluation.metrics`), and a recipe can choose the best epoch by."""
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
 
@@ -255,7 +261,7 @@ class Trainer(Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(64, ge=2, description="batch normalisation needs two images at least")
     accumulate: int = Field(1, ge=1, description="batches whose gradients are added before a step")
-    monitor: Monitor | None = Field(None, description="what chooses the best epoch; null: by the task")
+    monitor: Annotated[Monitor, BeforeValidator(metric_name)] | None = Field(None, description="what chooses the best epoch; null: by the task")
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without gain")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the moving average of the weights")
     workers: int | None = Field(
@@ -271,7 +277,28 @@ class Trainer(Section):
 
 
 class Recipe(Section):
-    """A training run."""
+    """A training run: what is learnt, from which images, by which network, and how long.
+
+    `load_recipe` reads one from a YAML file. Every key is checked, and what is left out has its default.
+
+    Attributes:
+        name: What the model is called.
+        data: Which of the data set's images are used.
+        task: What the model answers: cells, cells and offsets, coordinates, or distances.
+        model: The network.
+        input: How an image becomes the network's input.
+        optimizer: How the weights move.
+        schedule: How the learning rate changes.
+        augmentation: Random changes to training images.
+        trainer: How long, and on what machine.
+        seed: Of everything that is drawn at random.
+
+    Example:
+        >>> from lostfound.training.recipe import load_recipe
+        >>> recipe = load_recipe("demo")
+        >>> recipe.task.kind, recipe.seed
+        ('classify', 0)
+    """
 
     name: str = Field(min_length=1)
     data: Data = Data()

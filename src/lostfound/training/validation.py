@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from lostfound.errors import RecipeError
-from lostfound.geo.sphere import haversine_km
+from lostfound.evaluation.evaluate import metric_samples
+from lostfound.evaluation.metrics import METRICS, Matched, Truth
 from lostfound.partitions import OUTSIDE
-from lostfound.predict.countries import guessed_countries
 from lostfound.predict.decoders import OutputDecoder
-from lostfound.training.settings import Monitor
-from lostfound.training.targets import Images
+from lostfound.training.images import LabelledImages
+from lostfound.training.settings import MONITORS, Monitor
 
-HIGHER_IS_BETTER = {"accuracy", "balanced_accuracy", "country_accuracy"}
+_MEASURED = [name for name in MONITORS if METRICS[name].values is not None]
 
 
 @dataclass(frozen=True)
@@ -25,41 +25,38 @@ class Validation:
     """The truth about samples of the validation split.
 
     Attributes:
-        answers: How outputs are read.
-        cells: The true cells, (n,); `OUTSIDE` for those that count as wrong whatever is answered, and where
-            the answers are bare points.
-        points: Degrees, (n, 2); NaN where unknown.
-        countries: ISO alpha-2, (n,).
+        decoder: From outputs to predictions.
+        truth: Where the samples are; those that lie in no cell count as wrong whatever is answered.
+        cells: The numbers of their cells, (n,); `OUTSIDE` for none, and where the answers are bare points.
     """
 
-    answers: OutputDecoder
+    decoder: OutputDecoder
+    truth: Truth
     cells: NDArray[np.int64]
-    points: NDArray[np.float64]
-    countries: NDArray[np.object_]
 
     @classmethod
     def of(
-        cls, answers: OutputDecoder, images: Images, rows: NDArray[np.int64], monitor: Monitor
+        cls, decoder: OutputDecoder, images: LabelledImages, rows: NDArray[np.int64], monitor: Monitor
     ) -> Validation:
         """The truth about samples whose first views are these rows.
 
         Raises:
             RecipeError: What chooses the best epoch can't be told from these images.
         """
-        points, countries = images.points[rows], images.countries[rows]
-        partition = answers.partition
-        cells = np.full(len(rows), OUTSIDE)
+        samples = images.take(rows)
+        partition, cells = decoder.partition, np.full(len(rows), OUTSIDE)
         if partition is not None:
-            cells = partition.assign(points, countries)
-        validation = cls(answers, cells, points, countries)
-        guess = np.zeros((len(rows), answers.width), dtype=np.float32)
+            cells = partition.assign(samples.points, samples.countries)
+        validation = cls(decoder, Truth(samples.dataset.records), cells)
+        guess = np.zeros((len(rows), decoder.width), dtype=np.float32)
         guess[:, 0] = 1.0
         if monitor not in validation.measure(guess):
             where = f"the {len(rows)} validation images of {images.dataset.folder}"
             why = (
                 "none of them has coordinates: use a data set whose validation images do"
-                if monitor.endswith("_km")
-                else "the task answers with coordinates, not cells: choose median_km or country_accuracy"
+                if METRICS[monitor].unit == "km"
+                else "the task answers with coordinates, not cells: choose median_distance_km or "
+                "country_accuracy"
                 if partition is None
                 else f"none of them lies in one of the {len(partition)} cells: import more places, or lower "
                 "task.min_images"
@@ -68,28 +65,15 @@ class Validation:
         return validation
 
     def measure(self, outputs: NDArray[np.floating[Any]]) -> dict[str, float]:
-        """The numbers that can be told, of outputs (n, width)."""
-        ranked = self.answers.read(outputs, 1)
-        found: dict[str, float] = {}
+        """The numbers that can be told, of outputs (n, width): as the finished model's are measured."""
+        matched = Matched(self.decoder.decode(outputs, 1), self.truth)
         inside = self.cells != OUTSIDE
-        if self.answers.partition is not None and inside.any():
-            hit = (ranked.cells[:, 0] == self.cells) & inside
-            found["accuracy"] = float(hit.mean())
-            found["balanced_accuracy"] = _mean_recall(hit[inside], self.cells[inside])
-            logits = np.asarray(outputs[:, : len(self.answers.partition)], dtype=np.float64)
+        measured = _MEASURED
+        if not inside.any():  # what no answer could get right chooses nothing
+            measured = [name for name in measured if not METRICS[name].of_cells]
+        found = {name: samples.value for name, samples in metric_samples(matched, measured).items()}
+        if self.decoder.partition is not None and inside.any():
+            logits = np.asarray(outputs[:, : len(self.decoder.partition)], dtype=np.float64)
             losses = -log_softmax(logits, axis=1)[inside, self.cells[inside]]
             found["loss"] = float(losses.mean())
-        labelled = np.array([code is not None for code in self.countries], dtype=bool)
-        if labelled.any():
-            guessed = guessed_countries(ranked, self.answers.partition)
-            found["country_accuracy"] = float((guessed == self.countries)[labelled].mean())
-        located = np.isfinite(self.points).all(axis=1)
-        if located.any():
-            km = haversine_km(self.points[located], ranked.points[located, 0])
-            found["median_km"], found["mean_km"] = float(np.median(km)), float(km.mean())
         return found
-
-
-def _mean_recall(hit: NDArray[np.bool_], cells: NDArray[np.int64]) -> float:
-    _, classes = np.unique(cells, return_inverse=True)
-    return float((np.bincount(classes, hit) / np.bincount(classes)).mean())

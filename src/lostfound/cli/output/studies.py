@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lostfound.cli.output.tables import _console, _table
+from lostfound.cli.output.tables import make_console, make_table
 
 if TYPE_CHECKING:
     from lostfound.studies.results import StudyResults
@@ -24,12 +24,12 @@ _SAYS = {
 
 def print_plan(runs: list[StudyRun]) -> None:
     """Say which runs a study has, and what is done."""
-    table = _table("entry", "seed", "data", "state", numbers=["seed"])
+    table = make_table("entry", "seed", "data", "state", numbers=["seed"])
     states = [run.state() for run in runs]
     for run, state in zip(runs, states, strict=True):
         says = _SAYS[state] if run.trains or state == "done" else "to be judged"
         table.add_row(run.entry, str(run.seed), run.data.name, says)
-    _console().print(table)
+    make_console().print(table)
     print(f"\n{states.count('done')} of {len(runs)} runs are done.")
 
 
@@ -40,14 +40,14 @@ def print_outcome(outcome: StudyResults, to: Path) -> None:
     rows = [cells(row) for row in outcome.rows]
     names = list(rows[0])
     print(f"{outcome.study.file.name}, against {outcome.study.file.baseline}:\n")
-    table = _table(*names, numbers=names[2:])
+    table = make_table(*names, numbers=names[2:])
     last = rows[0]["metric"]
     for row in rows:
         if row["metric"] != last:
             table.add_section()
         last = row["metric"]
         table.add_row(*row.values())
-    _console().print(table)
+    make_console().print(table)
     print(f"\n{NOTE}")
     for (entry, seed), message in outcome.failed.items():
         print(f"\nFailed: {entry}, seed {seed}: {message}")
@@ -56,18 +56,18 @@ def print_outcome(outcome: StudyResults, to: Path) -> None:
 
 def print_search(search: Search, trials: list[TrialResult], command: str | None) -> None:
     """Print a search's trials, best first, and the command that trains with the best."""
-    from lostfound.studies.trials import cells, columns, said_of_ties
+    from lostfound.studies.trials import cells, columns, describe_ties
 
     names = columns(search)
     print(f"{search.recipe}, by {search.metric} on the validation split:\n")
-    table = _table(*names, numbers=names[:-1])
+    table = make_table(*names, numbers=names[:-1])
     for each in trials:
         table.add_row(*cells(search, each))
-    _console().print(table)
+    make_console().print(table)
     for each in trials:
         if each.error:
             print(f"\nTrial {each.slot + 1} failed: {each.error}")
-    if ties := said_of_ties(trials):
+    if ties := describe_ties(trials):
         print(f"\n{ties}")
     if command is not None:
         print(f"\nTrain with the best:\n  {command}")

@@ -1,0 +1,96 @@
+"""What the commands about models print: how a training went, what a model is worth, where photos are."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from lostfound.cli.output.tables import counted, make_console, make_table, print_json
+
+if TYPE_CHECKING:
+    from lostfound.evaluation.evaluate import Evaluation
+    from lostfound.predict.outputs import LocatedPhoto
+    from lostfound.training.fit import FitResult
+
+
+def print_fit(result: FitResult) -> None:
+    """Say how a training went."""
+    from lostfound.evaluation.card import describe_monitor
+
+    if result.weights:
+        loaded, fresh, unused = (
+            len(part) for part in (result.weights.loaded, result.weights.fresh, result.weights.unused)
+        )
+        print(
+            f"Weights: {loaded} tensors loaded, {fresh} of the backbone not in the file, "
+            f"{unused} of the file not used (such as another head)"
+        )
+    if result.left_out:
+        names = ", ".join(f"{name} ({count})" for name, count in result.left_out)
+        print(f"Left out, too few training images: {names}")
+    if result.places_left_out:
+        print(f"Left out, too few views: {counted(result.places_left_out, 'place')}")
+    if result.locked:
+        print(f"Locked: {counted(len(result.locked), 'layer')}, {result.locked[0]} to {result.locked[-1]}")
+    name, value = describe_monitor(result.monitor, result.best_score)
+    print(f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation {name} {value}")
+
+
+def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
+    """Print an evaluation's numbers with their intervals."""
+    from lostfound.evaluation.card import describe
+
+    if as_json:
+        print_json(measured.as_dict())
+        return
+    numbers = ("value", "95 % interval", "images", "places")
+    print(f"{measured.title}:\n")
+    table = make_table("metric", *numbers, numbers=numbers)
+    for name, metric in measured.metrics.items():
+        table.add_row(*describe(name, metric), str(metric.n), str(metric.places))
+    make_console().print(table)
+    if measured.calibration_error is not None:
+        print(f"\nExpected calibration error: {measured.calibration_error:.3f}")
+    outside = measured.about["images_outside_all_cells"]
+    if outside:
+        where = ", ".join(measured.about["countries_outside_all_cells"])
+        print(f"{counted(outside, 'image')} in no cell of the model, counted as wrong: {where}")
+
+
+def print_located(results: Sequence[LocatedPhoto]) -> None:
+    """Print where photos were taken, as far as their pixels tell."""
+    _show_located(make_console(), results)
+
+
+def located_text(results: Sequence[LocatedPhoto]) -> str:
+    """What `print_located` prints, as plain text."""
+    text = io.StringIO()
+    _show_located(make_console(text), results)
+    return text.getvalue()
+
+
+def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
+    from lostfound.predict.outputs import NOTE
+
+    table = make_table("photo", "best coordinate", "candidates", numbers=["best coordinate"])
+    # Photos of one place share their guess, and then their row
+    for _, group in groupby(results, key=lambda each: each.guess and id(each.guess)):
+        together = list(group)
+        if together[0].guess is None:
+            for each in together:
+                table.add_row(each.photo, "", Text(str(each.error), style="red"), end_section=True)
+            continue
+        guess = together[0].guess
+        where = f"{guess.latitude:.3f}, {guess.longitude:.3f}"
+        listed = "\n".join(
+            one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
+            for one in guess.candidates
+        )
+        table.add_row("\n".join(each.photo for each in together), where, listed, end_section=True)
+    console.print(table)
+    console.print(f"\nThese are {NOTE}.", style="dim")

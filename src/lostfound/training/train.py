@@ -1,0 +1,138 @@
+"""From a recipe to a model that was measured: the pipelines that the commands, the demo and studies share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lostfound.data.dataset import Dataset
+from lostfound.errors import DatasetError, RecipeError, UsageError
+from lostfound.evaluation.card import measure
+from lostfound.evaluation.evaluate import Evaluation
+from lostfound.models.averaging import average_weights
+from lostfound.predict.calibration import fitted_temperature
+from lostfound.predict.locator import Locator, Unit
+from lostfound.predict.model_folder import CONFIG, ModelFolder, set_temperature
+from lostfound.training.fit import FitResult, evaluation_part, fit
+from lostfound.training.settings import Recipe
+
+Resume = Literal["never", "always", "or begin again"]
+"""What becomes of a stopped run in the folder: it is in the way, it goes on, or it goes on if it can."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model and what it is worth.
+
+    Attributes:
+        model: The model folder, with its card.
+        evaluation: What it was measured to do.
+        fit: How its training went; None of an average.
+    """
+
+    model: ModelFolder
+    evaluation: Evaluation
+    fit: FitResult | None = None
+
+
+def train_model(
+    recipe: Recipe,
+    dataset: Dataset,
+    to: str | Path,
+    *,
+    weights: str | Path | None = None,
+    resume: Resume = "never",
+    overwrite: bool = False,
+    evaluate_on: tuple[Dataset, str] | None = None,
+    unit: Unit | None = None,
+    after_fit: Callable[[FitResult], object] = lambda _: None,
+) -> Trained:
+    """Train a recipe, measure the model on places it never saw, and write its card.
+
+    In a script, call it below `if __name__ == "__main__":`, since worker processes import the script.
+
+    Args:
+        recipe: What to train (see `load_recipe`).
+        dataset: The images; their splits must be assigned.
+        to: The model folder to write.
+        weights: A file or model folder for the backbone, or "hub" to fetch the library's; None starts afresh.
+        resume: What becomes of a run in the folder that was stopped.
+        overwrite: Replace a model or an unfinished run that is there.
+        evaluate_on: A data set and its split to measure on; by default the recipe's images of the test split,
+            or of the validation split without one.
+        unit: What is scored, image or place; by default as the model was trained.
+        after_fit: Called between the training and the measuring.
+
+    Raises:
+        UsageError: The folder is taken, or the run to resume had other settings.
+        RecipeError: The recipe does not fit the data, the backbone or this machine.
+        ModelError: The weights can't be used.
+        LostFoundError: An image can't be read, the loss became NaN, or the disk is full.
+
+    Example:
+        >>> import lostfound
+        >>> settings = ["trainer.epochs=1", "task.min_images=2", "input.size=[32, 32]", "trainer.workers=0"]
+        >>> recipe = lostfound.load_recipe("demo", settings)
+        >>> trained = lostfound.train_model(recipe, lostfound.Dataset.open("data/streets"), "models/new")
+        >>> trained.evaluation.metrics["top_1_accuracy"].n > 0
+        True
+    """
+    result = fit_model(recipe, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
+    after_fit(result)
+    part, split = evaluate_on or evaluation_part(recipe, dataset)
+    return Trained(result.folder, measure(result.folder.path, part, split, unit=unit), result)
+
+
+def fit_model(
+    recipe: Recipe, dataset: Dataset, to: str | Path, *, resume: Resume = "never", **options: Any
+) -> FitResult:
+    """Train a recipe without measuring the model.
+
+    Args:
+        recipe: What to train.
+        dataset: The images.
+        to: The model folder to write.
+        resume: What becomes of a run in the folder that was stopped; "or begin again" deletes one that can't
+            go on, such as of other settings.
+        options: Of `fit`.
+
+    Raises:
+        LostFoundError: As `fit` says.
+    """
+    if resume != "or begin again":
+        return fit(recipe, dataset, to, resume=resume == "always", **options)
+    try:
+        return fit(recipe, dataset, to, resume=True, **options)
+    except RecipeError:
+        raise
+    except UsageError:  # killed before its first epoch, left by other settings, or its weights were elsewhere
+        if not ((Path(to) / "run").is_dir() or (Path(to) / CONFIG).is_file()):
+            raise  # nothing that a training left
+        shutil.rmtree(to)
+        return fit(recipe, dataset, to, **options)
+
+
+def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path) -> Trained:
+    """Average models' weights into one model, calibrate it, measure it, and write its card.
+
+    Args:
+        paths: Folders of models that rank the same cells and began with the same pretrained weights.
+        dataset: The one they learnt: its validation split calibrates, its test split measures.
+        to: The model folder to write.
+
+    Raises:
+        UsageError: There are fewer than two models, or the folder is taken.
+        ModelError: A model is incomplete, ranks no cells, or differs from the first in its cells or network.
+        DatasetError: There are no validation images.
+    """
+    if not len(dataset.split("val")):  # before anything is written
+        raise DatasetError(
+            f"{dataset.folder} has no validation images to calibrate on: use the data set they learnt"
+        )
+    model = average_weights([Path(path) for path in paths], Path(to))
+    part, split = evaluation_part(Recipe.model_validate(model.config["recipe"]), dataset)
+    model = set_temperature(model.path, fitted_temperature(Locator(model), part.split("val")))
+    return Trained(model, measure(model.path, part, split))
