@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,19 +108,19 @@ def rate(batches: Callable[[], Iterable[Any]]) -> float:
 
 def pipelines(folder: Path, rounds: int, *, random: bool) -> None:
     """Measure the pipelines in turn and print a table."""
-    ways = {
+    pipelines_by_name = {
         "ImageFolder, photos of 640 px": image_folder(folder / "originals", random=random),
         f"ImageFolder, imported at {SIZE} px": image_folder(folder / "imported", random=random),
         f"lostfound, imported at {SIZE} px": our_batches(folder, cached=False, random=random),
         "lostfound, data.cache": our_batches(folder, cached=True, random=random),
     }
-    for batches in ways.values():
+    for batches in pipelines_by_name.values():
         rate(batches)  # starts the workers
-    rates: dict[str, list[float]] = {name: [] for name in ways}
+    rates: dict[str, list[float]] = {name: [] for name in pipelines_by_name}
     for _ in range(rounds):
-        for name, batches in ways.items():
+        for name, batches in pipelines_by_name.items():
             rates[name].append(rate(batches))
-    base = next(iter(ways))
+    base = next(iter(pipelines_by_name))
     what = "random crop and colour jitter" if random else "resized only"
     print(f"\n| images ready a second, {WORKERS} workers, {what} | median of {rounds} | ratio | lowest |")
     print("|---|---|---|---|")
@@ -136,8 +137,11 @@ def steps(folder: Path, rounds: int) -> None:
     from lightning.pytorch.callbacks import Callback
 
     from lostfound.data.dataset import Dataset
-    from lostfound.training import fit as fitting
+    from lostfound.training.build import build_training
+    from lostfound.training.error_messages import training_errors
     from lostfound.training.recipe import load_recipe
+    from lostfound.training.run_folder import RunFolder
+    from lostfound.training.trainer import build_trainer
 
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (BATCH, 1, SIZE, SIZE, 3), dtype=torch.uint8, generator=generator)
@@ -154,30 +158,15 @@ def steps(folder: Path, rounds: int) -> None:
         recipe = load_recipe("countries", ["trainer.epochs=1", "trainer.workers=0", "task.min_images=2"])
         dataset = Dataset.open(folder / "dataset")
         clock = Clock()
-        steps_of_one_batch = range(STEPS)
-        fixed = torch.utils.data.DataLoader(
-            steps_of_one_batch,  # type: ignore[arg-type]
-            batch_size=1,
-            collate_fn=lambda _: [images, rows],
-        )
+        fixed = torch.utils.data.DataLoader(range(STEPS), 1, collate_fn=lambda _: [images, rows])  # type: ignore[arg-type]
 
-        class Fixed(fitting.Batches):
-            def __init__(self, *arguments: Any) -> None:
-                super().__init__(*arguments)
-                self.train = fixed  # type: ignore[assignment]
-
-        build = fitting.build_trainer
-
-        def with_clock(*arguments: Any) -> Any:
-            trainer, checkpoints = build(*arguments)
+        run = RunFolder(folder / f"model-{number}", recipe, dataset, None)
+        training = build_training(recipe, dataset, None)
+        with closing(training.batches), training_errors(run.folder):
+            trainer, _ = build_trainer(recipe, run, training.monitor)
             trainer.callbacks.append(clock)  # type: ignore[attr-defined]
-            return trainer, checkpoints
-
-        plain, fitting.Batches, fitting.build_trainer = fitting.Batches, Fixed, with_clock  # type: ignore[misc]
-        try:
-            fitting.fit(recipe, dataset, folder / f"model-{number}")
-        finally:
-            fitting.Batches, fitting.build_trainer = plain, build  # type: ignore[misc]
+            run.begin(go_on=False)
+            trainer.fit(training.module, fixed, training.batches.val)
         return statistics.median(np.diff(clock.times[5:]).tolist())
 
     def bare() -> float:

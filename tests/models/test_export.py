@@ -16,18 +16,25 @@ from lostfound.models.export import export_onnx
 from lostfound.models.heads import DistanceHead, linear_head
 from lostfound.models.network import Network
 
+SLOW = pytest.mark.slow
+
+# Of each family timm's own smallest member, and a grown one where CI has the time.
 FAMILIES = [
-    ("resnet18", {}),
-    ("mobilenetv2_100", {"pad_type": "same"}),
-    ("mobilenetv3_small_050", {}),
-    ("efficientnet_b0", {}),
-    ("convnext_atto", {}),
-    ("vit_tiny_patch16_224", {"img_size": 64}),
-    ("test_mambaout", {}),
+    pytest.param("test_resnet", {}, id="test_resnet"),
+    pytest.param("resnet18", {}, id="resnet18", marks=SLOW),
+    pytest.param("mobilenetv2_100", {"pad_type": "same"}, id="mobilenetv2_100"),
+    pytest.param("mobilenetv3_small_050", {}, id="mobilenetv3_small_050"),
+    pytest.param("test_efficientnet", {}, id="test_efficientnet"),
+    pytest.param("efficientnet_b0", {}, id="efficientnet_b0", marks=SLOW),
+    pytest.param("test_convnext", {}, id="test_convnext"),
+    pytest.param("convnext_atto", {}, id="convnext_atto", marks=SLOW),
+    pytest.param("test_vit", {"img_size": 64}, id="test_vit"),
+    pytest.param("vit_tiny_patch16_224", {"img_size": 64}, id="vit_tiny_patch16_224", marks=SLOW),
+    pytest.param("test_mambaout", {}, id="test_mambaout"),
 ]
 
 
-@pytest.mark.parametrize(("name", "options"), FAMILIES, ids=[name for name, _ in FAMILIES])
+@pytest.mark.parametrize(("name", "options"), FAMILIES)
 def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], tmp_path: Path) -> None:
     torch.manual_seed(0)
     preprocessing = Preprocessing(64, 64)

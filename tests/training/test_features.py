@@ -43,17 +43,14 @@ def weights(model: ModelFolder) -> dict[str, torch.Tensor]:
     return load_file(model.path / "model.safetensors")
 
 
-def test_a_head_trained_on_features_is_one_trained_through_the_locked_backbone(dataset_folder, tmp_path):
+def test_a_head_trained_on_features_is_one_trained_through_the_backbone_and_the_second_run_computes_none(
+    dataset_folder, tmp_path, own_cache
+):
     dataset, recipe = Dataset.open(dataset_folder), load_recipe("demo", TINY)
     through = load_recipe("demo", [*TINY, "model.lock.unlock={9: 1.0}"])  # may be unlocked: no features
-    kept, plain = fit(recipe, dataset, tmp_path / "kept"), fit(through, dataset, tmp_path / "plain")
+    first, plain = fit(recipe, dataset, tmp_path / "first"), fit(through, dataset, tmp_path / "plain")
     for name, value in weights(plain.folder).items():
-        assert torch.allclose(weights(kept.folder)[name], value, atol=1e-5), name
-
-
-def test_the_second_run_computes_no_features(dataset_folder, tmp_path, own_cache):
-    dataset, recipe = Dataset.open(dataset_folder), load_recipe("demo", TINY)
-    first = fit(recipe, dataset, tmp_path / "first")
+        assert torch.allclose(weights(first.folder)[name], value, atol=1e-5), name
     files = {path: path.stat().st_mtime_ns for path in (own_cache / "features").iterdir()}
     second = fit(recipe, dataset, tmp_path / "second")
     assert {path: path.stat().st_mtime_ns for path in (own_cache / "features").iterdir()} == files

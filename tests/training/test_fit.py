@@ -88,11 +88,6 @@ def test_a_folder_of_something_else_is_never_taken(
         fit(recipe(), dataset, file, overwrite=overwrite)
 
 
-def test_an_empty_folder_is_taken(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
-    fit(recipe(), dataset, tmp_path)
-    Locator.load(tmp_path)
-
-
 # --- what goes wrong on the way
 
 
@@ -162,11 +157,13 @@ def test_the_tensorboard_log_can_be_read(finished: Path) -> None:
     assert [event.value for event in events.Scalars("val_top_1_accuracy")]
 
 
-def test_the_result_says_what_the_folder_says(
+def test_an_empty_folder_is_taken_and_the_result_says_what_it_says(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
+    (tmp_path / "m").mkdir()
     result: FitResult = fit(recipe("name=mine"), dataset, tmp_path / "m")
     assert result.folder.path == tmp_path / "m"
+    Locator.load(tmp_path / "m")
     assert result.folder.config["name"] == "mine"
     assert result.weights is None
     assert result.left_out == []

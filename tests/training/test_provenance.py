@@ -1,4 +1,4 @@
-"""The record of a run: what it keeps, and what it says of changes since."""
+"""The provenance of a run: what it keeps, and what it says of changes since."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lostfound.errors import DatasetError, ModelError, UsageError
 from lostfound.training.provenance import Provenance, write_provenance
 
 
-def record(dataset: Dataset, model: Path, weights: str | None = None) -> Provenance:
+def provenance(dataset: Dataset, model: Path, weights: str | None = None) -> Provenance:
     write_provenance(model / "run", dataset, weights, 7)
     (model / "run" / "recipe.yaml").write_text("name: demo\n")
     return Provenance.open(model)
@@ -39,7 +39,7 @@ def git(folder: Path, *words: str) -> None:
 
 
 def test_what_a_run_is_computed_from_and_with_is_kept(dataset: Dataset, tmp_path: Path) -> None:
-    kept = record(dataset, tmp_path).environment
+    kept = provenance(dataset, tmp_path).environment
     assert kept["seed"] == 7
     assert kept["dataset"]["folder"] == str(dataset.folder.resolve())
     assert kept["dataset"]["records_sha256"] == dataset.info["records_sha256"]
@@ -50,7 +50,7 @@ def test_what_a_run_is_computed_from_and_with_is_kept(dataset: Dataset, tmp_path
 
 
 def test_the_images_to_train_and_validate_on_are_listed(dataset: Dataset, tmp_path: Path) -> None:
-    record(dataset, tmp_path)
+    provenance(dataset, tmp_path)
     lines = (tmp_path / "run" / "images.csv").read_text().replace('"', "").splitlines()
     wanted = dataset.records.filter(pc.not_equal(dataset.records["split"], "test"))
     expected = [f"{row['image_id']},{row['split']}" for row in wanted.to_pylist()]
@@ -64,29 +64,34 @@ def test_the_state_of_the_working_directory_is_kept(
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert record(dataset, tmp_path / "bare").environment["git"] is None
+    assert provenance(dataset, tmp_path / "bare").environment["git"] is None
     git(work, "init")
     (work / "notes.txt").write_text("one")
     git(work, "add", "notes.txt")
     git(work, "commit", "-m", "one")
-    clean = record(dataset, tmp_path / "clean")
+    clean = provenance(dataset, tmp_path / "clean")
     assert len(clean.environment["git"]["commit"]) == 40
     assert clean.environment["git"]["dirty"] is False
+    assert clean.differences(dataset) == []
     (work / "notes.txt").write_text("two")
-    assert record(dataset, tmp_path / "dirty").environment["git"]["dirty"] is True
+    assert provenance(dataset, tmp_path / "dirty").environment["git"]["dirty"] is True
     (said,) = clean.differences(dataset)
     assert said.startswith("the working directory is at commit ")
     assert "with changes, was at commit" in said
 
 
-def test_nothing_differs_right_away(dataset: Dataset, tmp_path: Path) -> None:
-    kept = record(dataset, tmp_path)
+def test_nothing_differs_right_away(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no repository that changes meanwhile
+    kept = provenance(dataset, tmp_path)
     assert kept.differences(kept.dataset()) == []
     assert kept.weights is None
 
 
-def test_other_versions_are_said(dataset: Dataset, tmp_path: Path) -> None:
-    record(dataset, tmp_path)
+def test_other_versions_are_said(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    provenance(dataset, tmp_path)
     file = tmp_path / "run" / "environment.json"
     environment = json.loads(file.read_text())
     environment["packages"].update({"torch": "1.0", "rich": "0.1"})
@@ -107,7 +112,7 @@ def test_the_same_images_are_found_in_a_data_set_that_has_changed(dataset: Datas
     """More images, in another order, some in another split: the run's own, as they were."""
     places = np.flatnonzero(strings(dataset.records, "split") != "test")
     few = copy_of(dataset, tmp_path / "few", pa.array(places[:40]))
-    kept = record(few, tmp_path / "model")
+    kept = provenance(few, tmp_path / "model")
     order = np.random.default_rng(0).permutation(len(dataset))
     changed = copy_of(dataset, tmp_path / "changed", pa.array(order))
     splits = pa.array(["test"] * len(changed))
@@ -125,14 +130,14 @@ def test_the_same_images_are_found_in_a_data_set_that_has_changed(dataset: Datas
 
 def test_images_that_are_gone_are_counted(dataset: Dataset, tmp_path: Path) -> None:
     places = np.flatnonzero(strings(dataset.records, "split") != "test")
-    kept = record(dataset, tmp_path / "model")
+    kept = provenance(dataset, tmp_path / "model")
     few = copy_of(dataset, tmp_path / "few", pa.array(places[3:]))
     with pytest.raises(UsageError, match=rf"3 of the {len(places)} images .* give the data set with --data"):
         kept.dataset(few.folder)
 
 
 def test_a_data_set_that_is_gone_is_said(dataset: Dataset, tmp_path: Path) -> None:
-    kept = record(dataset, tmp_path)
+    kept = provenance(dataset, tmp_path)
     with pytest.raises(DatasetError, match="not a data set"):
         kept.dataset(tmp_path / "nowhere")
 
@@ -143,7 +148,7 @@ def test_a_data_set_that_is_gone_is_said(dataset: Dataset, tmp_path: Path) -> No
 def test_the_weights_must_be_what_they_were(dataset: Dataset, tmp_path: Path) -> None:
     file = tmp_path / "weights.safetensors"
     file.write_bytes(b"one")
-    kept = record(dataset, tmp_path / "model", str(file))
+    kept = provenance(dataset, tmp_path / "model", str(file))
     assert kept.weights == str(file)
     file.write_bytes(b"two")
     with pytest.raises(ModelError, match="gone or changed"):
@@ -154,7 +159,7 @@ def test_weights_of_a_model_folder_are_known_by_its_file(dataset: Dataset, tmp_p
     other = tmp_path / "other"
     other.mkdir()
     (other / "model.safetensors").write_bytes(b"one")
-    kept = record(dataset, tmp_path / "model", str(other))
+    kept = provenance(dataset, tmp_path / "model", str(other))
     assert kept.weights == str(other)
     (other / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="gone or changed"):
@@ -162,8 +167,10 @@ def test_weights_of_a_model_folder_are_known_by_its_file(dataset: Dataset, tmp_p
 
 
 @pytest.mark.parametrize("name", ["recipe.yaml", "environment.json", "images.csv"])
-def test_a_folder_without_a_record_cannot_be_repeated(dataset: Dataset, tmp_path: Path, name: str) -> None:
-    record(dataset, tmp_path)
+def test_a_folder_without_its_provenance_cannot_be_repeated(
+    dataset: Dataset, tmp_path: Path, name: str
+) -> None:
+    provenance(dataset, tmp_path)
     (tmp_path / "run" / name).unlink()
     with pytest.raises(ModelError, match=rf"no run that could be repeated \(no run/{name}\)"):
         Provenance.open(tmp_path)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lostfound.errors import RecipeError
+from lostfound.models.network import evaluation_mode
 
 
 @torch.no_grad()
@@ -49,16 +50,13 @@ def leaf_layers(backbone: nn.Module, height: int, width: int) -> list[str]:
                 order.append(name)
 
         hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-    modes = {module: module.training for module in backbone.modules()}
     try:
-        backbone.eval()
-        image = torch.zeros((1, 3, height, width), device=next(backbone.parameters()).device)
-        backbone.forward_head(backbone.forward_features(image), pre_logits=True)  # type: ignore[operator]
+        with evaluation_mode(backbone):
+            image = torch.zeros((1, 3, height, width), device=next(backbone.parameters()).device)
+            backbone.forward_head(backbone.forward_features(image), pre_logits=True)  # type: ignore[operator]
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
     return order
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from lostfound.data.images import Preprocessing
 from lostfound.data.writing import writing
 from lostfound.download import cache_folder
 from lostfound.files import write_atomic
-from lostfound.models.network import Network
+from lostfound.models.network import Network, evaluation_mode
 from lostfound.progress import progress
 from lostfound.training.loading import ImageSamples, build_loader
 from lostfound.training.sampling import FixedOrderSampler
@@ -97,31 +98,30 @@ def _compute(
     rows = np.arange(done, len(dataset))[:, None]
     samples, order = ImageSamples(dataset, preprocessing), FixedOrderSampler(rows)
     batches = build_loader(samples, order, BATCH, workers, keep_workers=False)
-    modes = {module: module.training for module in network.modules()}
-    network = network.eval().to(device)
-    try:
-        # Written, not mapped: a full disk is an error and not a crash.
-        with (
-            partial.open("r+b" if done else "wb") as file,
-            progress("Features", len(dataset), done=done) as advance,
-        ):
-            _skip(file, done)
-            for images, numbers in batches:
-                values = network.embed(images[:, 0].to(device)).float().cpu().numpy()
-                if file.tell() == 0:
-                    shape = (len(dataset), values.shape[1])
-                    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(values.astype("<f4").tobytes())
-                file.flush()
-                os.fsync(file.fileno())
-                write_atomic(state, str(int(numbers[-1, 0]) + 1).encode())
-                advance(len(values))
-    finally:
-        batches.close()
-        for module, mode in modes.items():
-            module.training = mode
+    network.to(device)
+    with (
+        evaluation_mode(network),
+        closing(batches),
+        partial.open("r+b" if done else "wb") as file,  # not mapped: a full disk is an error and not a crash
+        progress("Features", len(dataset), done=done) as advance,
+    ):
+        _skip(file, done)
+        for images, numbers in batches:
+            values = network.embed(images[:, 0].to(device)).float().cpu().numpy()
+            _append(file, values, len(dataset))
+            write_atomic(state, str(int(numbers[-1, 0]) + 1).encode())
+            advance(len(values))
     return partial
+
+
+def _append(file: BinaryIO, values: NDArray[np.float32], rows: int) -> None:
+    """Write rows of features to an .npy file that will hold so many, and see them onto the disk."""
+    if file.tell() == 0:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (rows, values.shape[1])}
+        np.lib.format.write_array_header_1_0(file, header)
+    file.write(values.astype("<f4").tobytes())
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _skip(file: BinaryIO, rows: int) -> None:

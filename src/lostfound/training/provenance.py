@@ -1,4 +1,4 @@
-"""The record of a run: all that repeats it, kept in the model folder's `run/`."""
+"""The provenance of a model: all that repeats its run, kept in the model folder's `run/`."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Provenance:
 
     @classmethod
     def open(cls, model: Path) -> Provenance:
-        """Open the record of a model folder's run.
+        """Open the provenance of a model folder.
 
         Raises:
             ModelError: There is none.
@@ -196,9 +196,9 @@ class Provenance:
             found.append(f"{dataset.folder} has changed; the run's own images were found in it and are used")
         git, before = _git_state(), self.environment["git"]
         if git is not None and before is not None and git != before:
-            found.append(f"the working directory is at {_said(git)}, was at {_said(before)}")
+            found.append(f"the working directory is at {_describe(git)}, was at {_describe(before)}")
         return found
 
 
-def _said(git: dict[str, Any]) -> str:
+def _describe(git: dict[str, Any]) -> str:
     return f"commit {git['commit'][:10]}" + (" with changes" if git["dirty"] else "")

@@ -38,7 +38,7 @@ def check_trackers(recipe: Recipe) -> None:
 
 
 class Tracking(Callback):
-    """Gives a run its trackers, and them its recipe and record.
+    """Gives a run its trackers, and them its recipe and provenance.
 
     MLflow's runs go to MLFLOW_TRACKING_URI or, without one, to an SQLite file in the run's folder. W&B is
     offline unless WANDB_API_KEY or WANDB_MODE is set; `wandb sync` sends later what it wrote.
@@ -55,7 +55,7 @@ class Tracking(Callback):
         ]
 
     def on_fit_start(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Keep the run's settings and record with each."""
+        """Keep the run's settings and provenance with each."""
         if not trainer.is_global_zero:
             return
         ids = {}
