@@ -16,7 +16,7 @@ from PIL import Image
 
 from lostfound.data.dataset import Dataset, write_dataset
 from lostfound.data.records import coordinates, strings
-from lostfound.geo.sphere import haversine_km, spherical_mean
+from lostfound.geo.sphere import from_unit_vectors, haversine_km, unit_vectors
 from lostfound.partitions import Partition
 
 
@@ -171,7 +171,8 @@ class TestCompare:
         assert (said["split"], said["images"]) == ("test", test.num_rows)
         assert list(said["partitions"]) == [str(countries), "square:cells=20,min_images=2"]
         labels = strings(train, "country")
-        middle = {code: spherical_mean(coordinates(train)[labels == code]) for code in set(labels)}
+        vectors = unit_vectors(coordinates(train))
+        middle = {code: from_unit_vectors(vectors[labels == code].mean(axis=0)) for code in set(labels)}
         expected = haversine_km(
             coordinates(test), np.array([middle[code] for code in strings(test, "country")])
         )

@@ -12,7 +12,6 @@ from lostfound.geo.sphere import (
     is_coordinate,
     offsets_km,
     pairwise_km,
-    spherical_mean,
     unit_vectors,
     wrap_longitude,
 )
@@ -51,7 +50,7 @@ def test_distance_of_unknown_is_nan():
     assert np.isnan(haversine_km((np.nan, 0), (0, 0)))
 
 
-@pytest.mark.parametrize("function", [haversine_km, lambda a, b: unit_vectors(a), spherical_mean])
+@pytest.mark.parametrize("function", [haversine_km, lambda a, b: unit_vectors(a), offsets_km])
 def test_points_need_two_coordinates(function):
     with pytest.raises(ValueError, match="latitude, longitude"):
         function(np.zeros((4, 3)), None)
@@ -108,49 +107,6 @@ def test_destination_goes_where_the_bearing_points(start, bearing, end):
 
 def test_destination_broadcasts():
     assert destination((10, 20), np.arange(4) * 90, 5).shape == (4, 2)
-
-
-def test_mean_across_the_date_line():
-    assert spherical_mean([(10, 179), (10, -179)])[1] == -180
-    assert spherical_mean([(0, 170), (0, -170), (0, 180)]) == pytest.approx([0, -180])
-
-
-def test_mean_around_the_pole_is_the_pole():
-    assert spherical_mean([(80, 0), (80, 90), (80, 180), (80, -90)])[0] == pytest.approx(90)
-
-
-def test_mean_follows_the_weights():
-    assert spherical_mean([(0, 0), (0, 90)], [1, 0]) == pytest.approx([0, 0])
-    assert spherical_mean([(0, 0), (0, 90)], [2, 2]) == pytest.approx([0, 45])
-
-
-@given(st.lists(points, min_size=1, max_size=6), st.floats(-180, 180))
-def test_mean_turns_with_the_points(places, turn):
-    places = np.array(places)
-    # Near-antipodal points have no stable mean.
-    assume(np.linalg.norm(unit_vectors(places).mean(axis=0)) > 0.01)
-    turned = spherical_mean(np.add(places, [0, turn]))
-    expected = np.add(spherical_mean(places), [0, turn])
-    assert haversine_km(turned, expected) < CLOSE
-
-
-@pytest.mark.parametrize(
-    ("places", "weights", "message"),
-    [
-        (np.empty((0, 2)), None, "n >= 1"),
-        ((1.0, 2.0), None, "n >= 1"),
-        ([(0, 0), (0, 180)], None, "cancel out"),
-        ([(90, 0), (-90, 0)], None, "cancel out"),
-        ([(0, 0)], [1, 2], "weights must have shape"),
-        ([(0, 0)], [0], "not all zero"),
-        ([(0, 0), (1, 1)], [1, -1], "not be negative"),
-        ([(0, np.nan)], None, "finite"),
-        ([(0, 0)], [np.inf], "finite"),
-    ],
-)
-def test_no_mean(places, weights, message):
-    with pytest.raises(ValueError, match=message):
-        spherical_mean(places, weights)
 
 
 @given(st.floats(-1e6, 1e6))
@@ -239,36 +195,35 @@ def test_destination_agrees_with_proj(start, bearing, distance):
     assert haversine_km(destination(start, bearing, distance), (latitude, longitude)) < 1e-9 * 6371
 
 
-def went(start, way):
-    """Where a way to the north and east leads."""
-    return destination(
-        start, np.degrees(np.arctan2(way[..., 1], way[..., 0])), np.hypot(way[..., 0], way[..., 1])
-    )
+def moved(start, offset):
+    """The point so many kilometres to the north and east."""
+    north, east = offset[..., 0], offset[..., 1]
+    return destination(start, np.degrees(np.arctan2(east, north)), np.hypot(north, east))
 
 
 @given(points, points)
-def test_a_way_leads_to_its_point(start, end):
-    assert haversine_km(went(start, offsets_km(start, end)), end) < CLOSE
+def test_an_offset_leads_to_its_point(start, end):
+    assert haversine_km(moved(start, offsets_km(start, end)), end) < CLOSE
 
 
 @given(points, points)
-def test_a_way_is_as_long_as_the_distance(start, end):
+def test_an_offset_is_as_long_as_the_distance(start, end):
     assert np.hypot(*offsets_km(start, end)) == pytest.approx(haversine_km(start, end), abs=CLOSE)
 
 
 @given(points, st.floats(0, 360), st.floats(0.001, 19000))
-def test_a_way_undoes_a_destination(start, bearing, km):
+def test_an_offset_undoes_a_destination(start, bearing, km):
     assume(abs(start[0]) < 89.999)  # at a pole any direction is north
     north, east = offsets_km(start, destination(start, bearing, km))
     expected = km * np.cos(np.radians(bearing)), km * np.sin(np.radians(bearing))
     assert (north, east) == pytest.approx(expected, abs=1e-4)
 
 
-def test_no_way_at_all():
+def test_no_offset_at_all():
     assert offsets_km((48.8, 2.3), (48.8, 2.3)).tolist() == [0.0, 0.0]
 
 
-def test_ways_over_the_date_line_are_short_and_lists_go_together():
+def test_offsets_over_the_date_line_are_short_and_lists_go_together():
     found = offsets_km([[0.0, 179.5], [0.0, 0.0]], [[0.0, -179.5], [1.0, 0.0]])
     degree = EARTH_RADIUS_KM * np.pi / 180
     assert found == pytest.approx(np.array([[0, degree], [degree, 0]]), abs=1e-6)

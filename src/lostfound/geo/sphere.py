@@ -1,4 +1,4 @@
-"""Distances, means and moves on the Earth taken as a sphere, and what a distance scores in GeoGuessr.
+"""Distances and moves on the Earth taken as a sphere, and what a distance scores in GeoGuessr.
 
 Points are (latitude, longitude) in decimal degrees, arrays of shape (..., 2); longitudes that are returned
 lie in [-180, 180).
@@ -15,9 +15,6 @@ KM_PER_DEGREE = 111.0
 
 SCORE_SCALE_KM = 1492.7
 """The score on the world map falls to 1/e at this distance."""
-
-# A mean direction shorter than this, for weights that sum to 1, is rounding noise.
-_DEGENERATE = 1e-12
 
 
 def as_points(points: ArrayLike, *, unknown: bool = False) -> NDArray[np.float64]:
@@ -117,29 +114,6 @@ def from_unit_vectors(vectors: ArrayLike) -> NDArray[np.float64]:
     return np.stack([latitude, wrap_longitude(np.degrees(np.arctan2(y, x)))], axis=-1)
 
 
-def spherical_mean(points: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Mean of points: the normalised (weighted) sum of their unit vectors.
-
-    Unlike the mean of longitudes it is right across the date line and at the poles.
-
-    Args:
-        points: Shape (n, 2), degrees, n >= 1.
-        weights: Shape (n,), not negative, not all zero; equal weights by default.
-
-    Returns:
-        The mean point, shape (2,).
-
-    Raises:
-        ValueError: No points, wrong shapes, values that are not finite or not allowed, or points that cancel
-            out (such as two antipodes), which have no mean.
-    """
-    array, share = _weighted(points, weights)
-    total = share @ unit_vectors(array)
-    if np.linalg.norm(total) < _DEGENERATE:
-        raise ValueError("the points cancel out: they have no mean direction")
-    return from_unit_vectors(total)
-
-
 def destination(points: ArrayLike, bearing_deg: ArrayLike, distance_km: ArrayLike) -> NDArray[np.float64]:
     """Points reached along a great circle.
 
@@ -169,7 +143,7 @@ def destination(points: ArrayLike, bearing_deg: ArrayLike, distance_km: ArrayLik
 
 
 def offsets_km(starts: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """The ways along great circles from starts to points, as kilometres to the north and to the east.
+    """How far great circles lead from starts to points, to the north and to the east.
 
     Undoes `destination`: its length is the distance, its direction the initial bearing.
 
@@ -223,34 +197,6 @@ def is_coordinate(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_
     # Comparisons with NaN are False, and the infinities fall outside.
     valid: NDArray[np.bool_] = (np.abs(lat) <= 90.0) & (lon >= -180.0) & (lon < 180.0)
     return valid
-
-
-def _weighted(
-    points: ArrayLike, weights: ArrayLike | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check points and their weights.
-
-    Args:
-        points: Shape (n, 2), degrees, n >= 1.
-        weights: Shape (n,), not negative, not all zero; equal weights if None.
-
-    Returns:
-        The points, and the weights divided by their sum.
-
-    Raises:
-        ValueError: No points, wrong shapes, values that are not finite or not allowed.
-    """
-    array = _degrees(points)
-    if array.ndim != 2 or len(array) == 0:
-        raise ValueError(f"points must have shape (n, 2) with n >= 1, got {array.shape}")
-    share = np.ones(len(array)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if share.shape != (len(array),):
-        raise ValueError(f"weights must have shape ({len(array)},), got {share.shape}")
-    if not (np.isfinite(array).all() and np.isfinite(share).all()):
-        raise ValueError("points and weights must be finite")
-    if (share < 0).any() or share.sum() == 0:
-        raise ValueError("weights must not be negative, and not all zero")
-    return array, share / share.sum()
 
 
 def _what_is_wrong(latitude: float, longitude: float) -> str:

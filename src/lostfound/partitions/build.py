@@ -123,19 +123,9 @@ def build_cells(
     Raises:
         UsageError: No cell has enough images.
     """
-    least = settings.min_images if least is None else least
-    total = len(cells.ids)
-    inside = cells.numbers != OUTSIDE
-    counts = np.bincount(cells.numbers[inside], minlength=total)
-    kept = np.flatnonzero(counts >= least)
+    kept, counts = _filled(kind, cells, settings.min_images if least is None else least)
     rows: list[int] = kept.tolist()
-    if not len(kept):
-        most = counts.max(initial=0)
-        raise UsageError(
-            f"no cell of the {kind} partition has {least} training images (the most is {most}): lower "
-            "min_images, make the cells larger, or import more"
-        )
-    renumbered = np.full(total + 1, OUTSIDE)
+    renumbered = np.full(len(cells.ids) + 1, OUTSIDE)
     renumbered[kept] = np.arange(len(kept))
     numbers = renumbered[cells.numbers]
     polygons = np.full(len(kept), None, dtype=object) if cells.shapes is None else cells.shapes(kept)
@@ -145,28 +135,44 @@ def build_cells(
             return cells.middles(kept[which])
         return np.array([geometric_centroid(polygons[cell]) for cell in which]).reshape(-1, 2)
 
-    centroids = _centroids(training, numbers, len(kept), settings.centroid, middles)
     ids = tuple(cells.ids[cell] for cell in rows)
-    nowhere = [ids[cell] for cell in np.flatnonzero(np.isnan(centroids[:, 0])).tolist()]
-    if nowhere:
-        raise UsageError(
-            f"{', '.join(nowhere[:10])}: no shape and no training image with a place, so nothing to decode to"
-        )
-    countries = cells.countries
+    centroids = _centroids(training, numbers, len(kept), settings.centroid, middles)
+    _check_centroids(centroids, ids)
     return Partition(
         kind,
         ids,
-        tuple(cells.names[cell] for cell in rows) if cells.names is not None else _near(centroids, ids),
+        _near(centroids, ids) if cells.names is None else tuple(cells.names[cell] for cell in rows),
         centroids,
-        counts[kept].astype(np.int64),
+        counts.astype(np.int64),
         _majorities(training.countries, numbers, len(kept))
-        if countries is None
-        else tuple(countries[cell] for cell in rows),
+        if cells.countries is None
+        else tuple(cells.countries[cell] for cell in rows),
         () if cells.parents is None else tuple(cells.parents[cell] for cell in rows),
         polygons,
         settings.model_dump(mode="json"),
         rule,
     )
+
+
+def _filled(kind: str, cells: CandidateCells, least: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The candidates that hold enough training images, and how many each of them holds."""
+    counts = np.bincount(cells.numbers[cells.numbers != OUTSIDE], minlength=len(cells.ids))
+    kept = np.flatnonzero(counts >= least)
+    if not len(kept):
+        most = counts.max(initial=0)
+        raise UsageError(
+            f"no cell of the {kind} partition has {least} training images (the most is {most}): lower "
+            "min_images, make the cells larger, or import more"
+        )
+    return kept, counts[kept]
+
+
+def _check_centroids(centroids: NDArray[np.float64], ids: tuple[str, ...]) -> None:
+    nowhere = [ids[cell] for cell in np.flatnonzero(np.isnan(centroids[:, 0])).tolist()]
+    if nowhere:
+        raise UsageError(
+            f"{', '.join(nowhere[:10])}: no shape and no training image with a place, so nothing to decode to"
+        )
 
 
 def size_for_cell_count(wanted: int, images: int, cells: Callable[[float], int], guess_km: float) -> float:

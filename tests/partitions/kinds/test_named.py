@@ -1,16 +1,75 @@
+"""Countries and regions."""
+
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_codes
+from lostfound.geo.regions import Regions
+from lostfound.geo.sampling import sample_near_towns
 from lostfound.geo.sphere import haversine_km
 from lostfound.partitions import OUTSIDE, PARTITION_KINDS, Partition, build_partition
 
+EIFFEL, BIG_BEN, CENTRE = [48.8584, 2.2945], [51.5007, -0.1246], [40.4169, -3.7035]
+
+
+def test_countries_by_label_first_and_by_place_else():
+    built = build_partition("countries", np.array([EIFFEL, BIG_BEN]))
+    assert built.cell_ids == ("FR", "GB")
+    assert built.names == ("France", "United Kingdom")
+    labels = np.array(["GB", None, "DE"], dtype=object)
+    assert built.assign(np.array([EIFFEL, EIFFEL, EIFFEL]), labels).tolist() == [1, 0, OUTSIDE]
+    assert built.assign(np.array([EIFFEL, [0.0, -140.0]])).tolist() == [0, OUTSIDE]
+    assert shapely.contains_xy(built.polygon(0), 2.3, 48.9)
+
+
+def test_regions_are_those_of_the_nearest_place():
+    places = sample_near_towns(500, radius_km=10, seed=2).points
+    built = build_partition("regions", places)
+    source = Regions.nearest_place()
+    expected = source.region_at(places)
+    assert np.array(built.cell_ids)[built.assign(places)].tolist() == expected.tolist()
+    assert built.parents == built.countries
+    assert dict(zip(source.ids, source.countries, strict=True))[built.cell_ids[0]] == built.countries[0]
+    others = [each for each in source.ids if each not in built.cell_ids]
+    assert others, "a region without training image must be left to test"
+
+
+def test_regions_by_natural_earth_s_label_points_need_the_file_no_more(tmp_path):
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"adm1_code": code, "name": name, "iso_a2": "FR"},
+            "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
+        }
+        for code, name, latitude, longitude in [
+            ("FRA-1", "North", 49.0, 2.0), ("FRA-2", "South", 44.0, 3.0), ("FRA-3", "West", 48.0, -3.0),
+        ]
+    ]  # fmt: skip
+    path = tmp_path / "labels.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    built = build_partition("regions", np.array([EIFFEL, [43.6, 1.4]]), file=str(path))
+    path.unlink()
+    saved = tmp_path / "partition.parquet"
+    saved.write_bytes(built.to_parquet())
+    again = Partition.load(saved)
+    assert again.cell_ids == ("FRA-1", "FRA-2")
+    # The West has no training image.
+    assert again.assign(np.array([EIFFEL, [43.0, 2.0], [48.2, -4.0]])).tolist() == [0, 1, OUTSIDE]
+
+
 NOWHERE = [np.nan, np.nan]
+
+
 POINTS = np.array([[48.85, 2.35], [43.3, 5.4], [35.7, 139.7], NOWHERE, NOWHERE, NOWHERE])
+
+
 COUNTRIES = np.array(["FR", "FR", "JP", "JP", "DE", None], dtype=object)
 
 
