@@ -6,17 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from fork_server import LIBRARIES, TRAINING, ForkServer
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
 
 # What changes how a program's output looks.
 SHOWING = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TERMINAL_WIDTH", "PY_COLORS")
+
+TRAINING_COMMANDS = {"train", "average", "compare", "demo", "tune"}
+TIMEOUT_S = 300
 
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,24 +37,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lostfound() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the real command line in a process of its own; gives `returncode`, `stdout` and `stderr`."""
+def lostfound() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Run the real command line in a process of its own; gives `returncode`, `stdout` and `stderr`.
+
+    It is forked from one that has the libraries loaded, unless a test gives another `python`, other variables
+    that matter at the start, or `cold=True`.
+    """
+    servers: dict[bool, ForkServer] = {}
 
     def run(
-        *arguments: object, python: Path | str = sys.executable, cwd: Path | None = None, **variables: str
+        *arguments: object,
+        python: Path | str = sys.executable,
+        cwd: Path | None = None,
+        cold: bool = False,
+        **variables: str,
     ):
+        words = [str(word) for word in arguments]
         environment = {name: value for name, value in os.environ.items() if name not in SHOWING}
+        if not cold and python == sys.executable:
+            trains = words != [] and words[0] in TRAINING_COMMANDS and not {"-h", "--help"} & set(words)
+            if trains not in servers:
+                servers[trains] = ForkServer(LIBRARIES + (TRAINING if trains else ()), environment)
+            if servers[trains].fits(environment | variables):
+                return servers[trains].run(words, cwd=cwd, env=environment | variables, timeout=TIMEOUT_S)
         return subprocess.run(
-            [python, "-m", "lostfound", *map(str, arguments)],
+            [python, "-m", "lostfound", *words],
             cwd=cwd,
             env=environment | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=TIMEOUT_S,
         )
 
-    return run
+    yield run
+    for server in servers.values():
+        server.close()
 
 
 @pytest.fixture(scope="session")

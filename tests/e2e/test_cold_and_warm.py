@@ -1,0 +1,146 @@
+"""A command that is forked from loaded libraries, as the tests start most, is the one a person starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fork_server import ForkServer
+
+TRAIN = (
+    *("train", "demo", "--to", "model", "--set", "input.size=[32, 32]", "--set", "trainer.epochs=1"),
+    *("--set", "trainer.batch_size=16", "--set", "task.min_images=2", "--set", "trainer.workers=0"),
+    *("--set", "trainer.device=cpu"),
+)
+
+
+def without_times(text: str) -> str:
+    """What was said, without how long it took."""
+    return re.sub(r"\d+\.\d s|\d+ s\b|in \d+:\d+", "TIME", text)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("--version",),
+        ("--help",),
+        ("stats",),
+        ("stats", "gone"),
+        ("stats", "DATA", "--json"),
+        ("locate", "PHOTOS", "--model", "MODEL"),
+        ("locate", "PHOTOS", "--model", "MODEL", "--format", "json"),
+        ("evaluate", "MODEL", "DATA", "--to", "report"),
+        (*TRAIN, "--data", "DATA"),
+        (*TRAIN, "--data", "DATA", "--set", "model.backbone=resnet81"),
+    ],
+    ids=lambda command: " ".join(command)[:40],
+)
+def test_both_end_and_say_the_same(
+    lostfound, dataset_folder: Path, model_folder: Path, world: Path, tmp_path: Path, command: tuple[str, ...]
+):
+    paths = {"DATA": dataset_folder, "MODEL": model_folder, "PHOTOS": world / "images"}
+    done = {}
+    for cold in (True, False):
+        folder = tmp_path / str(cold)
+        folder.mkdir()
+        done[cold] = lostfound(*(paths.get(word, word) for word in command), cwd=folder, cold=cold)
+    assert done[False].returncode == done[True].returncode
+    assert without_times(done[False].stdout) == without_times(done[True].stdout)
+    assert without_times(done[False].stderr) == without_times(done[True].stderr)
+    files = {
+        cold: sorted(path.relative_to(tmp_path / str(cold)) for path in (tmp_path / str(cold)).rglob("*.*"))
+        for cold in (True, False)
+    }
+    assert [path for path in files[False] if "tfevents" not in path.name] == [
+        path for path in files[True] if "tfevents" not in path.name
+    ]
+
+
+def test_debug_shows_the_same_traceback(lostfound, tmp_path: Path):
+    """From `main` on: what comes before it is how it was started."""
+    cold, warm = (
+        lostfound("--debug", "stats", "gone", cwd=tmp_path, cold=cold).stderr.partition("in main\n")
+        for cold in (True, False)
+    )
+    assert warm[2] == cold[2] != ""
+
+
+def test_variables_reach_the_command(lostfound):
+    narrow, wide = (lostfound("--help", COLUMNS=columns).stdout for columns in ("40", "120"))
+    assert len(narrow.splitlines()) > len(wide.splitlines())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    server = ForkServer(["json"], dict(os.environ))
+    yield server
+    server.close()
+
+
+def write_package(folder: Path, code: str) -> None:
+    """A package of the same name, which comes first where it lies in the working directory."""
+    (folder / "lostfound").mkdir()
+    (folder / "lostfound" / "__init__.py").touch()
+    (folder / "lostfound" / "__main__.py").write_text(f"import os, signal, sys, time\n{code}\n")
+
+
+class TestForkServer:
+    def test_a_variable_that_is_read_at_the_start_needs_another(self, server):
+        assert server.fits({**os.environ, "COLUMNS": "40"})
+        assert not server.fits({**os.environ, "PYTHONHASHSEED": "1"})
+        assert not server.fits({**os.environ, "OMP_NUM_THREADS": "7"})
+
+    def test_nothing_of_the_package_is_loaded_before(self, server, tmp_path):
+        write_package(tmp_path, "sys.exit(7)")
+        done = server.run([], cwd=tmp_path, env=dict(os.environ), timeout=60)
+        assert done.returncode == 7
+
+    @pytest.mark.parametrize(
+        ("code", "returncode", "stdout", "stderr"),
+        [
+            ("print('out'); print('err', file=sys.stderr)", 0, "out\n", "err\n"),
+            ("sys.exit('no')", 1, "", "no\n"),
+            ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, "", ""),
+            ("import atexit; atexit.register(print, 'at the end')", 0, "at the end\n", ""),
+            (
+                "print(sys.stdin.read(), sys.stdout.isatty(), os.getcwd() == sys.path[0])",
+                0,
+                " False True\n",
+                "",
+            ),
+            ("print(sys.argv[0] == __file__, sys.argv[1:], __name__)", 0, "True ['a', 'é'] __main__\n", ""),
+            ("print('x' * 300_000)", 0, "x" * 300_000 + "\n", ""),
+        ],
+    )
+    def test_it_is_a_process_as_any(self, server, tmp_path, code, returncode, stdout, stderr):
+        write_package(tmp_path, code)
+        warm = server.run(["a", "é"], cwd=tmp_path, env=dict(os.environ), timeout=60)
+        cold = subprocess.run(
+            [sys.executable, "-m", "lostfound", "a", "é"],
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for done in (warm, cold):
+            assert (done.returncode, done.stdout, done.stderr) == (returncode, stdout, stderr)
+
+    def test_one_that_hangs_is_killed(self, server, tmp_path):
+        write_package(tmp_path, "open('pid', 'w').write(str(os.getpid())); time.sleep(600)")
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.run([], cwd=tmp_path, env=dict(os.environ), timeout=3)
+        assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
+
+    def test_a_library_that_starts_a_thread_is_refused(self):
+        """A fork would lose the thread."""
+        server = ForkServer(["onnxruntime"], dict(os.environ))
+        with pytest.raises(RuntimeError, match="the imports have started threads"):
+            server.run(["--version"], cwd=None, env=dict(os.environ), timeout=60)
+        server.close()
