@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lostfound.data.grouping import (
@@ -33,6 +33,7 @@ def same_groups(one, other):
     return bool(((one[:, None] == one) == (other[:, None] == other)).all())
 
 
+@settings(deadline=None)
 @given(crowds(), st.sampled_from([0.2, 1.0, 3.0]))
 def test_the_groups_are_those_of_all_places_near_each_other(points, distance):
     gaps = haversine_km(points[:, None], points[None, :])
@@ -129,6 +130,7 @@ def distances(hashes):
     return np.bitwise_count(hashes[:, None] ^ hashes[None, :])
 
 
+@settings(deadline=None)
 @given(hash_lists(), st.integers(0, 15))
 def test_exactly_the_near_pairs_are_found(hashes, max_distance):
     near = distances(hashes) <= max_distance
@@ -142,6 +144,7 @@ def test_exactly_the_near_pairs_are_found(hashes, max_distance):
             assert (frozenset((int(a), int(b))) in found) == (a != b and near[a, b])
 
 
+@settings(deadline=None)
 @given(hash_lists())
 def test_the_groups_are_those_of_all_near_duplicates(hashes):
     n = len(hashes)

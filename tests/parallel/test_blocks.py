@@ -1,7 +1,7 @@
 """Work in numbered blocks, of which the missing ones are done."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lostfound.errors import LostFoundError
@@ -23,6 +23,7 @@ def sums_of(blocks, missing, items, **settings):
     return results
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 50))
 def test_blocks_have_all_items_once(items, size):
     blocks = Blocks(items, size)

@@ -1,6 +1,6 @@
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lostfound.data.preparing.duplicates import repeated_bytes, repeated_coordinates, repeated_pictures
@@ -68,6 +68,7 @@ def test_of_a_chain_every_image_that_goes_is_near_one_that_stays():
     assert as_triples(repeats)[:4] == [(1, 0, 2), (2, 0, 4), (4, 3, 2), (5, 3, 4)]
 
 
+@settings(deadline=None)
 @given(hash_lists(), st.integers(0, 10))
 def test_what_stays_is_what_a_search_image_by_image_keeps(hashes, max_distance):
     kept = []
