@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 import lostfound as package
+from lostfound import errors
+
+REPOSITORY = Path(__file__).parent.parent
 
 HEAVY = {
     *("torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "safetensors", "tensorboard"),
@@ -38,8 +42,27 @@ def test_all_names_exist(name: str):
 
 
 def test_all_is_complete():
+    """What is defined here, what is loaded when it is asked for, and every error."""
     own = {name for name, value in vars(package).items() if getattr(value, "__module__", "") == "lostfound"}
-    assert {name for name in own if not name.startswith("_")} | {"__version__"} == set(package.__all__)
+    raised = {name for name, value in vars(errors).items() if str(value).startswith("<class 'lostfound.errors")}
+    public = {name for name in own if not name.startswith("_")} | raised | set(package._MODULES)
+    assert public | {"__version__"} == set(package.__all__)
+    assert dir(package) == package.__all__
+
+
+@pytest.mark.parametrize("name", sorted({*package.__all__} - {"__version__"}))
+def test_a_public_name_is_documented(name: str):
+    """With an example that runs (tests/test_api_examples.py), and on the page of the API."""
+    value = getattr(package, name)
+    assert (value.__doc__ or "").strip()
+    if not (isinstance(value, type) and issubclass(value, Exception)):
+        assert ">>> " in value.__doc__
+    assert f"`{name}`" in (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def test_public_names_are_those_of_their_modules():
+    for name, module in package._MODULES.items():
+        assert getattr(package, name) is getattr(import_module(f"lostfound.{module}"), name)
 
 
 def test_version_is_that_of_the_installed_package():

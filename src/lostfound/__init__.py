@@ -1,22 +1,94 @@
 """Lost & Found: where a photo was taken, from its pixels alone, and how sure that is.
 
-    import lostfound
-    model = lostfound.load()  # the starter model in the package, or lostfound.load("your/model")
-    guess = model.locate("photo.jpg")
+Everything that is public is here; docs/api.md lists it. Importing the package loads nothing heavy: each name
+brings what it needs when it is first used.
 
-Importing the package loads nothing heavy; `load` brings NumPy, Pillow and ONNX Runtime when it is called.
+Example:
+    >>> import lostfound
+    >>> model = lostfound.load()  # the starter model in the package, or lostfound.load("models/mine")
+    >>> guess = model.locate("photo.jpg")
+    >>> print(guess.country, round(guess.probability, 2), guess.latitude, guess.longitude)  # doctest: +SKIP
+    FR 0.41 46.6 2.5
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lostfound.errors import (
+    CollectError,
+    CountryNameError,
+    DatasetError,
+    DiskFullError,
+    ImageError,
+    LostFoundError,
+    MissingExtraError,
+    ModelError,
+    RecipeError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lostfound.data.dataset import Dataset
+    from lostfound.data.importers.importing import import_images
+    from lostfound.data.preparing.prepare import prepare
+    from lostfound.evaluation.evaluate import evaluate, score
+    from lostfound.partitions import Partition, build_partition
+    from lostfound.predict.guess import Candidate, Guess
     from lostfound.predict.locator import Locator
+    from lostfound.predict.predictions import Predictions
+    from lostfound.training.recipe import load_recipe
+    from lostfound.training.settings import Recipe
+    from lostfound.training.train import train_model
 
-__all__ = ["__version__", "load"]
+__all__ = [
+    "Candidate",
+    "CollectError",
+    "CountryNameError",
+    "Dataset",
+    "DatasetError",
+    "DiskFullError",
+    "Guess",
+    "ImageError",
+    "Locator",
+    "LostFoundError",
+    "MissingExtraError",
+    "ModelError",
+    "Partition",
+    "Predictions",
+    "Recipe",
+    "RecipeError",
+    "UsageError",
+    "__version__",
+    "build_partition",
+    "evaluate",
+    "import_images",
+    "load",
+    "load_recipe",
+    "prepare",
+    "score",
+    "train_model",
+]
+
+_MODULES = {
+    "Candidate": "predict.guess",
+    "Dataset": "data.dataset",
+    "Guess": "predict.guess",
+    "Locator": "predict.locator",
+    "Partition": "partitions",
+    "Predictions": "predict.predictions",
+    "Recipe": "training.settings",
+    "build_partition": "partitions",
+    "evaluate": "evaluation.evaluate",
+    "import_images": "data.importers.importing",
+    "load_recipe": "training.recipe",
+    "prepare": "data.preparing.prepare",
+    "score": "evaluation.evaluate",
+    "train_model": "training.train",
+}
 
 
 def load(model: str | Path | None = None, *, threads: int | None = None) -> Locator:
@@ -28,6 +100,12 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Loca
 
     Raises:
         ModelError: The folder is not a complete model folder, or a file in it is not its own.
+
+    Example:
+        >>> import lostfound
+        >>> guess = lostfound.load("models/mine").locate("photo.jpg")
+        >>> -90 <= guess.latitude <= 90, len(guess.candidates) <= 5
+        (True, True)
     """
     from lostfound.predict.locator import Locator
     from lostfound.predict.model_folder import STARTER
@@ -35,9 +113,15 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Loca
     return Locator.load(STARTER if model is None else model, threads=threads)
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version  # which takes as long to load as all else of a small command
 
         return version("lostfound")
+    if name in _MODULES:
+        return getattr(import_module(f"lostfound.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'lostfound' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

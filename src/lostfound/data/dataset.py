@@ -35,6 +35,16 @@ class Dataset:
         stored: Its records: in their file where the data set was opened, of which columns and rows can be had
             without the rest.
         info: What `dataset.json` says: how the data set was made.
+
+    Example:
+        >>> import lostfound
+        >>> dataset = lostfound.Dataset.open("data/streets")
+        >>> len(dataset) == sum(len(dataset.split(name)) for name in ("train", "val", "test"))
+        True
+        >>> dataset.records.select(["image_id", "latitude", "longitude", "country"]).num_columns
+        4
+        >>> dataset.read(0)[:2] == b"\\xff\\xd8"  # the bytes of a JPEG
+        True
     """
 
     def __init__(self, folder: Path, records: pa.Table | StoredRecords, info: dict[str, Any]) -> None:

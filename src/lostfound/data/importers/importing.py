@@ -111,7 +111,8 @@ def import_images(
         DiskFullError: The disk became full; the same import goes on.
 
     Example:
-        >>> summary = import_images(["photos"], "dataset", size=128)
+        >>> import lostfound
+        >>> summary = lostfound.import_images(["photos"], "dataset", size=128)
         >>> summary.imported == len(summary.dataset)
         True
     """
