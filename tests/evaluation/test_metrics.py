@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 
 from lostfound.errors import UsageError
 from lostfound.evaluation.evaluate import metric_samples, report_samples
+from lostfound.evaluation.matching import Matched, Truth, match
 from lostfound.evaluation.metrics import (
     DISTANCES_KM,
     METRICS,
     SAMPLED,
-    Matched,
-    Truth,
     expected_calibration_error,
-    match,
     metric_name,
     usual_metrics,
 )

@@ -19,8 +19,8 @@ from lostfound.errors import UsageError
 from lostfound.studies import queue
 from lostfound.studies.search import Search, check_metric, default_metric
 from lostfound.studies.space import Parameter, Space
-from lostfound.studies.trials import best, read_trials, train_command, write_search
-from lostfound.studies.tune import tune
+from lostfound.studies.trials import best, read_trials, train_command
+from lostfound.studies.tune import tune, write_search
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Monitor
 
@@ -197,7 +197,9 @@ def finished(study, slot: int, rate: float, decay: str, value: float | None, sta
     )
 
 
-@pytest.mark.parametrize(("metric", "order"), [("top_1_accuracy", [1, 0, 2]), ("median_distance_km", [0, 1, 2])])
+@pytest.mark.parametrize(
+    ("metric", "order"), [("top_1_accuracy", [1, 0, 2]), ("median_distance_km", [0, 1, 2])]
+)
 def test_trials_are_listed_best_first_and_pruned_ones_last(search, metric, order):
     space = Space(
         (

@@ -21,8 +21,8 @@ from lostfound.studies.trials import (
     columns,
     describe_ties,
     train_command,
-    write_search,
 )
+from lostfound.studies.tune import write_search
 
 pytest.importorskip("optuna")
 

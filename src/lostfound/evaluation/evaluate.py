@@ -18,16 +18,8 @@ from lostfound.data.records import SPLITS, strings
 from lostfound.errors import DatasetError, UsageError
 from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.evaluation.confusion_plot import draw_confusion
-from lostfound.evaluation.metrics import (
-    GEOTRAINR,
-    METRICS,
-    TOP,
-    Matched,
-    Truth,
-    expected_calibration_error,
-    match,
-    usual_metrics,
-)
+from lostfound.evaluation.matching import Matched, Truth, match
+from lostfound.evaluation.metrics import GEOTRAINR, METRICS, TOP, expected_calibration_error, usual_metrics
 from lostfound.files import write_atomic, write_json
 from lostfound.partitions import Partition
 from lostfound.predict.locator import Locator, Unit

@@ -7,21 +7,17 @@ from predictions that were matched with the truth, whoever made them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lostfound.data.records import Records, coordinates, strings
 from lostfound.evaluation.bootstrap import Samples
-from lostfound.geo.boundaries import label_countries
+from lostfound.evaluation.matching import Matched
 from lostfound.geo.regions import Regions
-from lostfound.geo.sphere import KM_PER_DEGREE, geoguessr_score, haversine_km, pairwise_km, wrap_longitude
-from lostfound.partitions import OUTSIDE, Partition
+from lostfound.geo.sphere import KM_PER_DEGREE, geoguessr_score, pairwise_km, wrap_longitude
 from lostfound.predict.predictions import Predictions
 
 TOP = (1, 3, 5)
@@ -30,97 +26,6 @@ DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "contine
 Unit = Literal["share", "km", "degrees", "points", "nats", "fraction"]
 Values = tuple[NDArray[Any], NDArray[np.bool_]]
 """A metric's value of each sample, (n,), and where it can be told."""
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Where n samples really are.
-
-    Attributes:
-        records: Of the samples: image_id, place_id, latitude, longitude and country at least.
-    """
-
-    records: pa.Table
-    _cells: list[tuple[Partition, NDArray[np.object_]]] = field(default_factory=list, repr=False, compare=False)
-
-    @cached_property
-    def points(self) -> NDArray[np.float64]:
-        """Their coordinates, (n, 2), degrees; NaN where unknown."""
-        return coordinates(self.records)
-
-    @cached_property
-    def countries(self) -> NDArray[np.object_]:
-        """Their countries, (n,): as stated, else at their points, else None."""
-        return label_countries(self.points, strings(self.records, "country"))
-
-    @cached_property
-    def places(self) -> NDArray[np.object_]:
-        """The places they show, (n,)."""
-        return strings(self.records, "place_id")
-
-    @cached_property
-    def located(self) -> NDArray[np.bool_]:
-        """Whose coordinates are known, (n,)."""
-        return np.asarray(np.isfinite(self.points).all(axis=1))
-
-    @cached_property
-    def labelled(self) -> NDArray[np.bool_]:
-        """Of which a country or coordinates are known, (n,)."""
-        return _known(strings(self.records, "country")) | self.located
-
-    def cells(self, partition: Partition | None) -> NDArray[np.object_]:
-        """The ids of the cells that they lie in, (n,), None outside of all; countries without a partition."""
-        if partition is None:
-            return self.countries
-        if not self._cells or self._cells[0][0] is not partition:  # a validation asks after each epoch
-            numbers = partition.assign(self.points, self.countries)
-            ids = np.array([*partition.cell_ids, None], dtype=object)  # the last is OUTSIDE's
-            self._cells[:] = [(partition, ids[np.where(numbers == OUTSIDE, len(partition), numbers)])]
-        return self._cells[0][1]
-
-
-@dataclass(frozen=True)
-class Matched:
-    """Predictions beside the truth about the same n samples, in the same order."""
-
-    predictions: Predictions
-    truth: Truth
-
-    @cached_property
-    def located(self) -> NDArray[np.bool_]:
-        """Whose coordinates are known, and were answered with some, (n,)."""
-        return self.truth.located & self.predictions.answered
-
-    @cached_property
-    def distance_km(self) -> NDArray[np.float64]:
-        """From the answer to the truth, (n,); NaN where either is unknown."""
-        distance, where = np.full(len(self.predictions), np.nan), self.located
-        distance[where] = haversine_km(self.truth.points[where], self.predictions.points[where])
-        return distance
-
-    @property
-    def true_cells(self) -> NDArray[np.object_]:
-        """The ids of the cells that the samples lie in, (n,); None outside of all."""
-        return self.truth.cells(self.predictions.partition)
-
-    @cached_property
-    def hits(self) -> NDArray[np.bool_]:
-        """Is the cell of each rank the true one, (n, ranks)? Never outside of all cells."""
-        assert self.predictions.cells is not None
-        hits: NDArray[np.bool_] = self.predictions.cells == self.true_cells[:, None]
-        return hits & _known(self.true_cells)[:, None]
-
-    @property
-    def outside(self) -> NDArray[np.bool_]:
-        """Which lie outside of all cells, though it is known where they are, (n,)."""
-        return self.truth.labelled & ~_known(self.true_cells)
-
-    @property
-    def classes(self) -> NDArray[np.object_]:
-        """The true class of each, (n,): its cell, or its country where it lies outside of all."""
-        cells = self.true_cells
-        countries = np.array([code or "no country" for code in self.truth.countries], dtype=object)
-        return np.where(_known(cells), cells, countries)
 
 
 @dataclass(frozen=True)
@@ -178,10 +83,6 @@ class Metric:
         """A value, or an interval of two, with the unit."""
         unit = {"share": " %", "km": " km", "degrees": "°"}.get(self.unit, "")
         return " to ".join(self.number(value) for value in values) + unit
-
-
-def _known(values: NDArray[np.object_]) -> NDArray[np.bool_]:
-    return np.array([value is not None for value in values], dtype=bool)
 
 
 def _top(k: int, matched: Matched) -> Values:
@@ -342,24 +243,3 @@ def expected_calibration_error(
     groups = np.array_split(order, min(bins, len(order)))
     gaps = [len(group) * abs(correct[group].mean() - probability[group].mean()) for group in groups]
     return float(sum(gaps) / len(order))
-
-
-def match(predictions: Predictions, truth: Records) -> Matched:
-    """Put predictions beside the truth, by `image_id`; records without a prediction are left out.
-
-    Raises:
-        ValueError: A prediction is of no record.
-    """
-    columns = ["image_id", "place_id", "latitude", "longitude", "country"]
-    names = truth.schema.names
-    table = truth.select(
-        [name for name in (*columns, "original", "heading", "anchor_error_degrees") if name in names]
-    )
-    rows = pc.index_in(pa.array(predictions.ids, pa.string()), table["image_id"])
-    if rows.null_count:
-        first = predictions.ids[int(np.argmax(rows.is_null().to_numpy(zero_copy_only=False)))]
-        raise ValueError(
-            f"{rows.null_count} of {len(predictions)} predictions are of none of the {truth.num_rows} images "
-            f"(the first: {first!r})"
-        )
-    return Matched(predictions, Truth(table.take(rows)))

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from lostfound.files import write_atomic
 from lostfound.studies import queue
 from lostfound.studies.search import EPOCH, SECONDS, VALUE, Search
 from lostfound.studies.space import SIGNIFICANT, said
@@ -112,25 +109,6 @@ def train_command(search: Search, settings: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def write_search(search: Search, trials: list[TrialResult], command: str | None) -> None:
-    """Write `trials.csv`, `trials.md`, `best.yaml` and `tune.png`."""
-    from lostfound.studies.search_plot import draw_search
-
-    write_atomic(search.to / "trials.csv", _csv(search, trials).encode())
-    write_atomic(search.to / "trials.md", markdown(search, trials, command).encode())
-    found = best(trials)
-    if found is not None:
-        head = (
-            f"# The best of {len(trials)} trials by {search.metric} on the validation split "
-            f"({found.value:.{SIGNIFICANT}g}).\n# As one of a recipe's variants, or on the command line:\n"
-            f"#   {command}\n"
-        )
-        text = head + yaml.safe_dump(dict(found.settings), sort_keys=False, allow_unicode=True)
-        write_atomic(search.to / "best.yaml", text.encode())
-    if any(each.value is not None for each in trials):
-        write_atomic(search.to / "tune.png", draw_search(search, trials))
-
-
 def cells(search: Search, each: TrialResult) -> list[str]:
     """A trial in words: its number, its settings, and how it went."""
     tried = each.settings
@@ -170,7 +148,7 @@ def markdown(search: Search, trials: list[TrialResult], command: str | None) -> 
     return "\n".join(lines)
 
 
-def _csv(search: Search, trials: list[TrialResult]) -> str:
+def csv_table(search: Search, trials: list[TrialResult]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     keys = [each.key for each in search.space.parameters]

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
+from lostfound.files import write_atomic
 from lostfound.studies.search import Search, run_search
-from lostfound.studies.trials import TrialResult, best, read_trials, train_command, write_search
+from lostfound.studies.search_plot import draw_search
+from lostfound.studies.space import SIGNIFICANT
+from lostfound.studies.trials import TrialResult, best, csv_table, markdown, read_trials, train_command
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -43,6 +48,23 @@ def tune(
         search, storage or _sqlite(search.to / "tune.db"), name, retry_failed=retry_failed, after_each=report
     )
     return report(study)
+
+
+def write_search(search: Search, trials: list[TrialResult], command: str | None) -> None:
+    """Write `trials.csv`, `trials.md`, `best.yaml` and `tune.png`."""
+    write_atomic(search.to / "trials.csv", csv_table(search, trials).encode())
+    write_atomic(search.to / "trials.md", markdown(search, trials, command).encode())
+    found = best(trials)
+    if found is not None:
+        head = (
+            f"# The best of {len(trials)} trials by {search.metric} on the validation split "
+            f"({found.value:.{SIGNIFICANT}g}).\n# As one of a recipe's variants, or on the command line:\n"
+            f"#   {command}\n"
+        )
+        text = head + yaml.safe_dump(dict(found.settings), sort_keys=False, allow_unicode=True)
+        write_atomic(search.to / "best.yaml", text.encode())
+    if any(each.value is not None for each in trials):
+        write_atomic(search.to / "tune.png", draw_search(search, trials))
 
 
 def _sqlite(file: Path) -> str:

@@ -261,7 +261,9 @@ class Trainer(Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(64, ge=2, description="batch normalisation needs two images at least")
     accumulate: int = Field(1, ge=1, description="batches whose gradients are added before a step")
-    monitor: Annotated[Monitor, BeforeValidator(metric_name)] | None = Field(None, description="what chooses the best epoch; null: by the task")
+    monitor: Annotated[Monitor, BeforeValidator(metric_name)] | None = Field(
+        None, description="what chooses the best epoch; null: by the task"
+    )
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without gain")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the moving average of the weights")
     workers: int | None = Field(

@@ -11,7 +11,8 @@ from scipy.special import log_softmax
 
 from lostfound.errors import RecipeError
 from lostfound.evaluation.evaluate import metric_samples
-from lostfound.evaluation.metrics import METRICS, Matched, Truth
+from lostfound.evaluation.matching import Matched, Truth
+from lostfound.evaluation.metrics import METRICS
 from lostfound.partitions import OUTSIDE
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.training.images import LabelledImages
