@@ -2,7 +2,7 @@
 
     python benchmarks/collect_browser.py [--rounds 200] [--workers 4] [--to FOLDER]
 
-Plays the small game of `tests/collect/browser/game` in real Chromium by the real command. Every 17th round has an
+Plays the game of `tests/collect/browser/game` in real Chromium by the real command. Every 17th round has an
 error page (status 500) in place of a part of its picture, every 23rd is a picture that says so (status 200).
 At a quarter of the rounds a page crashes, at a half a whole browser is killed, at three quarters the command
 itself is killed with -9 and started again. The game's own log is the truth: every round that was guessed must

@@ -32,8 +32,8 @@ from starter_card import card
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
+from lostfound.evaluation.bootstrap import Samples, bootstrap
 from lostfound.evaluation.evaluate import Unit, evaluate
-from lostfound.evaluation.metrics import Bootstrap
 from lostfound.files import write_atomic
 from lostfound.predict.calibration import fitted_temperature
 from lostfound.predict.locator import Locator
@@ -168,11 +168,10 @@ def known(rows: pa.Table, locator: Locator) -> dict[str, Any]:
     truth = strings(rows, "country")
     inside = np.isin(truth.astype(str), list(partition.cell_ids))
     ranked = np.array(rows["candidates"].to_pylist())[:, :5]
-    bootstrap, metrics = Bootstrap(strings(rows, "place_id")), {}
+    places, metrics = strings(rows, "place_id")[inside], {}
     for k in (1, 5):
-        metric = bootstrap.mean((ranked[:, :k] == truth.astype(str)[:, None]).any(axis=1), inside)
-        assert metric is not None
-        metrics[f"top_{k}_accuracy"] = asdict(metric)
+        right = (ranked[:, :k] == truth.astype(str)[:, None]).any(axis=1)[inside]
+        metrics[f"top_{k}_accuracy"] = asdict(bootstrap(Samples(places, right.astype(np.float64))))
     return {"countries": len(set(truth[inside])), "metrics": metrics}
 
 

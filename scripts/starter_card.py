@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lostfound.evaluation.bootstrap import Score
 from lostfound.evaluation.card import describe
-from lostfound.evaluation.metrics import Metric
 from lostfound.geo.countries import country_name
 
 LEAST = 20  # images or places of a country, for a line of its own
@@ -164,7 +164,7 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
     lines = [f"| metric (95 % interval by place) | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
     for name in SHOWN:
         if any(name in each["metrics"] for each in columns.values()):
-            described = [describe(name, Metric(**each["metrics"][name])) for each in columns.values()]
+            described = [describe(name, Score(**each["metrics"][name])) for each in columns.values()]
             cells = [f"{value} ({span})" for _, value, span in described]
             lines.append(f"| {described[0][0]} | {' | '.join(cells)} |")
     return "\n".join(lines)

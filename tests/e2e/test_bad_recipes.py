@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lostfound.data.dataset import Dataset
-from lostfound.training.settings import Data
 from lostfound.training.images import training_images
+from lostfound.training.settings import Data
 
 SMALL = (
     *("--set", "input.size=[32, 32]", "--set", "trainer.epochs=1", "--set", "trainer.batch_size=16"),

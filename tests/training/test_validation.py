@@ -24,6 +24,7 @@ from lostfound.training.validation import Validation
 NAN = float("nan")
 PARTITION = build_partition("countries", np.array([[48.8, 2.3], [35.6, 139.7]]), ["FR", "JP"])
 FR, JP = 0, 1
+IN_NO_CELL, NO_COORDINATES = "none of them lies in one of the 2 cells", "none of them has coordinates"
 
 
 def images(points: list[list[float]], countries: list[str | None]) -> LabelledImages:
@@ -85,11 +86,11 @@ def test_the_temperature_changes_no_loss() -> None:
 @pytest.mark.parametrize(
     ("answers", "points", "countries", "monitor", "says"),
     [
-        (CellDecoder(PARTITION), [[NAN, NAN]], ["FR"], "median_distance_km", "none of them has coordinates: use"),
-        (PointDecoder(), [[NAN, NAN]], ["FR"], "mean_distance_km", "none of them has coordinates"),
-        (PointDecoder(), [[1.0, 2.0]], ["FR"], "top_1_accuracy", "coordinates, not cells: choose median_distance_km"),
-        (CellDecoder(PARTITION), [[1.0, 2.0]], ["IS"], "top_1_accuracy", "none of them lies in one of the 2 cells"),
-        (CellDecoder(PARTITION), [[1.0, 2.0]], ["IS"], "loss", "none of them lies in one of the 2 cells"),
+        (CellDecoder(PARTITION), [[NAN, NAN]], ["FR"], "median_distance_km", NO_COORDINATES),
+        (PointDecoder(), [[NAN, NAN]], ["FR"], "mean_distance_km", NO_COORDINATES),
+        (PointDecoder(), [[1.0, 2.0]], ["FR"], "top_1_accuracy", "coordinates, not cells: choose"),
+        (CellDecoder(PARTITION), [[1.0, 2.0]], ["IS"], "top_1_accuracy", IN_NO_CELL),
+        (CellDecoder(PARTITION), [[1.0, 2.0]], ["IS"], "loss", IN_NO_CELL),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused_before_the_training(

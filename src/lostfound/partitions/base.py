@@ -49,8 +49,8 @@ class Partition:
         rule: What the kind needs to assign points, as plain JSON values.
 
     Example:
-        >>> from lostfound.partitions import build_partition
-        >>> cells = build_partition("countries", [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4)])
+        >>> import lostfound
+        >>> cells = lostfound.build_partition("countries", [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4)])
         >>> cells.cell_ids
         ('DE', 'FR')
         >>> number = cells.assign([(43.3, 5.4), (0.0, -30.0)])  # Marseille, and the open Atlantic

@@ -53,9 +53,9 @@ def build_partition(
             settings name can't be used.
 
     Example:
-        >>> from lostfound.partitions import build_partition
+        >>> import lostfound
         >>> paris, boulogne, lyon = (48.86, 2.35), (48.84, 2.24), (45.76, 4.84)
-        >>> cells = build_partition("square", [paris, boulogne, lyon], cell_km=50)
+        >>> cells = lostfound.build_partition("square", [paris, boulogne, lyon], cell_km=50)
         >>> cells.names
         ('Lyon 03 (r0c3)', 'Paris 15 Vaugirard (r6c0)')
         >>> cells.counts.tolist()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lostfound.errors import DatasetError
 from lostfound.files import write_atomic
-from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import label_countries
 from lostfound.geo.sphere import is_coordinate
 from lostfound.partitions import Partition
 
@@ -95,7 +95,8 @@ class Predictions:
                 raise ValueError(f"{name} of shape {values.shape} for {n} predictions (needed: {shape})")
         ids, counts = np.unique(self.ids.astype(str), return_counts=True)
         if len(ids) < n:
-            raise ValueError(f"{str(ids[counts > 1][0])!r} is answered {counts.max()} times: give one answer each")
+            twice = str(ids[counts > 1][0])
+            raise ValueError(f"{twice!r} is answered {counts.max()} times: give one answer each")
         wrong = self.answered & ~is_coordinate(self.points[:, 0], self.points[:, 1])
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -125,10 +126,7 @@ class Predictions:
             else:
                 of = dict(zip(self.partition.cell_ids, self.partition.countries, strict=True))
                 countries[:] = [of.get(cell) for cell in best]
-        open_ = self.answered & np.array([code is None for code in countries], dtype=bool)
-        if open_.any():
-            countries[open_] = Boundaries.packed().country_at(self.points[open_])
-        return countries
+        return label_countries(self.points, countries)
 
     def to_table(self) -> pa.Table:
         """The predictions as a table, one row a sample."""

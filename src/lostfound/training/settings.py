@@ -32,10 +32,15 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Monitor = Literal[
-    "top_1_accuracy", "country_accuracy", "balanced_accuracy", "mean_distance_km", "median_distance_km", "loss"
+    "top_1_accuracy",
+    "country_accuracy",
+    "balanced_accuracy",
+    "mean_distance_km",
+    "median_distance_km",
+    "loss",
 ]
 MONITORS: tuple[Monitor, ...] = get_args(Monitor)
-"""What validation measures (see `lostfound.evaluation.metrics`), and a recipe can choose the best epoch by."""
+"""What validation measures (see `lostfound.evaluation.metrics`) and a recipe can choose the best epoch by."""
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
 
