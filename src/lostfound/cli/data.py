@@ -81,7 +81,7 @@ def import_(
     SOURCE is a folder of images, or a table that names them; there may be several. A run that was stopped
     goes on with the same command. What was skipped, and why, is listed in DATASET/skipped.csv.
     """
-    from lostfound.cli.output.tables import print_import
+    from lostfound.cli.output.data import print_import
     from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
 
@@ -148,7 +148,7 @@ def prepare(
     What was left out, and why, is listed in dropped.csv of the new one. A run that was stopped goes on with
     the same command.
     """
-    from lostfound.cli.output.tables import print_preparation
+    from lostfound.cli.output.data import print_preparation
     from lostfound.data.dataset import Dataset
     from lostfound.data.preparing.prepare import prepare as prepare_anew
     from lostfound.data.preparing.recipe import load_prepare_recipe
@@ -210,7 +210,7 @@ def stats(
 
     DATASET is a folder that `lostfound import` or `prepare` made.
     """
-    from lostfound.cli.output.tables import print_stats
+    from lostfound.cli.output.data import print_stats
     from lostfound.data.dataset import Dataset
     from lostfound.data.preparing.recipe import load_prepare_recipe
 

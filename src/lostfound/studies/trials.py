@@ -149,6 +149,7 @@ def markdown(search: Search, trials: list[TrialResult], command: str | None) -> 
 
 
 def csv_table(search: Search, trials: list[TrialResult]) -> str:
+    """The trials as a CSV table, whose columns are those of the search."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     keys = [each.key for each in search.space.parameters]
