@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lostfound.errors import ImageError, LostFoundError, RecipeError
-from lostfound.training.error_messages import explain
+from lostfound.training.error_messages import explain, training_errors
 
 FOLDER = Path("model/run")
 TRACEBACK = (
@@ -105,3 +106,37 @@ def test_too_little_memory_names_the_settings_to_lower(dataset_folder: Path, tmp
     assert said.returncode == 1
     assert "ran out of memory: lower trainer.batch_size" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+# --- Ctrl-C
+
+
+def interrupted_while_loading() -> None:
+    """The workers get Ctrl-C too, and that they are gone is found out on the way out of it."""
+    try:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("DataLoader worker (pid 7) exited unexpectedly")
+    except RuntimeError as error:
+        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly") from error
+
+
+def test_what_goes_wrong_on_the_way_out_of_ctrl_c_is_ctrl_c(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), training_errors(tmp_path):
+        interrupted_while_loading()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def full_memory() -> None:
+    raise MemoryError
+
+
+def test_a_ctrl_c_before_the_training_is_not_the_trainings(tmp_path: Path) -> None:
+    """As of a script that tries again."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        with pytest.raises(LostFoundError, match="ran out of memory"), training_errors(tmp_path):
+            full_memory()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def training_errors(folder: Path) -> Iterator[None]:
         KeyboardInterrupt: Ctrl-C; Lightning would end the process.
         LostFoundError: The data can't be read, the loss is no number, or the disk is full.
     """
-    handler = signal.getsignal(signal.SIGINT)
+    handler, handled = signal.getsignal(signal.SIGINT), sys.exception()
     try:
         with warnings.catch_warnings():
             quiet_lightning()
@@ -41,10 +42,24 @@ def training_errors(folder: Path) -> Iterator[None]:
             raise
         raise KeyboardInterrupt from None  # Lightning's answer to Ctrl-C
     except Exception as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning failed in its answer, deaf by now
+        if _follows_interrupt(error, handled):  # Lightning failed in its answer, deaf by now
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
         raise explain(error, folder) from None
+
+
+def _follows_interrupt(error: BaseException | None, handled: BaseException | None) -> bool:
+    """Was an error raised on the way out of a Ctrl-C, as of workers that got it too?
+
+    Args:
+        error: What was raised.
+        handled: What was being handled before all this began.
+    """
+    while error is not None and error is not handled:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 def quiet_lightning() -> None:
