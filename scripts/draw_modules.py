@@ -3,7 +3,7 @@
     python scripts/draw_modules.py docs/images/modules.png
 
 An arrow's width grows with the number of imports. The order from top to bottom is the import contract's; its
-lowest layers (errors, progress, settings files), which anyone may import, are left out.
+lowest layers (errors, files, progress, settings), which anyone may import, are left out.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 ROOT = Path(__file__).parent.parent
-ANYONES = {"errors", "progress", "settings_file"}
+ANYONES = {"errors", "files", "claims", "progress", "download", "settings"}
 
 
 def layers() -> list[list[str]]:
     """The contract's layers, top first."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    return [
+    named = [
         [part.strip().removeprefix("lostfound.") for part in layer.split("|")]
         for layer in contracts[0]["layers"]
     ]
+    return [layer for layer in named if not ANYONES & {*layer}]
 
 
 def imports() -> Counter[tuple[str, str]]:
