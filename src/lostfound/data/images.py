@@ -84,12 +84,31 @@ class Preprocessing:
             ImageError: The image can't be read.
         """
         image = open_image(source, at_least=2 * max(self.height, self.width))
-        scale = self.crop_fraction * min(image.width / self.width, image.height / self.height)
-        width, height = self.width * scale, self.height * scale
-        left, top = (image.width - width) / 2, (image.height - height) / 2
-        box = (left, top, left + width, top + height)
+        box = centred_box(image.size, (self.width, self.height), self.crop_fraction)
         resized = image.resize((self.width, self.height), _RESAMPLING[self.interpolation], box=box)
         return np.array(resized)  # a copy: Pillow's own memory is read-only
+
+
+def centred_box(
+    size: tuple[int, int], shape: tuple[int, int], fraction: float = 1.0
+) -> tuple[float, float, float, float]:
+    """The largest centred box of some shape within an image, or a share of it.
+
+    Args:
+        size: Width and height of the image, in pixels.
+        shape: Width and height of the input, whose proportions the box has.
+        fraction: Share of its sides that is kept, in (0, 1].
+
+    Returns:
+        Left, top, right and bottom, in pixels; never outside of the image, whatever rounding makes of them.
+    """
+    scale = fraction * min(size[0] / shape[0], size[1] / shape[1])
+    sides = []
+    for whole, part in zip(size, shape, strict=True):
+        start = max(0.0, (whole - part * scale) / 2)
+        sides.append((start, min(float(whole), start + part * scale)))
+    (left, right), (top, bottom) = sides
+    return left, top, right, bottom
 
 
 def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Image:

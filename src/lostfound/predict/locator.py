@@ -240,6 +240,8 @@ class Locator:
             return self.model.preprocessing(photo)
         except ImageError as error:
             return error
+        except Exception as error:  # of whatever kind: it must not cost the answers of other photos
+            return ImageError(f"unexpected {type(error).__name__}: {error} (please report it)")
 
     def _answer(
         self, batch: Sequence[NDArray[np.uint8] | ImageError]

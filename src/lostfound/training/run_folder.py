@@ -13,6 +13,7 @@ import yaml
 from lostfound.claims import refuse_other_settings
 from lostfound.data.dataset import Dataset
 from lostfound.errors import UsageError
+from lostfound.evaluation.metrics import metric_name
 from lostfound.files import write_atomic
 from lostfound.predict.model_folder import CONFIG
 from lostfound.training.provenance import RECIPE, write_provenance
@@ -93,8 +94,11 @@ class RunFolder:
             raise UsageError(
                 f"{self.folder} holds a run that did not finish: go on with --resume, or --overwrite it"
             )
+        before = json.loads(self.state.read_bytes())
+        trainer = before["recipe"]["trainer"]  # 0.1 had other names for some metrics
+        trainer["monitor"] = trainer["monitor"] and metric_name(trainer["monitor"])
         refuse_other_settings(
-            json.loads(self.state.read_bytes()),
+            before,
             self.settings,
             f"the run in {self.folder}",
             "resume it with the same ones, or start again with --overwrite",

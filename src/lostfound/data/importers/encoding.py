@@ -72,6 +72,8 @@ def encode_source_image(
         return [], [(label, f"unreadable ({error})")]
     except OSError as error:
         return [], [(label, f"unreadable ({error.strerror})")]
+    except Exception as error:  # of whatever kind: one file must not stop the import of others
+        return [], [(label, f"unreadable (unexpected {type(error).__name__}: {error}; please report it)")]
     common = {
         "place_id": f"{source}/{image.place or image.original}",
         "heading": image.heading,
