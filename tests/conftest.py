@@ -24,6 +24,7 @@ TIMEOUT_S = 300
 
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training sets it, if a test imports that here
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 

@@ -96,6 +96,9 @@ class TestForkServer:
         assert not server.fits({**os.environ, "PYTHONHASHSEED": "1"})
         assert not server.fits({**os.environ, "OMP_NUM_THREADS": "7"})
 
+    def test_what_training_sets_in_this_process_needs_no_other(self, server, point_model_folder):
+        assert server.fits(os.environ)
+
     def test_nothing_of_the_package_is_loaded_before(self, server, tmp_path):
         write_package(tmp_path, "sys.exit(7)")
         done = server.run([], cwd=tmp_path, env=dict(os.environ), timeout=60)

@@ -46,7 +46,7 @@ TRAINING = (
 # How the names of variables begin that Python and its libraries read when they start.
 READ_AT_START = (
     *("ARROW_", "CUDA_", "HOME", "KMP_", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "MPL", "OMP_", "OPENBLAS_"),
-    *("PATH", "PYTHON", "TORCH", "XDG_CONFIG_HOME"),
+    *("PATH", "PYTHON", "TORCH_", "XDG_CONFIG_HOME"),
 )
 
 
