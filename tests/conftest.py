@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -26,6 +27,30 @@ TIMEOUT_S = 300
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training sets it, if a test imports that here
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+# Each of these modules is run by one process: what its tests share takes long to make, and others would wait.
+TOGETHER = (
+    *("tests/e2e/test_demo.py", "tests/e2e/test_main_job.py", "tests/e2e/test_real_images.py"),
+    *("tests/e2e/test_recipes.py", "tests/e2e/test_repeat.py", "tests/parallel/test_cluster.py"),
+    "tests/training/test_fit_resume.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out one by one, but those modules first and as a whole.
+
+    (`xdist_group` is without effect: pytest 9.2 ignores how pytest-xdist 3.8 passes it on.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if module in TOGETHER else nodeid
+
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

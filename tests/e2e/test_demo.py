@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("demo")  # what the job makes is made by one process
-
 COMMAND = ("demo", "--places", 60, "--epochs", 1)
 
 

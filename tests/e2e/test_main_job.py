@@ -13,8 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.xdist_group("main job")  # what the job makes is made by one process
-
 PNG = b"\x89PNG"
 SMALL = (
     *("--set", "input.size=[32, 32]", "--set", "trainer.epochs=1", "--set", "trainer.batch_size=16"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.data, pytest.mark.xdist_group("real images")]
+pytestmark = pytest.mark.data
 
 COUNTRIES = {"France": 40, "Japan": 40, "Brazil": 40, "UK": 12, "Dubai": 12, "Réunion": 6}
 SMALL = (

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("repeat")  # what the job makes is made by one process
-
 # Everything that draws random numbers is on.
 SETTINGS = [
     "task.min_images=2",

@@ -11,7 +11,7 @@ from lostfound.data.preparing.prepare import prepare
 from lostfound.errors import MissingExtraError
 from lostfound.world import write_world
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 # In a process of its own: Ray opens sockets and files that it leaves to the end of the process to close.
 SCRIPT = """
