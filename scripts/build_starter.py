@@ -26,18 +26,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from starter_card import card
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
-from lostfound.evaluation.bootstrap import Samples, bootstrap
-from lostfound.evaluation.evaluate import Unit, evaluate
+from lostfound.evaluation.bootstrap import bootstrap
+from lostfound.evaluation.evaluate import Unit, evaluate, metric_samples
+from lostfound.evaluation.matching import Matched, Truth
 from lostfound.files import write_atomic
 from lostfound.predict.calibration import fitted_temperature
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_temperature
+from lostfound.predict.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "benchmarks" / "results" / "starter.json"
@@ -162,17 +164,14 @@ def measured(model: Path, dataset: Dataset, split: str, keep: Path) -> dict[str,
 
 
 def known(rows: pa.Table, locator: Locator) -> dict[str, Any]:
-    """The accuracies over the countries that a model can name."""
+    """The accuracies over the countries that a model can name, from a report's predictions."""
     partition = locator.model.partition
     assert partition is not None
-    truth = strings(rows, "country")
-    inside = np.isin(truth.astype(str), list(partition.cell_ids))
-    ranked = np.array(rows["candidates"].to_pylist())[:, :5]
-    places, metrics = strings(rows, "place_id")[inside], {}
-    for k in (1, 5):
-        right = (ranked[:, :k] == truth.astype(str)[:, None]).any(axis=1)[inside]
-        metrics[f"top_{k}_accuracy"] = asdict(bootstrap(Samples(places, right.astype(np.float64))))
-    return {"countries": len(set(truth[inside])), "metrics": metrics}
+    inside = rows.filter(pc.is_in(rows["country"], pa.array(partition.cell_ids)))
+    matched = Matched(Predictions.from_table(inside, partition), Truth(inside))
+    samples = metric_samples(matched, ["top_1_accuracy", "top_5_accuracy"])
+    metrics = {name: asdict(bootstrap(each)) for name, each in samples.items()}
+    return {"countries": len(pc.unique(inside["country"])), "metrics": metrics}
 
 
 def tried(work: Path, panoramas: Dataset, keep: Path) -> list[dict[str, Any]]:

@@ -54,6 +54,11 @@ def nearest_name(name: str, known: Iterable[str], *, least: float = 0.6) -> str 
     Returns:
         One of the known names; None if none is that like it.
     """
+    return next(iter(nearest_names(name, known, most=1, least=least)), None)
+
+
+def nearest_names(name: str, known: Iterable[str], *, most: int = 3, least: float = 0.6) -> list[str]:
+    """The known names that are most like a misspelt one, best first, at most so many (see `nearest_name`)."""
     import difflib  # only errors need it
 
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=least)), None)
+    return difflib.get_close_matches(name, list(known), n=most, cutoff=least)

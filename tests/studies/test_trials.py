@@ -48,12 +48,12 @@ def test_a_line_of_the_table(search):
         "trial",
         "optimizer.learning_rate",
         "input.size",
-        "top_1_accuracy",
+        "top-1 accuracy (%)",
         "epoch",
         "s",
         "state",
     ]
-    assert cells(search, tried(4, 0.43217)) == ["5", "0.001235", "[64, 64]", "0.4322", "3", "12", "done"]
+    assert cells(search, tried(4, 0.43217)) == ["5", "0.001235", "[64, 64]", "43.2", "3", "12", "done"]
 
 
 def test_a_trial_that_was_not_begun_has_no_settings_yet(search):

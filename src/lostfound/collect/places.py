@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from lostfound.errors import CountryNameError, UsageError
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.cities import city_table
+from lostfound.geo.cities import city_table, largest_city
 from lostfound.geo.countries import country_name, parse_country
-from lostfound.geo.names import name_key
 from lostfound.geo.sampling import (
     Weight,
     sample_around,
@@ -204,19 +203,13 @@ def _centre(text: str) -> tuple[float, float]:
         except ValueError:
             pass
     name, _, country = text.partition(",")
-    table = city_table()
-    keys = np.array([name_key(each) for each in table["name"].to_pylist()])
-    rows = np.flatnonzero(keys == name_key(name))
-    if country.strip() and len(rows):
-        code = parse_country(country)
-        rows = rows[table["country"].to_numpy().astype(str)[rows] == code]
-    if not len(rows):
+    town = largest_city(name, parse_country(country) if country.strip() else None)
+    if town is None:
         raise UsageError(
             f"no town {text!r} is known: write its name as GeoNames does, or its coordinates, "
             "such as 45.81,15.98"
         )
-    row = int(rows[np.argmax(table["population"].to_numpy()[rows])])
-    return table["latitude"][row].as_py(), table["longitude"][row].as_py()
+    return town.latitude, town.longitude
 
 
 def uniform(*key: object) -> float:

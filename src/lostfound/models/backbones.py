@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import timm
 from torch import nn
 
-from lostfound.errors import RecipeError
+from lostfound.errors import RecipeError, nearest_names
 from lostfound.models.small import SMALL
 from lostfound.models.torchvision_models import build_torchvision, torchvision_names
 
@@ -97,7 +96,7 @@ def _check_name(name: str) -> None:
         known = torchvision if name.startswith(TORCHVISION) else own
     else:
         known = {**{each: each for each in timm.list_models()}, **torchvision, **own}
-    near = difflib.get_close_matches(bare, set(known.values()), n=3)
+    near = nearest_names(bare, set(known.values()))
     hints = [full for each in near for full in known if known[full] == each][:3]
     if hints:
         raise RecipeError(f"model.backbone: no model {name!r}; did you mean {', '.join(hints)}?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lostfound.errors import RecipeError
+from lostfound.errors import RecipeError, nearest_names
 from lostfound.models.network import evaluation_mode
 
 
@@ -155,7 +154,7 @@ class Locking:
                 name for name in known if any(fnmatchcase(each, pattern) for each in _with_parents(name))
             }
             if not fitting:
-                near = difflib.get_close_matches(pattern, known, n=3)
+                near = nearest_names(pattern, known)
                 top = dict.fromkeys(name.partition(".")[0] for name in known)
                 hint = f"did you mean {', '.join(near)}?" if near else f"its parts are {', '.join(top)}"
                 raise RecipeError(f"model.lock.names: nothing in the backbone is named {pattern!r}; {hint}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from lostfound.data.dataset import Dataset
+from lostfound.download import resolve_weights
 from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.predict.model_folder import CONFIG
@@ -160,48 +162,74 @@ def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | Non
     runs: dict[tuple[str, int], StudyRun] = {}
     for seed in file.seeds:
         for name in in_order(file.variants):
-            entry = file.variants[name]
-            needs = runs[entry.needs, seed] if entry.needs else None
-            trains = entry.same_model_as is None
-            if needs is not None and not trains:
-                recipe, trained_on = needs.recipe, needs.data
-            else:
-                recipe, trained_on = study.recipe(name, seed), dataset(entry.data, name)
-            judged_on = trained_on
-            if entry.evaluate_on.data is not None:
-                judged_on = dataset(entry.evaluate_on.data, name)
-            judged_on = select_images(judged_on, recipe.data)
-            split = entry.evaluate_on.split
-            if split != "all" and not len(judged_on.split(split)):
-                raise DatasetError(
-                    f"{file.name}: {name} is judged on the split {split!r}, of which {judged_on.folder} has "
-                    "no images: choose another with evaluate_on, or give it a share with "
-                    "`lostfound prepare --resplit`"
-                )
-            start: str | Path | None = None
-            if trains and needs is None:
-                start = _weights(entry.weights, study.folder, weights, "weights" in entry.model_fields_set)
-            settings = {
-                "recipe": _plain(recipe),
-                "data": {"dataset": trained_on.name, "records_sha256": trained_on.info["records_sha256"]},
-                "weights": identity(start),
-                "start_from": needs.settings if needs is not None else None,
-            }
-            runs[name, seed] = StudyRun(
-                name,
-                seed,
-                to / name / f"seed-{seed}",
-                recipe,
-                trained_on,
-                start,
-                needs,
-                trains,
-                judged_on,
-                split,
-                entry.evaluate_on.unit,
-                json.loads(json.dumps(settings)),
-            )
+            needs = runs.get((file.variants[name].needs or "", seed))
+            runs[name, seed] = _run(study, name, seed, to / name / f"seed-{seed}", needs, dataset, weights)
     return list(runs.values())
+
+
+def _run(
+    study: Study,
+    name: str,
+    seed: int,
+    folder: Path,
+    needs: StudyRun | None,
+    dataset: Callable[[str | None, str], Dataset],
+    weights: str | None,
+) -> StudyRun:
+    """One entry with one seed."""
+    entry = study.file.variants[name]
+    trains = entry.same_model_as is None
+    if needs is not None and not trains:
+        recipe, trained_on = needs.recipe, needs.data
+    else:
+        recipe, trained_on = study.recipe(name, seed), dataset(entry.data, name)
+    start: str | Path | None = None
+    if trains and needs is None:
+        start = _weights(entry.weights, study.folder, weights, "weights" in entry.model_fields_set)
+    settings = {
+        "recipe": _plain(recipe),
+        "data": {"dataset": trained_on.name, "records_sha256": trained_on.info["records_sha256"]},
+        "weights": identity(start),
+        "start_from": needs.settings if needs is not None else None,
+    }
+    return StudyRun(
+        name,
+        seed,
+        folder,
+        recipe,
+        trained_on,
+        start,
+        needs,
+        trains,
+        _judged_on(study, name, recipe, trained_on, dataset),
+        entry.evaluate_on.split,
+        entry.evaluate_on.unit,
+        json.loads(json.dumps(settings)),
+    )
+
+
+def _judged_on(
+    study: Study,
+    name: str,
+    recipe: Recipe,
+    trained_on: Dataset,
+    dataset: Callable[[str | None, str], Dataset],
+) -> Dataset:
+    """The data that an entry is judged on.
+
+    Raises:
+        DatasetError: It lacks the split.
+    """
+    wanted = study.file.variants[name].evaluate_on
+    judged_on = trained_on if wanted.data is None else dataset(wanted.data, name)
+    judged_on = select_images(judged_on, recipe.data)
+    if wanted.split != "all" and not len(judged_on.split(wanted.split)):
+        raise DatasetError(
+            f"{study.file.name}: {name} is judged on the split {wanted.split!r}, of which {judged_on.folder} "
+            "has no images: choose another with evaluate_on, or give it a share with "
+            "`lostfound prepare --resplit`"
+        )
+    return judged_on
 
 
 def _weights(named: str | None, folder: Path, default: str | None, says: bool) -> str | Path | None:
@@ -209,6 +237,9 @@ def _weights(named: str | None, folder: Path, default: str | None, says: bool) -
     chosen = named if says else default
     if chosen is None or chosen == HUB:
         return chosen
+    fetched = resolve_weights(chosen)
+    if fetched != chosen:  # it was an address
+        return Path(str(fetched))
     return folder / chosen if says else Path(chosen)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lostfound.evaluation.metrics import METRICS
 from lostfound.studies import queue
 from lostfound.studies.search import EPOCH, SECONDS, VALUE, Search
-from lostfound.studies.space import SIGNIFICANT, said
+from lostfound.studies.space import said
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -113,7 +114,7 @@ def cells(search: Search, each: TrialResult) -> list[str]:
     """A trial in words: its number, its settings, and how it went."""
     tried = each.settings
     settings = [said(tried[key]) if key in tried else "" for key in search.space.as_dict()]
-    value = "" if each.value is None else f"{each.value:.{SIGNIFICANT}g}"
+    value = "" if each.value is None else METRICS[search.metric].number(each.value)
     epoch = "" if each.best_epoch is None else str(each.best_epoch)
     seconds = "" if each.seconds is None else f"{each.seconds:.0f}"
     return [str(each.slot + 1), *settings, value, epoch, seconds, each.state]
@@ -121,7 +122,8 @@ def cells(search: Search, each: TrialResult) -> list[str]:
 
 def columns(search: Search) -> list[str]:
     """The names of those cells."""
-    return ["trial", *(each.key for each in search.space.parameters), search.metric, "epoch", "s", "state"]
+    heading = METRICS[search.metric].heading
+    return ["trial", *(each.key for each in search.space.parameters), heading, "epoch", "s", "state"]
 
 
 def markdown(search: Search, trials: list[TrialResult], command: str | None) -> str:
@@ -130,8 +132,9 @@ def markdown(search: Search, trials: list[TrialResult], command: str | None) -> 
     lines = [
         f"# {search.recipe}{f', variant {search.variant}' if search.variant else ''}",
         "",
-        f"Each trial's best epoch by {search.metric} on the validation split of `{search.data.name}`; the "
-        "test split was not looked at. The best of many trials is a lucky one too: expect less on the test.",
+        f"Each trial's best epoch by {METRICS[search.metric].label} on the validation split of "
+        f"`{search.data.name}`; the test split was not looked at. The best of many trials is a lucky one too: "
+        "expect less on the test.",
         "",
         f"| {' | '.join(names)} |",
         f"|{'|'.join('---' for _ in names)}|",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from lostfound.evaluation.metrics import METRICS
 from lostfound.files import write_atomic
 from lostfound.studies.search import Search, run_search
 from lostfound.studies.search_plot import draw_search
-from lostfound.studies.space import SIGNIFICANT
 from lostfound.studies.trials import TrialResult, best, csv_table, markdown, read_trials, train_command
 
 if TYPE_CHECKING:
@@ -56,9 +56,11 @@ def write_search(search: Search, trials: list[TrialResult], command: str | None)
     write_atomic(search.to / "trials.md", markdown(search, trials, command).encode())
     found = best(trials)
     if found is not None:
+        metric = METRICS[search.metric]
+        assert found.value is not None
         head = (
-            f"# The best of {len(trials)} trials by {search.metric} on the validation split "
-            f"({found.value:.{SIGNIFICANT}g}).\n# As one of a recipe's variants, or on the command line:\n"
+            f"# The best of {len(trials)} trials by {metric.label} on the validation split "
+            f"({metric.text(found.value)}).\n# As one of a recipe's variants, or on the command line:\n"
             f"#   {command}\n"
         )
         text = head + yaml.safe_dump(dict(found.settings), sort_keys=False, allow_unicode=True)
