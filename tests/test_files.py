@@ -1,12 +1,15 @@
 """Files that are written whole or not at all, also where several write the same one."""
 
+import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -160,3 +163,67 @@ def test_what_a_killed_process_leaves_does_not_harm(tmp_path, writers):
     assert [name for name in names(tmp_path) if not name.endswith(".partial")] == ["file"]
     remove_partials(tmp_path)
     assert names(tmp_path) == ["file"]
+
+
+def test_files_of_others_that_look_partial_stay(tmp_path):
+    others = (".mine.partial", ".import.partial", "x.1-00000000.partial", ".notes.12-abc.partial")
+    for name in others:
+        (tmp_path / name).write_bytes(b"mine")
+    (tmp_path / ".file.12-0123abcd.partial").write_bytes(b"ours")
+
+    remove_partials(tmp_path)
+    remove_partials(tmp_path / "missing")
+
+    assert names(tmp_path) == sorted(others)
+
+
+@pytest.mark.parametrize("length", [240, 255, 256, 300])
+def test_a_name_of_any_length_is_written_or_named(tmp_path, length):
+    path = tmp_path / ("x" * length)
+    if length <= 255:
+        write_atomic(path, b"whole")
+        assert path.read_bytes() == b"whole"
+        return
+
+    with pytest.raises(OSError, match="too long") as caught:
+        write_atomic(path, b"whole")
+
+    assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_has_no_room_is_named_and_nothing_of_it_stays(tmp_path):
+    path = tmp_path / "o.csv"
+    with pytest.raises(OSError, match="File too large") as caught, most_bytes_of_a_file(1000):
+        write_atomic(path, bytes(10_000))
+    assert caught.value.filename == str(path)
+
+    with pytest.raises(OSError, match="No space left") as caught, writing_atomically(path) as partial:
+        fill_the_disk(partial)
+    assert caught.value.filename == str(path)
+
+    assert names(tmp_path) == []
+
+
+def test_an_error_about_another_file_stays_as_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, writing_atomically(tmp_path / "file"):
+        (tmp_path / "source").read_bytes()
+
+    assert caught.value.filename == str(tmp_path / "source")
+    assert names(tmp_path) == []
+
+
+def fill_the_disk(partial):
+    partial.write_bytes(b"half")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def most_bytes_of_a_file(limit):
+    """The system refuses to write more, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

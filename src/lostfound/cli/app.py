@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
+from lostfound.files import FULL
 
 _SAME_COMMAND = "what was finished is kept, and the same command goes on"
 _AFTER_CTRL_C = {
@@ -27,6 +29,12 @@ _AFTER_CTRL_C = {
     "train": "the same command with --resume goes on after the last finished epoch",
     "tune": _SAME_COMMAND,
 }
+
+_REMEDIES = {
+    **dict.fromkeys(FULL, ": free some room, or choose another disk, and run the same command again"),
+    errno.ENAMETOOLONG: ": choose a shorter one",
+}
+"""What to do about errors of the system."""
 
 
 class _Commands(TyperGroup):
@@ -132,5 +140,5 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), 2 if isinstance(error, UsageError) else 1
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}", 1
+        return f"{where}{error.strerror}{_REMEDIES.get(error.errno or 0, '')}", 1
     return f"unexpected {type(error).__name__}: {error} (--debug shows where; please report it)", 1

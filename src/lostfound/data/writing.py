@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lostfound.errors import DatasetError, DiskFullError
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+from lostfound.files import FULL
 
 
 @contextmanager
@@ -58,7 +56,7 @@ def disk_full_is_clear(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise DiskFullError(
             f"no space is left on the disk of {folder}: free some and run the same command again; "
