@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -16,7 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lostfound.files import digest, file_digest, remove_partials, write_atomic, write_json, writing_atomically
+from lostfound.files import (
+    digest,
+    file_digest,
+    remove_partials,
+    write_atomic,
+    write_json,
+    write_output,
+    writing_atomically,
+)
 
 # Writes a file again and again, each time all of one letter, until its input ends.
 WRITER = """
@@ -227,3 +236,97 @@ def most_bytes_of_a_file(limit):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# --- what can't be replaced, or must not be
+
+OUTPUT = r"""
+import sys
+from pathlib import Path
+from lostfound.files import write_output
+print("before")
+write_output(Path(sys.argv[1]), b"data\n")
+print("after")
+"""
+
+
+@given(links=st.integers(1, 4), relative=st.booleans(), exists=st.booleans(), data=st.binary(max_size=9))
+@settings(max_examples=25, deadline=None)
+def test_links_stay_and_their_target_is_written(tmp_path_factory, links, relative, exists, data):
+    folder = tmp_path_factory.mktemp("links")
+    target = folder / "elsewhere" / "file"
+    target.parent.mkdir()
+    if exists:
+        target.write_bytes(b"before")
+    path = target
+    for number in range(links):
+        link = folder / f"link{number}"
+        link.symlink_to(os.path.relpath(path, folder) if relative else path)
+        path = link
+
+    write_output(path, data)
+
+    assert target.read_bytes() == data
+    assert not target.is_symlink()
+    assert all((folder / f"link{number}").is_symlink() for number in range(links))
+    assert names(target.parent) == ["file"]
+    assert len(names(folder)) == links + 1
+
+
+def test_a_link_to_itself_is_an_error_and_stays(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(OSError, match="loop"):
+        write_output(tmp_path / "loop", b"data")
+    assert (tmp_path / "loop").is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o755])
+def test_a_file_keeps_its_permissions(tmp_path, mode):
+    (tmp_path / "file").write_bytes(b"before")
+    (tmp_path / "file").chmod(mode)
+
+    write_output(tmp_path / "file", b"after")
+
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+def test_a_device_is_written_and_not_replaced(tmp_path):
+    (tmp_path / "link").symlink_to("/dev/null")
+
+    write_output(tmp_path / "link", b"data")
+
+    assert (tmp_path / "link").is_symlink()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_pipe_gets_the_bytes(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+
+    write_output(tmp_path / "pipe", b"data" * 50_000)
+    reader.join(30)
+
+    assert got == [b"data" * 50_000]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("kind", ["pipe", "file", "appended"])
+def test_standard_output_goes_on_where_it_was(tmp_path, name, kind):
+    if name.startswith("/") and not os.path.exists(name):  # noqa: PTH110  # a link that leads nowhere
+        pytest.skip(f"this system has no {name}")
+    command = [sys.executable, "-c", OUTPUT, name]
+    if kind == "pipe":
+        done = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout
+    else:
+        with (tmp_path / "output").open("ab" if kind == "appended" else "wb") as file:
+            file.write(b"first\n")
+            file.flush()
+            subprocess.run(command, stdout=file, check=True, cwd=tmp_path)
+        done = (tmp_path / "output").read_bytes().removeprefix(b"first\n")
+        assert names(tmp_path) == ["output"]
+
+    assert done == b"before\ndata\nafter\n"

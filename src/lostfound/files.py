@@ -56,6 +56,8 @@ def writing_atomically(path: Path) -> Iterator[Path]:
         yield path
         return
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name[:_KEPT]}.{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
@@ -102,8 +104,8 @@ def write_output(path: Path, data: bytes) -> None:
     """Write what a person asked for, to where they said.
 
     Args:
-        path: A file, which appears whole or not at all (see `writing_atomically`); a device or a pipe; `-` for
-            standard output.
+        path: A file, which appears whole or not at all (see `writing_atomically`); a device or a pipe; `-`
+            for standard output.
         data: All of it.
     """
     descriptor = 1 if path == STANDARD_OUTPUT else _own_descriptor(path)

@@ -11,6 +11,7 @@ import typer
 
 from lostfound.cli.common import AsJson, DatasetFolder, example, fail, must_be_a_file, say
 from lostfound.errors import UsageError
+from lostfound.files import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,8 @@ def locate(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the screen.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to a file instead of the screen; - is standard output."),
     ] = None,
 ) -> None:
     """Say where photos were taken.
@@ -125,7 +127,7 @@ def _format(form: Format | None, output: Path | None) -> Format:
     if output is not None:
         must_be_a_file(output)
     if form is None:
-        form = Format.table if output is None else _SUFFIXES.get(output.suffix.lower())
+        form = Format.table if output in (None, STANDARD_OUTPUT) else _SUFFIXES.get(output.suffix.lower())
         if form is None:
             raise UsageError(
                 f"{output} does not say its format: add --format {'|'.join(Format)}, or end the name "
@@ -138,7 +140,7 @@ def _format(form: Format | None, output: Path | None) -> Format:
 
 def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None) -> None:
     from lostfound.cli.output.models import located_text, print_located
-    from lostfound.files import write_atomic
+    from lostfound.files import write_output
     from lostfound.pages.map import write_photo_map
     from lostfound.predict import outputs
 
@@ -158,6 +160,6 @@ def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path |
         if output is None:
             sys.stdout.write(text)
         else:
-            write_atomic(output, text.encode(errors="backslashreplace"))
-    if output is not None:
+            write_output(output, text.encode(errors="backslashreplace"))
+    if output not in (None, STANDARD_OUTPUT):
         say(f"Written: {output}")

@@ -25,6 +25,7 @@ from lostfound.cli.common import (
     say,
 )
 from lostfound.errors import UsageError
+from lostfound.files import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from lostfound.training.settings import Recipe
@@ -226,7 +227,8 @@ def stats(
         from lostfound.data.preparing.leaks import find_leaks
 
         found = find_leaks(opened.records, distance_km=opened.info["splits"]["distance_km"])
-    print_stats(opened, leaks=found, as_json=json)
+    if STANDARD_OUTPUT not in (to, quality, augmentation):
+        print_stats(opened, leaks=found, as_json=json)
     if to is not None:
         from lostfound.data.stats_plot import draw_stats
 
@@ -244,9 +246,9 @@ def stats(
 
 
 def _save(path: Path, picture: bytes) -> None:
-    from lostfound.files import write_atomic
+    from lostfound.files import write_output
 
-    write_atomic(path, picture)
+    write_output(path, picture)
     say(f"Picture: {path}")
 
 

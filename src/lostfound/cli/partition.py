@@ -52,11 +52,12 @@ def build(
     (files=regions.geojson). All take min_images, and centroid=mean or geometric.
     """
     from lostfound.data.dataset import Dataset
-    from lostfound.files import write_atomic
+    from lostfound.files import STANDARD_OUTPUT, write_output
 
     built = _build(Dataset.open(dataset), kind, _settings(set_ or (), "--set "))
-    write_atomic(to, built.to_parquet())
-    _print_summary(built, to, as_json=json)
+    write_output(to, built.to_parquet())
+    if to != STANDARD_OUTPUT:
+        _print_summary(built, to, as_json=json)
 
 
 @partition.command(epilog=example("lostfound partition show s2.parquet --to s2.png --to s2.html"))
@@ -186,10 +187,10 @@ def _draw(drawn: Partition, file: Path, target: Path) -> None:
         note = f"Partition of kind {drawn.kind} ({settings}), built from a training split by lostfound."
         write_partition_page(target, drawn, title=file.stem, note=note)
     else:
-        from lostfound.files import write_atomic
+        from lostfound.files import write_output
         from lostfound.partitions.plot import draw_partition
 
-        write_atomic(target, draw_partition(drawn, title=f"{file.stem}: {len(drawn):,} cells"))
+        write_output(target, draw_partition(drawn, title=f"{file.stem}: {len(drawn):,} cells"))
     typer.echo(f"Drawn: {target}", err=True)
 
 

@@ -31,7 +31,7 @@ def list_(
     from lostfound.data.sharing.lists import DataList, write_list
 
     must_be_a_file(to)
-    before = len(DataList.read(to)) if to.exists() else 0
+    before = len(DataList.read(to)) if to.is_file() else 0
     written = write_list(Dataset.open(dataset), to, limit, seed)
     say(f"{to}: {len(written)} images, {len(written) - before} of them new")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from string import Template
 
 from lostfound.errors import LostFoundError
-from lostfound.files import write_atomic
+from lostfound.files import write_output
 
 
 def fill_page(name: str, *, title: str, count: str, note: str, data: Mapping[str, object]) -> str:
@@ -71,7 +71,7 @@ def write_page(path: str | Path, page: str) -> Path:
     """Write a page's file. It appears whole or not at all.
 
     Args:
-        path: The HTML file to write; its folder is made if need be.
+        path: The HTML file to write; its folder is made if need be; `-` for standard output.
         page: Its text.
 
     Returns:
@@ -83,7 +83,7 @@ def write_page(path: str | Path, page: str) -> Path:
     path = Path(path)
     try:
         # A file name may hold bytes that are no text; those become question marks.
-        write_atomic(path, page.encode("utf-8", "replace"))
+        write_output(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise LostFoundError(
             f"Can't write the map to {path}: {error.strerror}. Name a file in a folder you can write to."

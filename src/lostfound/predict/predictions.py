@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lostfound.errors import DatasetError
-from lostfound.files import write_atomic
+from lostfound.files import write_output
 from lostfound.geo.boundaries import label_countries
 from lostfound.geo.sphere import is_coordinate
 from lostfound.partitions import Partition
@@ -216,7 +216,7 @@ class Predictions:
             pyarrow.csv.write_csv(_flat(self.to_table()), buffer)
         else:
             pq.write_table(self.to_table(), buffer, compression="zstd")
-        write_atomic(path, buffer.getvalue())
+        write_output(path, buffer.getvalue())
         return path
 
     @classmethod

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings, to_parquet
 from lostfound.errors import DatasetError, UsageError
-from lostfound.files import digest, write_atomic
+from lostfound.files import digest, write_output
 
 _HEADER = re.compile(r"# lostfound list 1: (\d+) images, sha256 ([0-9a-f]{64})")
 _LINE = re.compile(r"([0-9a-f]{32}) ([0-9a-f]{64})")
@@ -84,7 +84,7 @@ class DataList:
         """Write the list as a text file, whole or not at all."""
         body = self._body()
         header = f"# lostfound list 1: {len(self)} images, sha256 {digest(body.encode())}\n"
-        write_atomic(Path(path), (header + body).encode())
+        write_output(Path(path), (header + body).encode())
 
     def first(self, n: int) -> DataList:
         """The first n images of the list."""
@@ -154,7 +154,7 @@ def write_list(dataset: Dataset, path: str | Path, n: int | None = None, seed: i
         DatasetError: The list is damaged, or of other bytes of these images.
     """
     path = Path(path)
-    before = DataList.read(path) if path.exists() else DataList({})
+    before = DataList.read(path) if path.is_file() else DataList({})
     grown = before.extended(limit(dataset, seed=seed))
     if n is not None and n < 1:
         raise UsageError(f"a limit of {n} images leaves nothing: give 1 or more")
