@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lostfound.collect.boxes import Box
 from lostfound.collect.mapillary_images import Filters, image_task
 from lostfound.data.dataset import Dataset
 from lostfound.errors import CollectError, UsageError
@@ -239,6 +240,8 @@ def test_an_image_without_id_or_place_is_left_out(image: dict):
         ({"compass_angle": -90}, {"heading": 270}),
         ({"compass_angle": 10, "computed_compass_angle": 20.5}, {"heading": 20.5}),
         ({"captured_at": "yesterday"}, {"captured_at": None}),
+        ({"captured_at": -62_135_596_800_000}, {"captured_at": None}),  # year 1
+        ({"captured_at": 0}, {"captured_at": None}),
         ({"captured_at": 1_500_000_000_000}, {"captured_at": "2017-07-14T02:40:00Z"}),
         ({"thumb_2048_url": 5}, {"url": None}),
         ({"computed_geometry": {"coordinates": [1, 2]}}, {"latitude": 2, "longitude": 1}),
@@ -247,3 +250,27 @@ def test_an_image_without_id_or_place_is_left_out(image: dict):
 def test_odd_values_of_an_image_are_unknown(said: dict, record: dict):
     image = {"id": "1", "geometry": {"coordinates": [16, 45]}} | said
     assert image_task(image).payload.items() >= record.items()
+
+
+@pytest.mark.parametrize(
+    ("geometries", "place"),
+    [
+        ({"geometry": [16.1, 45.8]}, (45.8, 16.1)),
+        ({"computed_geometry": [0, 0], "geometry": [16.1, 45.8]}, (45.8, 16.1)),  # not reconstructed
+        ({"computed_geometry": [16.2, 45.7], "geometry": [0, 0]}, (45.7, 16.2)),
+        ({"computed_geometry": [-73.9, 40.7], "geometry": [16.1, 45.8]}, (45.8, 16.1)),
+        ({"computed_geometry": [16.1, 95], "geometry": [16.1, 45.8]}, (45.8, 16.1)),
+        ({"geometry": [16.2000004, 45.7]}, (45.7, 16.2000004)),  # the edge, as a service rounds it
+    ],
+)
+def test_the_place_is_the_first_that_can_be_and_lies_in_the_box(geometries: dict, place: tuple):
+    image = {"id": "1"} | {name: {"coordinates": each} for name, each in geometries.items()}
+    box = Box(45.7, 16.0, 45.9, 16.2)
+    assert Filters().fit(image, box)
+    payload = image_task(image, box).payload
+    assert (payload["latitude"], payload["longitude"]) == place
+
+
+@pytest.mark.parametrize("geometry", [[0, 0], [-73.9, 40.7], [16.21, 45.8], [16.1, 45.69], ["nan", 45.8]])
+def test_what_has_no_place_in_the_box_is_left_out(geometry: list):
+    assert not Filters().fit({"id": "1", "geometry": {"coordinates": geometry}}, Box(45.7, 16.0, 45.9, 16.2))

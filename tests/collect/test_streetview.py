@@ -271,6 +271,7 @@ def test_signed_requests_are_answered_and_carry_a_signature(serve, street, monke
         {"pano_id": "p", "location": None},
         {"pano_id": "p", "location": {"lat": "x", "lng": 2}},
         {"pano_id": "p", "location": {"lat": 91, "lng": 2}},
+        {"pano_id": "p", "location": {"lat": 0, "lng": 0}},
     ],
 )
 def test_metadata_without_a_panorama_is_asked_for_again(said: dict, tmp_path: Path, monkeypatch):
@@ -281,4 +282,16 @@ def test_metadata_without_a_panorama_is_asked_for_again(said: dict, tmp_path: Pa
     with pytest.raises(RequestFailed, match="metadata") as raised:
         collector.outcome_of(Task("place", "place:1", {}), Response(200, "application/json", content))
     assert raised.value.outcome == "retried"
+    ledger.close()
+
+
+@pytest.mark.parametrize(("latitude", "outcome"), [(48.005, "hit"), (48.2, "miss"), (-48.0, "miss")])
+def test_a_panorama_far_from_what_was_asked_is_a_miss(latitude, outcome, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("LOSTFOUND_STREETVIEW_KEY", "key")
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    collector = StreetView(ledger, Quotas(make_plan("towns", places=1), 1), Views(search_m=1000))
+    said = {"status": "OK", "pano_id": "p", "location": {"lat": latitude, "lng": 2.0}}
+    place = Task("place", "place:1", {"latitude": 48.0, "longitude": 2.0})
+    answer = Response(200, "application/json", json.dumps(said).encode())
+    assert collector.outcome_of(place, answer).outcome == outcome
     ledger.close()

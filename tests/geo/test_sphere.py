@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -10,6 +12,7 @@ from lostfound.geo.sphere import (
     from_unit_vectors,
     haversine_km,
     is_coordinate,
+    location_problem,
     offsets_km,
     pairwise_km,
     unit_vectors,
@@ -227,3 +230,27 @@ def test_offsets_over_the_date_line_are_short_and_lists_go_together():
     found = offsets_km([[0.0, 179.5], [0.0, 0.0]], [[0.0, -179.5], [1.0, 0.0]])
     degree = EARTH_RADIUS_KM * np.pi / 180
     assert found == pytest.approx(np.array([[0, degree], [degree, 0]]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "problem"),
+    [
+        (48.8, 2.3, None),
+        (0.0, 36.8, None),  # the equator is a place
+        (51.5, 0.0, None),  # so is the meridian
+        (-90.0, 0.0, None),
+        (10.0, 180.0, None),
+        (None, None, "no location: no coordinates"),
+        (48.8, None, "no location: only half of the coordinates"),
+        (None, 2.3, "no location: only half of the coordinates"),
+        (math.nan, 2.3, "no location: coordinates are not a number"),
+        (0.0, 0.0, "no location: both coordinates are zero"),
+        (90.5, 2.3, "no location: coordinates out of range (90.5, 2.3)"),
+        (48.8, -180.5, "no location: coordinates out of range (48.8, -180.5)"),
+        (0.00001, -0.00002, "no location: both coordinates are zero"),  # rounding noise
+        (0.0, 0.001, None),
+        (math.inf, 0.0, "no location: coordinates out of range (inf, 0.0)"),
+    ],
+)
+def test_why_coordinates_are_no_location(latitude, longitude, problem):
+    assert location_problem(latitude, longitude) == problem

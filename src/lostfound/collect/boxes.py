@@ -11,6 +11,7 @@ from lostfound.geo.sphere import EARTH_RADIUS_KM
 MAX_SIDE_DEG = 0.09
 """Mapillary's search takes boxes of less than 0.01 square degrees."""
 MAX_BOXES = 200_000
+_EDGE_DEG = 1e-6  # boxes are asked for with six decimals
 
 _KM_PER_DEG = math.radians(1) * EARTH_RADIUS_KM
 
@@ -52,6 +53,13 @@ class Box:
             max(longitude - dlon, -180.0),
             min(latitude + dlat, 90.0),
             min(longitude + dlon, 180.0),
+        )
+
+    def holds(self, latitude: float, longitude: float) -> bool:
+        """Does a place lie in it, or on its edge as a service writes it?"""
+        return (
+            self.south - _EDGE_DEG <= latitude <= self.north + _EDGE_DEG
+            and self.west - _EDGE_DEG <= longitude <= self.east + _EDGE_DEG
         )
 
     def tiles(self) -> list[Box]:

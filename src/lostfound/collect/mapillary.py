@@ -161,10 +161,10 @@ class Mapillary:
             LIMIT if self._filters.per_box is None else self._filters.per_box - task.payload.get("taken", 0)
         )
         images: list[NewTask] = []
-        known = 0
-        wanted = [image for image in listed if isinstance(image, dict) and self._filters.fit(image)]
+        known, box = 0, self._box(task)
+        wanted = [image for image in listed if isinstance(image, dict) and self._filters.fit(image, box)]
         for image in sorted(wanted, key=lambda each: uniform(self._filters.seed, each["id"])):
-            new = image_task(image)
+            new = image_task(image, box)
             if self._ledger.has(new.key) or f"{SOURCE}/{image['id']}" in self._held:
                 known += 1
             elif len(images) < limit and thinning.keeps(new.payload):

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lostfound.collect.boxes import Box
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.tasks import NewTask
+from lostfound.data.records import known_moment
 from lostfound.errors import UsageError
-from lostfound.geo.sphere import haversine_km, is_coordinate
+from lostfound.geo.sphere import haversine_km, location_problem
 
 PICTURE = "thumb_2048_url"
 
@@ -52,10 +54,9 @@ class Filters:
         if not 0 < self.reach_km <= 5:
             raise UsageError(f"a box of {self.reach_km:g} km around a place: give up to 5")
 
-    def fit(self, image: Mapping[str, Any]) -> bool:
-        """Has an image what a record needs, and is it of the kind that is wanted?"""
-        place = _coordinates(image)
-        if "id" not in image or place is None or not bool(is_coordinate(*place)):
+    def fit(self, image: Mapping[str, Any], box: Box | None = None) -> bool:
+        """Has an image what a record needs, within the box if one is given, and is it of the kind wanted?"""
+        if "id" not in image or _coordinates(image, box) is None:
             return False
         if self.panoramas is not None and bool(image.get("is_pano")) is not self.panoramas:
             return False
@@ -92,9 +93,9 @@ class Thinning:
         return True
 
 
-def image_task(image: Mapping[str, Any]) -> NewTask:
-    """The task of fetching an image that a search found, with all that its record needs."""
-    place = _coordinates(image)
+def image_task(image: Mapping[str, Any], box: Box | None = None) -> NewTask:
+    """The task of fetching an image that a search of a box found, with all that its record needs."""
+    place = _coordinates(image, box)
     assert place is not None
     creator = as_dict(image.get("creator"))
     heading = _number(image.get("computed_compass_angle"))
@@ -124,14 +125,15 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
-def _coordinates(image: Mapping[str, Any]) -> tuple[float, float] | None:
-    """(latitude, longitude), as Mapillary computed it or else as the camera said."""
+def _coordinates(image: Mapping[str, Any], box: Box | None) -> tuple[float, float] | None:
+    """(latitude, longitude), as Mapillary computed it or else as the camera said: the first that can be."""
     for name in ("computed_geometry", "geometry"):
         try:
-            longitude, latitude = image[name]["coordinates"][:2]
-            return float(latitude), float(longitude)
+            longitude, latitude = map(float, image[name]["coordinates"][:2])
         except (KeyError, TypeError, ValueError):
             continue
+        if location_problem(latitude, longitude) is None and (box is None or box.holds(latitude, longitude)):
+            return latitude, longitude
     return None
 
 
@@ -139,9 +141,10 @@ def _moment(image: Mapping[str, Any]) -> str | None:
     """When an image was captured (milliseconds since 1970), as ISO 8601."""
     try:
         seconds = float(image["captured_at"]) / 1000
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        moment = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
+    return known_moment(moment.replace("+00:00", "Z"))
 
 
 def _day(text: str | None) -> datetime | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +12,12 @@ from typing import Any
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger
 from lostfound.data.adding import add_records, existing_dataset, with_country
-from lostfound.data.chunks import Encoded, Skipped, run_chunks, work_folder
+from lostfound.data.chunks import Encoded, Skipped, remove_work, run_chunks, work_folder
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import open_image
 from lostfound.data.importers.encoding import JPEG_QUALITY, to_store
 from lostfound.data.phash import perceptual_hash
-from lostfound.data.records import SCHEMA, strings
+from lostfound.data.records import SCHEMA, known_moment, strings
 from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
 from lostfound.errors import ImageError
@@ -102,6 +101,7 @@ def encode(item: Waiting, *, source: str, size: int) -> tuple[list[Encoded], lis
         "image_id": digest(data)[:32],
         "source": source,
         "longitude": float(wrap_longitude(record["longitude"])),
+        "captured_at": known_moment(record["captured_at"]),
         "width": picture.width,
         "height": picture.height,
         "phash": perceptual_hash(picture),
@@ -133,7 +133,7 @@ def _add(
             splits=SplitSettings(**before.get("splits", {})),
             done={"key": key, "sources": [source_info], "images": added.num_rows},
         )
-    shutil.rmtree(work_folder(folder, key), ignore_errors=True)
+    remove_work(work_folder(folder, key))
     return lost
 
 

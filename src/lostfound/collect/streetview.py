@@ -19,7 +19,7 @@ from lostfound.collect.places import uniform
 from lostfound.collect.quotas import Quotas
 from lostfound.collect.tasks import MICRO, NewTask, Outcome, Task
 from lostfound.errors import UsageError
-from lostfound.geo.sphere import is_coordinate
+from lostfound.geo.sphere import haversine_km, location_problem
 
 SOURCE = "streetview"
 KEY, SIGNING_SECRET = "LOSTFOUND_STREETVIEW_KEY", "LOSTFOUND_STREETVIEW_SECRET"
@@ -28,6 +28,8 @@ _URL = "https://maps.googleapis.com/maps/api/streetview"
 MAX_SIDE = 640
 PRICE = 0.007
 """Dollars for an image: the price of the first 100 000 in a month, before what is free."""
+_ROUNDING_M = 100
+"""So much farther a panorama may be than was asked: services measure and round in their own ways."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,12 @@ class StreetView:
             latitude, longitude = float(where["lat"]), float(where["lng"])
         except (KeyError, TypeError, ValueError):
             raise RequestFailed("retried", "metadata without a panorama's id and place") from None
-        if not bool(is_coordinate(latitude, longitude)):
+        if location_problem(latitude, longitude):
             raise RequestFailed("retried", f"metadata with a place that is none: {latitude}, {longitude}")
+        asked = task.payload["latitude"], task.payload["longitude"]
+        apart_m = 1000 * float(haversine_km(asked, (latitude, longitude)))
+        if apart_m > self._views.search_m + _ROUNDING_M:
+            return Outcome("miss", detail=f"the panorama that was given lies {apart_m:.0f} m from the place")
         date = metadata.get("date")
         found = {
             "pano_id": pano_id,

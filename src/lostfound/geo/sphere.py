@@ -16,6 +16,9 @@ KM_PER_DEGREE = 111.0
 SCORE_SCALE_KM = 1492.7
 """The score on the world map falls to 1/e at this distance."""
 
+_NULL_ISLAND_DEG = 1e-4
+"""So near to (0, 0), some metres off a buoy in the Gulf of Guinea, no photo is taken: it stands for no place."""
+
 
 def as_points(points: ArrayLike, *, unknown: bool = False) -> NDArray[np.float64]:
     """Take coordinates as an array, if they are ones.
@@ -197,6 +200,26 @@ def is_coordinate(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_
     # Comparisons with NaN are False, and the infinities fall outside.
     valid: NDArray[np.bool_] = (np.abs(lat) <= 90.0) & (lon >= -180.0) & (lon < 180.0)
     return valid
+
+
+def location_problem(latitude: float | None, longitude: float | None) -> str | None:
+    """Why a pair of coordinates is no place, or None if it is one: the rule for all ways into a data set.
+
+    Args:
+        latitude: Degrees; None where it is not given.
+        longitude: Degrees, up to 180 itself; None where it is not given.
+    """
+    if latitude is None and longitude is None:
+        return "no location: no coordinates"
+    if latitude is None or longitude is None:
+        return "no location: only half of the coordinates"
+    if latitude != latitude or longitude != longitude:
+        return "no location: coordinates are not a number"
+    if abs(latitude) > 90 or abs(longitude) > 180:
+        return f"no location: coordinates out of range ({latitude}, {longitude})"
+    if max(abs(latitude), abs(longitude)) < _NULL_ISLAND_DEG:
+        return "no location: both coordinates are zero"
+    return None
 
 
 def _what_is_wrong(latitude: float, longitude: float) -> str:

@@ -108,6 +108,7 @@ def test_ids_that_no_image_has_are_counted(tmp_path):
         ("id,lat,lng\na,1,2\nb,1,\n", UsageError, "row 3 has one of latitude and longitude"),
         ("id,lat,lng\na,north,2\n", UsageError, "row 2: latitude 'north' is no number"),
         ("id,lat,lng\na,91,2\n", DatasetError, "latitude 91.0 lies outside"),
+        ("id,lat,lng\na,0,0\n", UsageError, "row 2: no location: both coordinates are zero"),
         ("id,country\na,FR\na,DE\n", UsageError, "'a' twice with other values"),
         ("id,country\na,Atlantis\n", CountryNameError, "'Atlantis'"),
         (

@@ -22,6 +22,7 @@ from lostfound.collect.browser.steps import (
 )
 from lostfound.collect.browser.window import Window
 from lostfound.errors import CollectError
+from lostfound.geo.sphere import location_problem
 
 _LONGEST_NAME = 100
 
@@ -225,9 +226,14 @@ async def read_ground_truth(window: Window, result: Result) -> GroundTruth:
     extra = {}
     for name, reading in (("place", result.place), ("captured_at", result.captured_at)):
         extra[name] = None if reading is None else await read(window, reading, f"result.{name}")
+    latitude = await _number(window, "latitude", result.latitude, 90)
+    longitude = await _number(window, "longitude", result.longitude, 180)
+    async with doing(window, f"result.latitude ({result.latitude})"):
+        if problem := location_problem(latitude, longitude):
+            raise ValueError(problem)
     return GroundTruth(
-        await _number(window, "latitude", result.latitude, 90),
-        await _number(window, "longitude", result.longitude, 180),
+        latitude,
+        longitude,
         heading if heading is None else heading % 360,
         extra["place"],
         extra["captured_at"],

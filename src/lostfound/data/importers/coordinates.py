@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem, mostly
+from lostfound.data.importers.source import Listing, SourceImage, files_below, mostly
+from lostfound.geo.sphere import location_problem
 
 _NAME = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)(?:[\s,_(].*)?$")
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem
+from lostfound.data.importers.source import Listing, SourceImage, files_below
 from lostfound.data.packed import Packed
+from lostfound.data.records import known_moment
+from lostfound.geo.sphere import location_problem
 
 
 def read(source: Path) -> Listing:
@@ -72,6 +74,7 @@ def heading(fields: Mapping[str, Any]) -> float | None:
 def captured_at(fields: Mapping[str, Any]) -> str | None:
     """When the picture was taken, as ISO 8601 local time, if the file states it."""
     try:
-        return datetime.strptime(fields["DateTimeOriginal"].strip("\0 "), "%Y:%m:%d %H:%M:%S").isoformat()
+        taken = datetime.strptime(fields["DateTimeOriginal"].strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except (KeyError, ValueError):
         return None
+    return known_moment(taken.isoformat())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 from array import array
@@ -23,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lostfound.data.adding import add_records, existing_dataset, refuse_file, with_country
+from lostfound.data.adding import add_records, existing_dataset, refuse_other, with_country
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY, encode_source_image
@@ -39,6 +37,7 @@ from lostfound.files import write_atomic
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.points import check_points
 from lostfound.parallel.processes import Engine, Processes
+from lostfound.texts import csv_text
 
 _ARROW_LOADS = ("pandas",) if find_spec("pandas") else ()
 """What Arrow loads for its first array, though no work needs it."""
@@ -104,7 +103,8 @@ def import_images(
             machine if None.
 
     Raises:
-        UsageError: A source is missing or empty, or the data set was made with another size.
+        UsageError: A source is missing or empty, the data set was made with another size, or the folder is
+            something else's.
         CountryNameError: Country names that can't be told.
         DatasetError: The existing data set is damaged, or being written by another process; a source's
             latitudes and longitudes are swapped; or no image could be imported.
@@ -119,7 +119,7 @@ def import_images(
     to, splits = Path(to), splits or SplitSettings()
     if size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
-    refuse_file(to)
+    refuse_other(to)
     settings = {"size": size, "quality": JPEG_QUALITY}
     early = (encode_source_image.__module__, *_ARROW_LOADS) if engine is None and _many(sources) else ()
     with Processes(jobs, start=early) as processes, ThreadPoolExecutor(1) as beside:
@@ -269,6 +269,4 @@ def _reasons(skipped: list[Skipped]) -> Counter[str]:
 
 
 def _write_skipped(path: Path, skipped: list[Skipped]) -> None:
-    text = io.StringIO()
-    csv.writer(text).writerows([("path", "reason"), *skipped])
-    write_atomic(path, text.getvalue().encode())
+    write_atomic(path, csv_text([("path", "reason"), *skipped]).encode())

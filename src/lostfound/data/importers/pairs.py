@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem, mostly
+from lostfound.data.importers.source import Listing, SourceImage, files_below, mostly
 from lostfound.data.packed import Packed
 from lostfound.data.tables import parse_number, parse_text, resolve_countries
+from lostfound.geo.sphere import location_problem
 
 LATITUDE_KEYS = ("latitude", "lat")
 LONGITUDE_KEYS = ("longitude", "lng", "lon", "long")

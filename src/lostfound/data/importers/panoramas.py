@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import Listing, SourceImage, files_below, location_problem, mostly
+from lostfound.data.importers.source import Listing, SourceImage, files_below, mostly
 from lostfound.data.tables import parse_number
 from lostfound.errors import UsageError
+from lostfound.geo.sphere import location_problem
 
 _NAME = re.compile(r"^(?:[A-Za-z]+_)?(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)_(.+)$")
 

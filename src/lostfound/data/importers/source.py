@@ -117,18 +117,3 @@ def _suffix(name: str) -> str:
 def mostly(files: Sequence[Path], look: Callable[[Path], bool]) -> bool:
     """Do more than half of some files look so?"""
     return 2 * sum(map(look, files)) > len(files)
-
-
-def location_problem(latitude: float | None, longitude: float | None) -> str | None:
-    """Why a pair of coordinates is no location, or None if it is one."""
-    if latitude is None and longitude is None:
-        return "no location: no coordinates"
-    if latitude is None or longitude is None:
-        return "no location: only half of the coordinates"
-    if latitude != latitude or longitude != longitude:
-        return "no location: coordinates are not a number"
-    if abs(latitude) > 90 or abs(longitude) > 180:
-        return f"no location: coordinates out of range ({latitude}, {longitude})"
-    if latitude == 0 and longitude == 0:
-        return "no location: both coordinates are zero"
-    return None

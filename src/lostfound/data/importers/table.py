@@ -14,9 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, location_problem, readable
+from lostfound.data.importers.source import Listing, SourceImage, image_files, readable
 from lostfound.data.tables import csv_separator, parse_number, parse_text, resolve_countries
 from lostfound.errors import UsageError
+from lostfound.geo.sphere import location_problem
 
 _FILE_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "id", "uuid", "image_id")
 _COLUMNS = {

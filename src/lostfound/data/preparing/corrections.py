@@ -16,7 +16,7 @@ from lostfound.data.tables import parse_number, parse_text, read_columns, resolv
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import label_countries
 from lostfound.geo.points import check_points
-from lostfound.geo.sphere import wrap_longitude
+from lostfound.geo.sphere import location_problem, wrap_longitude
 
 KEYS = ("image_id", "place_id", "original", "id")
 """Columns by which a table's rows find their images, the first that it has. `id` is the image's id, or its
@@ -173,6 +173,9 @@ def _check_coordinates(path: Path, values: dict[str, list[Any]]) -> None:
             raise UsageError(f"{path} row {row + 2} has one of latitude and longitude: coordinates need both")
     points = np.array([values["latitude"], values["longitude"]], dtype=np.float64).T
     check_points(points, str(path), unknown=True)
+    for row, pair in enumerate(zip(values["latitude"], values["longitude"], strict=True)):
+        if pair[0] is not None and (problem := location_problem(*pair)):
+            raise UsageError(f"{path} row {row + 2}: {problem}")
     values["longitude"] = [
         None if each is None else float(wrap_longitude(each)) for each in values["longitude"]
     ]
