@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from lostfound.texts import shown
+
 SECONDS_BETWEEN_LINES = 10.0
 
 Advance = Callable[[int], None]
@@ -64,4 +66,4 @@ def _lines(description: str, total: int, done: int) -> Iterator[Advance]:
 
 def note(text: str) -> None:
     """Say something of long work on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text), file=sys.stderr, flush=True)

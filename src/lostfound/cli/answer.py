@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +13,10 @@ import typer
 from lostfound.cli.common import AsJson, DatasetFolder, example, fail, must_be_a_file, say
 from lostfound.errors import UsageError
 from lostfound.files import STANDARD_OUTPUT
+from lostfound.texts import shown, shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lostfound.predict.outputs import LocatedPhoto
 
@@ -100,6 +102,10 @@ def locate(
         Path | None,
         typer.Option(metavar="FILE", help="Write to a file instead of the screen; - is standard output."),
     ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Leave names in CSV as they are, also those that a spreadsheet computes."),
+    ] = False,
 ) -> None:
     """Say where photos were taken.
 
@@ -113,11 +119,11 @@ def locate(
     if model is None:
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
     results = locate_photos(photos, model or STARTER, top=top, same_place=same_place)
-    _write_located(results, form, output)
+    _write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
         for each in failed:
-            say(f"{each.photo}: {each.error}")
+            say(f"{shown_name(each.photo)}: {each.error}")
     if failed:
         fail(f"{len(failed)} of {len(results)} photos could not be read")
 
@@ -138,7 +144,7 @@ def _format(form: Format | None, output: Path | None) -> Format:
     return form
 
 
-def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None) -> None:
+def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None, *, raw: bool) -> None:
     from lostfound.cli.output.models import located_text, print_located
     from lostfound.files import write_output
     from lostfound.pages.map import write_photo_map
@@ -150,15 +156,15 @@ def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path |
     elif form is Format.table and output is None:
         print_located(results)
     else:
-        writers = {
+        writers: dict[Format, Callable[[Sequence[LocatedPhoto]], str]] = {
             Format.json: outputs.to_json,
-            Format.csv: outputs.to_csv,
+            Format.csv: partial(outputs.to_csv, raw=raw),
             Format.geojson: outputs.to_geojson,
             Format.table: located_text,
         }
         text = writers[form](results)
         if output is None:
-            sys.stdout.write(text)
+            sys.stdout.write(shown(text) if sys.stdout.isatty() else text)
         else:
             write_output(output, text.encode(errors="backslashreplace"))
     if output not in (None, STANDARD_OUTPUT):

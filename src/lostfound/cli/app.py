@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from lostfound.cli import answer, data, share, study, train
 from lostfound.cli.collect.app import collect
-from lostfound.cli.common import example, fail, require_training
+from lostfound.cli.common import example, fail, require_training, show
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
 from lostfound.files import FULL
@@ -72,7 +72,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import lostfound
 
-        print(f"lostfound {lostfound.__version__}")
+        show(f"lostfound {lostfound.__version__}")
         raise typer.Exit
 
 

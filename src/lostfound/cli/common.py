@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from lostfound.errors import MissingExtraError, UsageError
+from lostfound.texts import shown
 
 if TYPE_CHECKING:
     from lostfound.parallel.cluster import RayEngine
@@ -77,7 +78,12 @@ def require_training(what: str) -> None:
 
 def say(text: str) -> None:
     """Say something to the person, not to the next program in the pipe."""
-    print(text, file=sys.stderr)
+    print(shown(text), file=sys.stderr)  # noqa: T201
+
+
+def show(text: str = "", *, flush: bool = False) -> None:
+    """Print a line of a command's result."""
+    print(shown(text), flush=flush)  # noqa: T201
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

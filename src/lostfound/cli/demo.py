@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from lostfound.claims import claim_folder
+from lostfound.cli.common import show
 from lostfound.cli.output.data import print_import
 from lostfound.cli.output.models import print_evaluation, print_fit, print_located
 from lostfound.data.dataset import Dataset
@@ -64,7 +65,7 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     prepared = _prepare(imported.dataset, to / f"dataset-{PREPARED_SIZE}")
     picture = to / "dataset.png"
     write_atomic(picture, draw_stats(prepared))
-    print(f"{len(prepared)} images; a picture of them: {picture}")
+    show(f"{len(prepared)} images; a picture of them: {picture}")
     _step("4/6  Training a country classifier from scratch")
     measured = _train_and_measure(recipe, prepared, to / "model")
     report = measured.save(to / "report")
@@ -72,21 +73,21 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     _step("6/6  Locating new photos")
     results = _locate_new(Locator.load(to / "model"), to / "new-photos")
     print_located(results[:SHOWN])
-    print(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
+    show(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
     page = write_photo_map(
         results,
         to / "map.html",
         title="Photos of a generated world, located",
         note="The photos are synthetic: drawings of a world that does not exist.",
     )
-    print(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
+    show(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
     for what, path in (("Model", to / "model"), ("Report", report), ("Map", page)):
-        print(f"  {what:7} {path}")
-    print("Open the map in a browser. Next, your own photos: `lostfound import --help`.")
+        show(f"  {what:7} {path}")
+    show("Open the map in a browser. Next, your own photos: `lostfound import --help`.")
 
 
 def _step(text: str) -> None:
-    print(f"\n== {text}", flush=True)
+    show(f"\n== {text}", flush=True)
 
 
 def _prepare(dataset: Dataset, to: Path) -> Dataset:
@@ -98,7 +99,7 @@ def _prepare(dataset: Dataset, to: Path) -> Dataset:
 def _train_and_measure(recipe: Recipe, dataset: Dataset, to: Path) -> Evaluation:
     def after_fit(result: FitResult | None) -> None:
         if result is None:
-            print("The model is there, from an earlier run.")
+            show("The model is there, from an earlier run.")
         else:
             print_fit(result)
         _step("5/6  Evaluating on places it never saw")

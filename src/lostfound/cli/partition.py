@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, DatasetFolder, example
+from lostfound.cli.common import AsJson, DatasetFolder, example, say
+from lostfound.cli.common import show as show_line
 from lostfound.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _draw(drawn: Partition, file: Path, target: Path) -> None:
         from lostfound.partitions.plot import draw_partition
 
         write_output(target, draw_partition(drawn, title=f"{file.stem}: {len(drawn):,} cells"))
-    typer.echo(f"Drawn: {target}", err=True)
+    say(f"Drawn: {target}")
 
 
 def _print_summary(shown: Partition, file: Path, *, as_json: bool) -> None:
@@ -218,21 +219,23 @@ def _print_summary(shown: Partition, file: Path, *, as_json: bool) -> None:
         _echo_json(summary)
         return
     per_cell = summary["images_per_cell"]
-    typer.echo(
+    show_line(
         f"{file}: {shown.kind}, {len(shown):,} cells, {summary['images']:,} training images "
         f"({per_cell['min']:,} to {per_cell['max']:,} a cell, median {per_cell['median']:,.0f}; "
         f"{summary['empty_cells']:,} cells empty)"
     )
-    typer.echo("Fullest: " + ", ".join(f"{name} {count:,}" for name, count in fullest))
+    show_line("Fullest: " + ", ".join(f"{name} {count:,}" for name, count in fullest))
 
 
 def _print_comparison(reports: dict[str, PartitionReport], split: str, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lostfound.texts import shown
+
     console = Console()
     console = console if console.is_terminal else Console(width=160)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=shown(title), title_justify="left")
     table.add_column("partition", overflow="fold", min_width=20)
     columns = (
         "cells", f"no {split}\nimage", "images\noutside",
@@ -243,7 +246,7 @@ def _print_comparison(reports: dict[str, PartitionReport], split: str, title: st
         table.add_column(name, justify="right")
     for name, each in reports.items():
         table.add_row(
-            name, f"{each.cells:,}", f"{each.empty_cells:,}", f"{each.outside:,}",
+            shown(name), f"{each.cells:,}", f"{each.empty_cells:,}", f"{each.outside:,}",
             f"{each.images_min:,}", f"{each.images_median:,.0f}", f"{each.images_max:,}",
             f"{each.images_gini:.2f}", _km(each.radius_km_median), _km(each.radius_km_p90),
             _km(each.oracle_median_km), _km(each.oracle_mean_km), f"{each.oracle_score:,.0f}",
@@ -259,6 +262,6 @@ def _km(value: float) -> str:
 
 
 def _echo_json(values: object) -> None:
-    import json
+    from lostfound.texts import json_text
 
-    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+    typer.echo(json_text(values))

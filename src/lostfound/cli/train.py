@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lostfound.cli.common import Remote, example, require_training, say
+from lostfound.cli.common import Remote, example, require_training, say, show
 from lostfound.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def train(
         after_fit=print_fit,
     )
     print_evaluation(trained.evaluation)
-    print(f"Model: {to}")
+    show(f"Model: {to}")
 
 
 def _asked_for(
@@ -142,4 +142,4 @@ def average(
 
     averaged = average_models(models, Dataset.open(data), to)
     print_evaluation(averaged.evaluation)
-    print(f"Model: {to}")
+    show(f"Model: {to}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lostfound.predict.guess import Guess
+from lostfound.texts import csv_text, json_text
 
 NOTE = "estimates from pixels alone, not measurements"
 
@@ -28,7 +26,7 @@ class LocatedPhoto:
 def to_json(results: Sequence[LocatedPhoto]) -> str:
     """An object with the photos' guesses and those that could not be read."""
     photos = [_row(each) for each in results]
-    return json.dumps({"note": NOTE, "photos": photos}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({"note": NOTE, "photos": photos}) + "\n"
 
 
 def _row(each: LocatedPhoto) -> dict[str, Any]:
@@ -42,16 +40,21 @@ def written_name(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def to_csv(results: Sequence[LocatedPhoto]) -> str:
-    """One row a photo: the best coordinate, then the candidates; an error in the last column."""
+def to_csv(results: Sequence[LocatedPhoto], *, raw: bool = False) -> str:
+    """One row a photo: the best coordinate, then the candidates; an error in the last column.
+
+    Args:
+        results: The photos.
+        raw: Leave names as they are that a spreadsheet would compute (see `lostfound.texts.csv_text`).
+    """
     top = max((len(each.guess.candidates) for each in results if each.guess), default=0)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     ranks = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("candidate", "probability")]
-    writer.writerow(["photo", "latitude", "longitude", "country", "probability", *ranks, "error"])
+    rows: list[Sequence[object]] = [
+        ["photo", "latitude", "longitude", "country", "probability", *ranks, "error"]
+    ]
     for each in results:
         if each.guess is None:
-            writer.writerow([written_name(each.photo), *[""] * (4 + 2 * top), written_name(each.error or "")])
+            rows.append([written_name(each.photo), *[""] * (4 + 2 * top), written_name(each.error or "")])
             continue
         guess = each.guess
         cells = [value for one in guess.candidates for value in (one.name, _probability(one.probability))]
@@ -61,8 +64,8 @@ def to_csv(results: Sequence[LocatedPhoto]) -> str:
             guess.country,
             _probability(guess.probability),
         ]
-        writer.writerow([written_name(each.photo), *best, *cells, *[""] * (2 * top - len(cells)), ""])
-    return text.getvalue()
+        rows.append([written_name(each.photo), *best, *cells, *[""] * (2 * top - len(cells)), ""])
+    return csv_text(rows, raw=raw)
 
 
 def _probability(value: float | None) -> str:
@@ -80,4 +83,4 @@ def to_geojson(results: Sequence[LocatedPhoto]) -> str:
         for each in results
         if each.guess is not None
     ]
-    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False) + "\n"
+    return json_text({"type": "FeatureCollection", "features": features}) + "\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +13,7 @@ from lostfound.files import write_atomic
 from lostfound.studies.plot import draw_study
 from lostfound.studies.results import ResultRow, StudyResults
 from lostfound.studies.study import Claim
+from lostfound.texts import csv_text
 
 SIGNIFICANT = 0.05
 
@@ -137,9 +136,7 @@ _COLUMNS = (
 
 
 def _csv(outcome: StudyResults) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    rows: list[tuple[object, ...]] = [_COLUMNS]
     for row in outcome.rows:
         found, against = row.estimate, row.difference
         ours = (
@@ -148,8 +145,8 @@ def _csv(outcome: StudyResults) -> str:
         theirs: tuple[object, ...] = ("",) * 6
         if against:
             theirs = (against.value, against.low, against.high, against.p, row.p_holm, against.places)
-        writer.writerow([row.metric, row.entry, row.unit, len(row.seeds), *ours, *theirs])
-    return text.getvalue()
+        rows.append((row.metric, row.entry, row.unit, len(row.seeds), *ours, *theirs))
+    return csv_text(rows)
 
 
 def _measured(row: ResultRow, baseline: str) -> str:

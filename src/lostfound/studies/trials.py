@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from lostfound.evaluation.metrics import METRICS
 from lostfound.studies import queue
 from lostfound.studies.search import EPOCH, SECONDS, VALUE, Search
 from lostfound.studies.space import said
+from lostfound.texts import csv_text
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -133,8 +132,8 @@ def markdown(search: Search, trials: list[TrialResult], command: str | None) -> 
         f"# {search.recipe}{f', variant {search.variant}' if search.variant else ''}",
         "",
         f"Each trial's best epoch by {METRICS[search.metric].label} on the validation split of "
-        f"`{search.data.name}`; the test split was not looked at. The best of many trials is a lucky one too: "
-        "expect less on the test.",
+        f"`{search.data.name}`; the test split was not looked at. The best of many trials is a lucky one "
+        "too: expect less on the test.",
         "",
         f"| {' | '.join(names)} |",
         f"|{'|'.join('---' for _ in names)}|",
@@ -153,12 +152,10 @@ def markdown(search: Search, trials: list[TrialResult], command: str | None) -> 
 
 def csv_table(search: Search, trials: list[TrialResult]) -> str:
     """The trials as a CSV table, whose columns are those of the search."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     keys = [each.key for each in search.space.parameters]
-    writer.writerow(["trial", *keys, search.metric, "best_epoch", "seconds", "state", "error"])
+    rows: list[list[object]] = [["trial", *keys, search.metric, "best_epoch", "seconds", "state", "error"]]
     for each in trials:
         settings = [each.settings.get(key, "") for key in keys]
         rest = [each.value, each.best_epoch, each.seconds, each.state, each.error]
-        writer.writerow([each.slot + 1, *settings, *("" if value is None else value for value in rest)])
-    return text.getvalue()
+        rows.append([each.slot + 1, *settings, *rest])
+    return csv_text(rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lostfound.cli.collect.options import To
-from lostfound.cli.common import AsJson, Jobs, example
+from lostfound.cli.common import AsJson, Jobs, example, show
 from lostfound.cli.output.collect import print_browser_summary
 
 if TYPE_CHECKING:
@@ -84,6 +84,6 @@ def _try_profile(path: Path, settings: BrowserSettings) -> None:
     from lostfound.collect.browser.check import check_profile
 
     settings.work.mkdir(parents=True, exist_ok=True)
-    print(f"Dry run of {path} on {settings.profile.site}; nothing is stored:\n")
-    check_profile(settings, lambda step, found: print(f"  {step:20} {found}", flush=True))
-    print("\nEvery step found what it looks for.")
+    show(f"Dry run of {path} on {settings.profile.site}; nothing is stored:\n")
+    check_profile(settings, lambda step, found: show(f"  {step:20} {found}", flush=True))
+    show("\nEvery step found what it looks for.")

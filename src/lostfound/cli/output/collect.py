@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lostfound.cli.common import show
+
 if TYPE_CHECKING:
     from lostfound.collect.browser.run import BrowserSummary
     from lostfound.collect.places import PlacePlan
@@ -31,16 +33,16 @@ def print_estimate(
         _print_json(asdict(estimated))
         return
     images = "all that fit" if estimated.images is None else f"{estimated.images:,}"
-    print(f"Dry run, nothing was asked. For the whole collection into {to}:")
-    print(f"  {'boxes' if images_each is None else 'places'}: {places:,}, held already: {estimated.done:,}")
-    print(f"  images: {images}, held already: {estimated.images_held:,}")
-    print(f"  requests still to send: {estimated.requests:,} or more; every miss takes one more")
+    show(f"Dry run, nothing was asked. For the whole collection into {to}:")
+    show(f"  {'boxes' if images_each is None else 'places'}: {places:,}, held already: {estimated.done:,}")
+    show(f"  images: {images}, held already: {estimated.images_held:,}")
+    show(f"  requests still to send: {estimated.requests:,} or more; every miss takes one more")
     if price:
-        print(f"  cost still to come: {estimated.cost:,.2f} USD, spent already: {estimated.spent:,.2f} USD")
+        show(f"  cost still to come: {estimated.cost:,.2f} USD, spent already: {estimated.spent:,.2f} USD")
     if not estimated.within_budget:
-        print("  the budget does not reach: it will stop when that is spent")
+        show("  the budget does not reach: it will stop when that is spent")
     hours = estimated.requests / limits.rate / 3600
-    print(f"  time at {limits.rate:g} requests a second: {hours:,.1f} h or more")
+    show(f"  time at {limits.rate:g} requests a second: {hours:,.1f} h or more")
 
 
 def print_summary(summary: CollectionSummary, plan: PlacePlan | None, *, as_json: bool) -> None:
@@ -78,18 +80,18 @@ def print_summary(summary: CollectionSummary, plan: PlacePlan | None, *, as_json
         ("images now in the data set", summary.images),
         ("requests", summary.totals.requests),
     ]
-    print(f"Collected from {summary.source} into {summary.dataset}, all runs together:\n")
+    show(f"Collected from {summary.source} into {summary.dataset}, all runs together:\n")
     for name, number in rows:
-        print(f"  {name:36} {number:>9,}")
+        show(f"  {name:36} {number:>9,}")
     if summary.totals.cost:
-        print(f"  {'cost, at most':36} {summary.totals.cost:>9,.2f} USD")
+        show(f"  {'cost, at most':36} {summary.totals.cost:>9,.2f} USD")
     names = {} if plan is None else plan.names
     for where, count in summary.uncovered.items():
-        print(f"\nNo coverage in {names.get(where, where)}: given up after {count:,} misses in a row.")
+        show(f"\nNo coverage in {names.get(where, where)}: given up after {count:,} misses in a row.")
     if summary.budget_spent:
-        print("\nThe budget is spent. With a larger one the same command goes on.")
+        show("\nThe budget is spent. With a larger one the same command goes on.")
     elif kinds["errors"]:
-        print("\nThe same command tries once more what failed.")
+        show("\nThe same command tries once more what failed.")
 
 
 def print_browser_summary(summary: BrowserSummary, *, as_json: bool) -> None:
@@ -97,8 +99,8 @@ def print_browser_summary(summary: BrowserSummary, *, as_json: bool) -> None:
     if as_json:
         _print_json(asdict(summary) | {"dataset": str(summary.dataset)})
         return
-    print(f"Collected from {summary.source} into {summary.dataset}:\n")
-    print(f"  {'':36} {'this run':>9} {'all runs':>9}")
+    show(f"Collected from {summary.source} into {summary.dataset}:\n")
+    show(f"  {'':36} {'this run':>9} {'all runs':>9}")
     rows = {
         "rounds": "rounds stored",
         "duplicate games": "games joined or played already",
@@ -110,8 +112,8 @@ def print_browser_summary(summary: BrowserSummary, *, as_json: bool) -> None:
         "restarts": "browsers started anew",
     }
     for key, name in rows.items():
-        print(f"  {name:36} {summary.this_run.get(key, 0):>9,} {summary.counts.get(key, 0):>9,}")
-    print(f"  {'images now in the data set':36} {'':9} {summary.images:>9,}")
+        show(f"  {name:36} {summary.this_run.get(key, 0):>9,} {summary.counts.get(key, 0):>9,}")
+    show(f"  {'images now in the data set':36} {'':9} {summary.images:>9,}")
 
 
 def _print_json(values: dict[str, Any]) -> None:

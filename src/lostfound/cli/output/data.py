@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from lostfound.cli.common import show
 from lostfound.cli.output.tables import counted, make_console, make_table, print_json
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
         )
         return
     for source, layout in summary.layouts.items():
-        print(f"{source}: layout {layout}")
-    print(f"\nImported into {to}:")
+        show(f"{source}: layout {layout}")
+    show(f"\nImported into {to}:")
     table = make_table("what", "number", numbers=["number"])
     table.add_row("images imported", str(summary.imported))
     table.add_row("duplicates, left out", str(summary.duplicates))
@@ -49,7 +50,7 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
     table.add_row("images now in the data set", str(len(summary.dataset)), style="bold")
     make_console().print(table)
     if reasons:
-        print(f"Skipped files, one by one: {to / 'skipped.csv'}")
+        show(f"Skipped files, one by one: {to / 'skipped.csv'}")
 
 
 def print_preparation(made: Preparation, *, as_json: bool = False) -> None:
@@ -70,18 +71,18 @@ def print_preparation(made: Preparation, *, as_json: bool = False) -> None:
         steps.add_row(each["step"], each["reason"] + note, str(each["dropped"]), str(each["left"]))
     filled = {name: count for name, count in made.report.get("enriched", {}).items() if count}
     if filled:
-        print("Enriched: " + ", ".join(f"{name} {count}" for name, count in filled.items()) + "\n")
+        show("Enriched: " + ", ".join(f"{name} {count}" for name, count in filled.items()) + "\n")
     console = make_console()
     console.print(steps)
     if "balance" in made.report:
         console.print()
         _show_balance(console, made.report["balance"])
-    print()
+    show()
     print_stats(made.datasets[0])
     for other in made.datasets[1:]:
-        print(f"\n{other.folder}: the same images, {other.info['settings']['size']} pixels")
+        show(f"\n{other.folder}: the same images, {other.info['settings']['size']} pixels")
     if made.report["steps"]:
-        print(f"\nWhat was left out, one by one: {made.datasets[0].folder / DROPPED}")
+        show(f"\nWhat was left out, one by one: {made.datasets[0].folder / DROPPED}")
 
 
 def _show_balance(console: Console, balance: dict[str, Any]) -> None:
@@ -153,7 +154,7 @@ def print_stats(dataset: Dataset, *, leaks: Sequence[Leak] | None = None, as_jso
         shared = {} if leaks is None else {"leaks": [asdict(each) for each in leaks]}
         print_json({**asdict(stats), **shared})
         return
-    print(
+    show(
         f"{dataset.folder}: {counted(stats.images, 'image')} of {counted(stats.places, 'place')}, "
         f"{stats.located} with coordinates, {counted(len(stats.countries.keys() - {'unknown'}), 'country')}"
     )

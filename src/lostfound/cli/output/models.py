@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from lostfound.cli.common import show
 from lostfound.cli.output.tables import counted, make_console, make_table, print_json
+from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
     from lostfound.evaluation.evaluate import Evaluation
@@ -26,19 +28,19 @@ def print_fit(result: FitResult) -> None:
         loaded, fresh, unused = (
             len(part) for part in (result.weights.loaded, result.weights.fresh, result.weights.unused)
         )
-        print(
+        show(
             f"Weights: {loaded} tensors loaded, {fresh} of the backbone not in the file, "
             f"{unused} of the file not used (such as another head)"
         )
     if result.left_out:
         names = ", ".join(f"{name} ({count})" for name, count in result.left_out)
-        print(f"Left out, too few training images: {names}")
+        show(f"Left out, too few training images: {names}")
     if result.places_left_out:
-        print(f"Left out, too few views: {counted(result.places_left_out, 'place')}")
+        show(f"Left out, too few views: {counted(result.places_left_out, 'place')}")
     if result.locked:
-        print(f"Locked: {counted(len(result.locked), 'layer')}, {result.locked[0]} to {result.locked[-1]}")
+        show(f"Locked: {counted(len(result.locked), 'layer')}, {result.locked[0]} to {result.locked[-1]}")
     name, value = describe_monitor(result.monitor, result.best_score)
-    print(f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation {name} {value}")
+    show(f"Trained in {result.seconds:.0f} s; best epoch {result.best_epoch}, validation {name} {value}")
 
 
 def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
@@ -49,17 +51,17 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
         print_json(measured.as_dict())
         return
     numbers = ("value", "95 % interval", "images", "places")
-    print(f"{measured.title}:\n")
+    show(f"{measured.title}:\n")
     table = make_table("metric", *numbers, numbers=numbers)
     for name, metric in measured.metrics.items():
         table.add_row(*describe(name, metric), str(metric.n), str(metric.places))
     make_console().print(table)
     if measured.calibration_error is not None:
-        print(f"\nExpected calibration error: {measured.calibration_error:.3f}")
+        show(f"\nExpected calibration error: {measured.calibration_error:.3f}")
     outside = measured.about["images_outside_all_cells"]
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
-        print(f"{counted(outside, 'image')} in no cell of the model, counted as wrong: {where}")
+        show(f"{counted(outside, 'image')} in no cell of the model, counted as wrong: {where}")
 
 
 def print_located(results: Sequence[LocatedPhoto]) -> None:
@@ -83,7 +85,9 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
         together = list(group)
         if together[0].guess is None:
             for each in together:
-                table.add_row(each.photo, "", Text(str(each.error), style="red"), end_section=True)
+                table.add_row(
+                    shown_name(each.photo), "", Text(str(each.error), style="red"), end_section=True
+                )
             continue
         guess = together[0].guess
         where = f"{guess.latitude:.3f}, {guess.longitude:.3f}"
@@ -91,6 +95,6 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
             one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
             for one in guess.candidates
         )
-        table.add_row("\n".join(each.photo for each in together), where, listed, end_section=True)
+        table.add_row("\n".join(shown_name(each.photo) for each in together), where, listed, end_section=True)
     console.print(table)
     console.print(f"\nThese are {NOTE}.", style="dim")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lostfound.cli.common import show
 from lostfound.cli.output.tables import make_console, make_table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def print_plan(runs: list[StudyRun]) -> None:
         says = _SAYS[state] if run.trains or state == "done" else "to be judged"
         table.add_row(run.entry, str(run.seed), run.data.name, says)
     make_console().print(table)
-    print(f"\n{states.count('done')} of {len(runs)} runs are done.")
+    show(f"\n{states.count('done')} of {len(runs)} runs are done.")
 
 
 def print_outcome(outcome: StudyResults, to: Path) -> None:
@@ -39,7 +40,7 @@ def print_outcome(outcome: StudyResults, to: Path) -> None:
 
     rows = [cells(row) for row in outcome.rows]
     names = list(rows[0])
-    print(f"{outcome.study.file.name}, against {outcome.study.file.baseline}:\n")
+    show(f"{outcome.study.file.name}, against {outcome.study.file.baseline}:\n")
     table = make_table(*names, numbers=names[2:])
     last = rows[0]["metric"]
     for row in rows:
@@ -48,10 +49,10 @@ def print_outcome(outcome: StudyResults, to: Path) -> None:
         last = row["metric"]
         table.add_row(*row.values())
     make_console().print(table)
-    print(f"\n{NOTE}")
+    show(f"\n{NOTE}")
     for (entry, seed), message in outcome.failed.items():
-        print(f"\nFailed: {entry}, seed {seed}: {message}")
-    print(f"\nThe table and a picture: {to}/results.md, .csv, .json, .png")
+        show(f"\nFailed: {entry}, seed {seed}: {message}")
+    show(f"\nThe table and a picture: {to}/results.md, .csv, .json, .png")
 
 
 def print_search(search: Search, trials: list[TrialResult], command: str | None) -> None:
@@ -59,16 +60,16 @@ def print_search(search: Search, trials: list[TrialResult], command: str | None)
     from lostfound.studies.trials import cells, columns, describe_ties
 
     names = columns(search)
-    print(f"{search.recipe}, by {search.metric} on the validation split:\n")
+    show(f"{search.recipe}, by {search.metric} on the validation split:\n")
     table = make_table(*names, numbers=names[:-1])
     for each in trials:
         table.add_row(*cells(search, each))
     make_console().print(table)
     for each in trials:
         if each.error:
-            print(f"\nTrial {each.slot + 1} failed: {each.error}")
+            show(f"\nTrial {each.slot + 1} failed: {each.error}")
     if ties := describe_ties(trials):
-        print(f"\n{ties}")
+        show(f"\n{ties}")
     if command is not None:
-        print(f"\nTrain with the best:\n  {command}")
-    print(f"\nThe table, the best settings and a picture: {search.to}/trials.md, .csv, best.yaml, tune.png")
+        show(f"\nTrain with the best:\n  {command}")
+    show(f"\nThe table, the best settings and a picture: {search.to}/trials.md, .csv, best.yaml, tune.png")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from lostfound.data.writing import writing
 from lostfound.errors import UsageError
 from lostfound.files import digest, write_atomic
 from lostfound.parallel.processes import Engine
+from lostfound.texts import csv_text
 
 DROPPED = "dropped.csv"
 _BATCH = 8192
@@ -209,7 +208,5 @@ def _work_key(planned: PreparationPlan, key: str, size: int) -> str:
 
 
 def _write_dropped(path: Path, drops: list[Drop]) -> None:
-    text = io.StringIO()
     rows = ((each.image_id, each.original, each.step, each.reason) for each in drops)
-    csv.writer(text).writerows([("image_id", "original", "step", "reason"), *rows])
-    write_atomic(path, text.getvalue().encode())
+    write_atomic(path, csv_text([("image_id", "original", "step", "reason"), *rows]).encode())
