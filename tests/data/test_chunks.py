@@ -118,7 +118,10 @@ def test_skips_are_kept_with_the_part(tmp_path):
 
 def test_what_killed_processes_left_half_written_is_cleared_away(tmp_path):
     (tmp_path / "images").mkdir()
-    left = [tmp_path / ".dataset.json.1-ab.partial", tmp_path / "images" / ".01234567-00000.tar.1-ab.partial"]
+    left = [
+        tmp_path / ".dataset.json.1-0123abcd.partial",
+        tmp_path / "images" / ".01234567-00000.tar.1-0123abcd.partial",
+    ]
     for path in left:
         path.write_bytes(b"half")
 

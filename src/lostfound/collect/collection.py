@@ -12,10 +12,10 @@ from typing import Any
 from lostfound.collect.inbox import Inbox
 from lostfound.collect.ledger import Ledger, disk_error
 from lostfound.collect.pack import held_places, pack, storage_settings
-from lostfound.data.adding import existing_dataset
+from lostfound.data.adding import COLLECTIONS, existing_dataset
 from lostfound.errors import CollectError
 
-FOLDER = "collect"
+FOLDER = COLLECTIONS
 """Below the data set's: ledgers, and images that are not packed yet."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lostfound.data.chunks import work_folders
 from lostfound.data.dataset import Dataset, read_info, write_dataset
 from lostfound.data.grouping import first_of
 from lostfound.data.records import AnyRecords, coordinates, numbers, set_column, strings
@@ -18,6 +19,11 @@ from lostfound.data.splits import SplitSettings, assign_splits
 from lostfound.data.stored import StoredRecords
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import Boundaries
+
+COLLECTIONS = "collect"
+"""Below a data set's folder: what collections keep of their work."""
+_NO_ONES = frozenset({".lock", ".DS_Store", ".localized", "Thumbs.db", "desktop.ini", "lost+found"})
+"""What a folder that is as good as empty may hold: our own lock, and what systems leave."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,31 @@ class Added:
     other_label: int
 
 
-def refuse_file(folder: Path) -> None:
-    """Refuse a file where a data set's folder is needed.
+def refuse_other(folder: Path) -> None:
+    """Refuse a folder that is neither a data set nor free to become one; nothing in it is touched.
+
+    A data set's is one with a `dataset.json`, or one in which a run was begun.
 
     Raises:
-        UsageError: It is a file.
+        UsageError: It is a file, or holds something else.
+        DatasetError: Its `dataset.json` is not one of ours.
     """
-    if folder.exists() and not folder.is_dir():
+    if not folder.exists():
+        return
+    if not folder.is_dir():
         raise UsageError(f"{folder} is a file: give the folder of a data set, new or existing")
+    if (folder / "dataset.json").exists():
+        read_info(folder)
+        return
+    collections = folder / COLLECTIONS
+    if work_folders(folder) or (collections / ".lock").exists() or any(collections.glob("*.sqlite")):
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.name not in _NO_ONES)
+    if others:
+        raise UsageError(
+            f"{folder} exists and is not a data set (it holds {others[0]!r}): choose another folder, or an "
+            "empty one"
+        )
 
 
 def existing_dataset(folder: Path, settings: Mapping[str, Any]) -> Dataset | None:
@@ -53,10 +76,10 @@ def existing_dataset(folder: Path, settings: Mapping[str, Any]) -> Dataset | Non
         settings: How the images to come are stored: `size` and `quality`.
 
     Raises:
-        UsageError: Its images are stored otherwise, or the folder is a file.
+        UsageError: Its images are stored otherwise, or the folder is something else's.
         DatasetError: It is damaged.
     """
-    refuse_file(folder)
+    refuse_other(folder)
     if not (folder / "dataset.json").is_file():
         return None
     before = read_info(folder)["settings"]

@@ -7,8 +7,9 @@ chunks that are missing, and ends with the same bytes as an undisturbed one.
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,6 +27,9 @@ Item = TypeVar("Item")
 Skipped = tuple[str, str]  # (path, reason)
 
 MIN_CHUNK, MAX_CHUNK, CHUNKS = 16, 2048, 64
+_WORK = re.compile(r"\.import-(?:measured-)?([0-9a-f]{16})")
+_PART = re.compile(r"\d{5}\.parquet|\d{6}\.npy")
+_SHARD = re.compile(r"([0-9a-f]{8})-\d{5}\.tar")
 _APART = 8  # chunks between two that are done one after the other, if they are mixed
 
 
@@ -112,19 +116,45 @@ def work_folder(folder: Path, key: str) -> Path:
     return folder / f".import-{key[:16]}"
 
 
+def work_folders(folder: Path) -> list[Path]:
+    """The folders of parts that runs into a data set's folder left, finished or given up."""
+    found = [path for path in folder.iterdir() if _WORK.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(path for path in found if path.is_dir())
+
+
 def tidy(folder: Path, records: Records) -> None:
-    """Remove what no record of a data set needs: parts of runs, finished or given up, and their shards."""
+    """Remove what runs left and no record of a data set needs: shards, then the parts that tell of them.
+
+    Only what bears a run's names: its shards begin with the key that its folder of parts is named by.
+    Anything else in the folder is not ours, and stays.
+    """
     needed = set(records["shard"].unique().to_pylist())
-    for work in folder.glob(".import-*"):
-        shutil.rmtree(work, ignore_errors=True)
-    images = folder / "images"
-    for shard in images.glob("*.tar"):
-        if shard.name not in needed:
+    works, images = work_folders(folder), folder / "images"
+    keys = {_WORK.sub(r"\1", work.name)[:8] for work in works}
+    for shard in list(images.iterdir()) if images.is_dir() else []:
+        named = _SHARD.fullmatch(shard.name)
+        if named and named[1] in keys and shard.name not in needed:
             shard.unlink()
+    for work in works:
+        remove_work(work)
     for written in (images, folder):
         remove_partials(written)
-        if written.is_dir() and not any(written.iterdir()):
-            written.rmdir()
+    _remove_if_empty(images)
+
+
+def remove_work(work: Path) -> None:
+    """Remove the parts of a run, and the folder of them if nothing else is there."""
+    if work.is_dir():
+        remove_partials(work)
+        for part in list(work.iterdir()):
+            if _PART.fullmatch(part.name):
+                part.unlink()
+        _remove_if_empty(work)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # it is missing, or holds something
+        folder.rmdir()
 
 
 def _encode_chunk(chunk: _Chunk[Any]) -> None:

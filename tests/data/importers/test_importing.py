@@ -205,15 +205,76 @@ def test_an_import_without_a_usable_image_says_why_and_leaves_nothing(tmp_path, 
     assert not (tmp_path / "data").exists()
 
 
-def test_a_failed_import_leaves_a_user_s_files_alone(tmp_path, write_picture):
-    write_picture(tmp_path / "photos" / "1.jpg", 1)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "notes.txt").write_text("mine")
+@pytest.mark.parametrize("picture", ["1.jpg", "48.85,2.35.jpg"])  # without a place, and with one
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        ["notes.txt"],
+        [".import-mine/a.parquet", "images/backup.tar"],
+        [".import/00000.parquet", ".import-0123/00000.parquet"],
+        ["images/01234567-00000.tar"],
+        ["records.parquet"],
+        ["dataset.json", ".lock", "images/backup.tar"],
+        ["collect/photo.jpg"],
+        [".hidden"],
+        [".x.partial"],
+        ["photo.jpg"],
+    ],
+)
+def test_a_folder_that_is_no_data_set_is_refused_and_stays_as_it_is(tmp_path, write_picture, picture, theirs):
+    write_picture(tmp_path / "photos" / picture, 1)
+    for name in theirs:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text("mine")
 
-    with pytest.raises(DatasetError):
+    with pytest.raises((UsageError, DatasetError), match=r"not a data set|can't be read as a data set"):
         import_images([tmp_path / "photos"], tmp_path / "data", jobs=1)
 
-    assert contents(tmp_path / "data") == {"notes.txt": b"mine"}
+    assert contents(tmp_path / "data") == dict.fromkeys(theirs, b"mine")
+
+
+@pytest.mark.parametrize("left", [".DS_Store", ".lock", "Thumbs.db", "lost+found/"])
+def test_a_folder_that_holds_only_what_systems_leave_is_free(tmp_path, write_picture, left):
+    write_picture(tmp_path / "photos" / "48.85,2.35.jpg", 1)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / left).mkdir() if left.endswith("/") else (tmp_path / "data" / left).write_bytes(b"")
+
+    assert import_images([tmp_path / "photos"], tmp_path / "data", jobs=1).imported == 1
+
+
+def test_what_others_put_into_a_data_set_stays(tmp_path, write_picture):
+    write_picture(tmp_path / "photos" / "48.85,2.35.jpg", 1)
+    to = tmp_path / "data"
+    import_images([tmp_path / "photos"], to, jobs=1)
+    theirs = [
+        "images/backup.tar",
+        "images/01234567-00000.tar",
+        ".import-mine/00000.parquet",
+        ".import-0123456789abcdef/notes.txt",
+        ".mine.partial",
+        "images/.mine.partial",
+        "copy/records.parquet",
+    ]
+    for name in theirs:
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        (to / name).write_text("mine")
+    write_picture(tmp_path / "more" / "42.66,21.16.jpg", 2)
+    (to / ".import-0123456789abcdef" / "00000.parquet").write_bytes(b"of a run that was given up")
+    before = {name for name in contents(to) if name.endswith(".tar")}
+
+    import_images([tmp_path / "more"], to, jobs=1)
+    import_images([tmp_path / "more"], to, jobs=1)  # nothing is left to do
+    with pytest.raises(UsageError):
+        import_images([tmp_path / "nowhere"], to, jobs=1)
+
+    after = contents(to)
+    assert {name: after[name] for name in theirs if name in after} == {
+        name: b"mine"
+        for name in theirs
+        if name != "images/01234567-00000.tar"  # the given-up run's, by its key
+    }
+    assert len(after.keys() - before) > 1
+    assert ".import-0123456789abcdef/00000.parquet" not in after
 
 
 def test_coordinates_give_the_country_where_none_is_stated(tmp_path, write_picture):

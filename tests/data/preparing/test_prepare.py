@@ -118,8 +118,30 @@ def test_a_folder_that_holds_a_data_set_is_refused(dataset, tmp_path):
 def test_a_file_can_t_be_the_new_folder(dataset, tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(UsageError, match="is a file: give a new folder"):
+    with pytest.raises(UsageError, match="is a file: give the folder of a data set"):
         prepare(dataset, tmp_path / "file", size=32, jobs=1)
+
+
+def test_a_folder_that_is_no_data_set_is_refused_and_stays_as_it_is(dataset, tmp_path):
+    for name in ("images/backup.tar", ".import-mine/a", "dropped.csv"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text("mine")
+    before = contents(tmp_path / "mine")
+
+    with pytest.raises(UsageError, match="exists and is not a data set"):
+        prepare(dataset, tmp_path / "mine", size=32, jobs=1)
+
+    assert contents(tmp_path / "mine") == before
+
+
+def test_what_others_put_beside_the_images_stays(dataset, tmp_path):
+    prepare(dataset, tmp_path / "small", size=32, jobs=1)
+    (tmp_path / "small" / "images" / "backup.tar").write_text("mine")
+    before = contents(tmp_path / "small")
+
+    prepare(dataset, tmp_path / "small", size=32, jobs=1)
+
+    assert contents(tmp_path / "small") == before
 
 
 @pytest.mark.parametrize("size", [15, 0, -3])

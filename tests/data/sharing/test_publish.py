@@ -173,9 +173,22 @@ def test_published_hashes_are_those_of_the_bytes(open_part, tmp_path):
 
 def test_what_a_killed_publication_left_half_written_is_not_published(open_part, tmp_path):
     (tmp_path / ".hub.partial").mkdir()
-    (tmp_path / ".hub.partial" / ".README.md.1-ab.partial").write_text("half")
+    (tmp_path / ".hub.partial" / ".README.md.1-0123abcd.partial").write_text("half")
 
     publish(open_part, str(tmp_path / "hub"))
 
     assert sorted(path.name for path in (tmp_path / "hub").iterdir()) == ["README.md", "data"]
     assert [path.name for path in tmp_path.iterdir()] == ["hub"]
+
+
+@pytest.mark.parametrize("theirs", [["data/mine.txt"], ["README.md"], ["notes.txt"]])
+def test_a_folder_that_only_looks_like_a_killed_publication_stays(open_part, tmp_path, theirs):
+    for name in theirs:
+        (tmp_path / ".hub.partial" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".hub.partial" / name).write_text("mine")
+
+    with pytest.raises(UsageError, match="holds something else than a publication"):
+        publish(open_part, str(tmp_path / "hub"))
+
+    for name in theirs:
+        assert (tmp_path / ".hub.partial" / name).read_text() == "mine"

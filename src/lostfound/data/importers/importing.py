@@ -26,6 +26,7 @@ from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY, encode_source_image
 from lostfound.data.importers.layouts import list_source
+from lostfound.data.importers.sidecars import Sidecars
 from lostfound.data.importers.source import SourceImage, image_files, readable
 from lostfound.data.packed import Packed
 from lostfound.data.records import SCHEMA
@@ -181,7 +182,11 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
         listed.layouts[str(source)], listing = list_source(source, layout)
         listed.places.append((str(source), _places(listing.images)))
-        listed.items.extend((name, image) for image in listing.images)
+        beside = Sidecars()
+        listed.items.extend(
+            (name, image if image.latitude is not None else image._replace(sidecars=beside.of(image.file)))
+            for image in listing.images
+        )
         listed.skipped.extend((f"{name}/{path}", reason) for path, reason in listing.skipped)
         listed.described.append(
             {"name": name, "layout": listed.layouts[str(source)], "files": len(listing.images)}
@@ -240,10 +245,11 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str 
     how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
     key = hashlib.sha256(json.dumps(how).encode())
     for name, image in items:
-        fields = [*image[1:]]  # all but the file
-        with suppress(OSError):  # a file that can't be read is skipped later
-            stat = os.stat(image.file)  # noqa: PTH116  # a Path for each takes as long again
-            fields += [stat.st_size, stat.st_mtime_ns]
+        fields: list[object] = [*image[1:-1]]  # all but the files
+        for file in (image.file, *image.sidecars):
+            with suppress(OSError):  # a file that can't be read is skipped later
+                stat = os.stat(file)  # noqa: PTH116  # a Path for each takes as long again
+                fields += [stat.st_size, stat.st_mtime_ns]
         key.update(f"\n{(name, *fields)!r}".encode())
     return key.hexdigest()
 

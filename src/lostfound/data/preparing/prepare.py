@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lostfound.data.adding import refuse_other
 from lostfound.data.chunks import run_chunks, tidy
 from lostfound.data.dataset import Dataset, StoredImages, read_info, write_dataset
 from lostfound.data.importers.encoding import JPEG_QUALITY
@@ -71,7 +72,7 @@ def prepare(
             machine if None.
 
     Raises:
-        UsageError: The new folder is a file or holds another data set, the size is too small, or a file that
+        UsageError: The new folder is a file or holds something else, the size is too small, or a file that
             the recipe names is missing or wrong.
         RecipeError: The recipe is missing or wrong, a step would drop everything, or it asks for countries
             that the data lacks.
@@ -139,8 +140,7 @@ def _measure_key(dataset: Dataset, recipe: PrepareRecipe) -> str:
 def _folders(to: Path, sizes: tuple[int, ...]) -> list[Path]:
     folders = [to] if len(sizes) == 1 else [to.with_name(f"{to.resolve().name}-{size}") for size in sizes]
     for folder in folders:
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder} is a file: give a new folder")
+        refuse_other(folder)
     return folders
 
 

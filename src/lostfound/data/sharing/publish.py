@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -26,6 +25,7 @@ from lostfound.progress import Advance, progress
 HUB = "hf://datasets/"
 _ROWS = 100  # a row group, which a viewer reads at once
 _FILE_BYTES = 400_000_000
+_FILE = re.compile(rf"({'|'.join(HUB_SPLITS.values())})-\d{{5}}-of-\d{{5}}\.parquet")
 _LEFT_OUT = frozenset({"shard", "offset", "split"})
 
 # Licences that let anyone pass a work on, changed (here: made smaller) and unchanged; so not those with ND.
@@ -61,7 +61,8 @@ def publish(
     Raises:
         DatasetError: Images whose licence is unknown or forbids publication; the message counts them by
             licence and source. Or the data set is damaged.
-        UsageError: The target exists, or is no name on the Hub.
+        UsageError: The target exists, or is no name on the Hub; or the folder beside it in which it is made
+            holds what no publication wrote.
         MissingExtraError: Publishing onto the Hub needs huggingface_hub.
     """
     allowed = _allowed(dataset, licenses, unknown_as)
@@ -74,6 +75,7 @@ def publish(
     if folder.exists() and (not folder.is_dir() or any(each.name != ".lock" for each in folder.iterdir())):
         raise UsageError(f"{folder} is there already: give a new folder")
     partial = folder.resolve().with_name(f".{folder.resolve().name}.partial")
+    _refuse_others(partial)
     with writing(partial):
         _write(chosen, partial, unknown_as)
     if folder.exists():
@@ -125,8 +127,7 @@ def _refusal(dataset: Dataset, allowed: np.ndarray[Any, np.dtype[np.bool_]]) -> 
 
 
 def _write(dataset: Dataset, folder: Path, unknown_as: str | None) -> None:
-    shutil.rmtree(folder / "data", ignore_errors=True)
-    remove_partials(folder)
+    _clear(folder)
     (folder / "data").mkdir(parents=True)
     split = strings(dataset.records, "split")
     files: dict[str, list[str]] = {}
@@ -136,6 +137,31 @@ def _write(dataset: Dataset, folder: Path, unknown_as: str | None) -> None:
             if len(part):
                 files[HUB_SPLITS[name]] = _write_split(part, folder, HUB_SPLITS[name], unknown_as, advance)
     write_atomic(folder / "README.md", dataset_card(dataset, files, unknown_as).encode())
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse to clear a folder of which not all is a publication's that was killed."""
+    parts = folder / "data"
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    others = sorted(name for name in names - {"data", "README.md", ".lock"} if not name.endswith(".partial"))
+    others += (
+        [path.name for path in parts.iterdir() if not _FILE.fullmatch(path.name)] if parts.is_dir() else []
+    )
+    if others or ("README.md" in names and "data" not in names):
+        raise UsageError(
+            f"{folder} holds something else than a publication ({(others or ['README.md'])[0]}): move it "
+            "away, or give another folder"
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a publication that was killed left."""
+    if (folder / "data").is_dir():
+        for file in list((folder / "data").iterdir()):
+            if _FILE.fullmatch(file.name):
+                file.unlink()
+        (folder / "data").rmdir()
+    remove_partials(folder)
 
 
 def _write_split(
@@ -202,5 +228,7 @@ def _upload(dataset: Dataset, target: str, unknown_as: str | None) -> str:
                 f"{name} could not be uploaded: {reason}. The files are made and kept: mend that (`hf auth "
                 "login` logs in) and run the same command again"
             ) from None
-    shutil.rmtree(staged)
+    _clear(staged)
+    (staged / "README.md").unlink()
+    staged.rmdir()
     return f"https://huggingface.co/datasets/{name}"

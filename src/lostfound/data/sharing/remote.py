@@ -7,7 +7,6 @@ is checked against the hash that the list holds.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -18,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lostfound.data.chunks import Encoded, Skipped, run_chunks, skipped_in, work_folder
+from lostfound.data.adding import refuse_other
+from lostfound.data.chunks import Encoded, Skipped, remove_work, run_chunks, skipped_in, work_folder
 from lostfound.data.dataset import FORMAT, TABLE, Dataset, write_dataset
 from lostfound.data.records import SCHEMA
 from lostfound.data.sharing.lists import DataList, missing, named, pin
@@ -127,7 +127,8 @@ def fetch_list(
     Raises:
         DatasetError: Images can't be had, or the remote serves other bytes; the message names them, and the
             data set stays as it was.
-        UsageError: Images are missing, and no remote is known; or the remote is no address.
+        UsageError: Images are missing, and no remote is known; the remote is no address; or the folder is
+            something else's.
     """
     folder = Path(folder)
     exists = (folder / "dataset.json").is_file()
@@ -141,6 +142,7 @@ def fetch_list(
             f"{folder} lacks {named(list(lacking.images))} of the list's {len(data_list)}, and no remote "
             "is known to fetch them from: give one with --remote"
         )
+    refuse_other(folder)
     with writing(folder):
         dataset = Dataset.open(folder) if exists else None  # as it is now that nobody else writes
         lacking = missing(dataset, data_list) if dataset else data_list
@@ -172,7 +174,7 @@ def _fetch(folder: Path, dataset: Dataset | None, lacking: DataList, url: str, j
     records = dataset.stored.followed_by(added) if dataset else added
     about = dataset.info if dataset else {**info, "imports": [], "made_by": "lostfound fetch"}
     fetched = write_dataset(folder, records, {**about, "remote": url})
-    shutil.rmtree(work_folder(folder, key), ignore_errors=True)
+    remove_work(work_folder(folder, key))
     return fetched
 
 
