@@ -89,6 +89,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, lostfound):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow  # the steps go on one by one in test_interrupts
 def test_it_goes_on_where_it_was_stopped(lostfound, start, demo: Path, tmp_path: Path):
     running = start(*COMMAND, cwd=tmp_path)
     running.wait_until((tmp_path / "lostfound-demo" / "model" / "run" / "run.json").is_file)
