@@ -15,7 +15,10 @@ What it decides, and why:
   with one labelled "Réunion".
 * Natural Earth draws control on the ground. Here borders follow ISO 3166, as country codes do, and where ISO
   is silent, who administers the place (``UNNUMBERED``, the last of ``SPLITS``, ``CUTS``).
-* What is missing or badly misplaced at 1:50m is taken from 1:10m (``REDRAWN``) or moved (``MOVED``).
+* What is missing or badly misplaced at 1:50m is taken from 1:10m (``REDRAWN``) or moved (``MOVED``); small
+  islands and enclaves too, and border towns are given to their country (``boundary_places``).
+
+Then run `scripts/build_pieces.py`.
 """
 
 import argparse
@@ -31,6 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pycountry
 import shapely
+from boundary_places import missing_parts, spots, town_parts
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
@@ -67,6 +71,11 @@ UNNUMBERED = {
     "Somaliland": "SO",
     "Indian Ocean Ter.": "CX",
     "Siachen Glacier": "IN",
+    # At 1:10m.
+    "Bajo Nuevo Bank": "CO",
+    "Clipperton I.": "FR",
+    "Coral Sea Is.": "AU",
+    "Serranilla Bank": "CO",
 }
 # (code, box that holds the wanted parts). Hong Kong and Macao are drawn afresh; between their old shape and
 # their new one nothing is drawn, and the nearest country counts.
@@ -219,6 +228,21 @@ def redraw(shapes: Shapes, finer: Shapes) -> None:
         insert(shapes, code, [shapely.transform(part, lambda xy, by=shift: xy + by) for part in drawn])
 
 
+def complete(shapes: Shapes, finer: Shapes) -> dict[str, MultiPolygon]:
+    """Add the islands, enclaves and towns that are missing, and say which places stay in another country."""
+    for code, parts in (*missing_parts(shapes, finer).items(), *spots().items()):
+        insert(shapes, code, parts)
+    while True:
+        merged = {code: merge(shapes[code], DECIMALS) for code in sorted(shapes)}
+        towns, left = town_parts(list(merged), list(merged.values()))
+        if not towns:
+            print("left, GeoNames' country first:", *left, sep="\n  ")
+            return merged
+        # What is given to one may be what another town's land was nearest to, so they are looked at again.
+        for code, parts in towns.items():
+            insert(shapes, code, parts)
+
+
 def write(path: Path, geometries: dict[str, MultiPolygon], source: str) -> None:
     """Write GeoParquet 1.1: code and WKB."""
     codes = sorted(geometries)
@@ -258,14 +282,14 @@ def main() -> None:
                 raise SystemExit(f"{tarball} holds no countries-{scale}.json")
             topologies[scale] = json.load(member)
 
-    shapes = countries(topologies["50m"])
+    shapes, finer = countries(topologies["50m"]), countries(topologies["10m"])
     cut(shapes)
-    redraw(shapes, countries(topologies["10m"]))
+    redraw(shapes, finer)
     missing = {country.alpha_2 for country in pycountry.countries} - shapes.keys()
     if missing:
         raise SystemExit(f"no boundary for {sorted(missing)}: extend SPLITS or REDRAWN")
     source = f"world-atlas 2.0.2 (sha256 {SHA256}), Natural Earth"
-    write(DATA / "countries.parquet", {c: merge(p, DECIMALS) for c, p in shapes.items()}, f"{source} 1:50m")
+    write(DATA / "countries.parquet", complete(shapes, finer), f"{source} 1:50m")
     outlines = countries(topologies["110m"])
     cut(outlines)
     write(DATA / "outlines.parquet", {c: merge(p, 2) for c, p in outlines.items()}, f"{source} 1:110m")

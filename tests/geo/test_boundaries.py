@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pycountry
 import pytest
 import shapely
-from shapely.geometry import Point, Polygon, box, shape
+from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
 from lostfound.errors import CountryNameError, DatasetError
+from lostfound.geo import boundaries
 from lostfound.geo.boundaries import DEFAULT_MAX_DISTANCE_KM, Boundaries, label_countries, outlines
+from lostfound.geo.cities import city_table
 from lostfound.geo.countries import country_codes
 from lostfound.geo.nearest import Segments
 from lostfound.geo.sphere import destination, haversine_km
@@ -85,6 +87,53 @@ PLACES = [
     ("Windsor", 42.25, -82.95, "CA"),
     ("Tornio", 65.87, 24.3, "FI"),
     ("Haparanda", 65.85, 23.9, "SE"),
+    # Border towns that 1:50m draws in the country beside.
+    ("El Paso", 31.7587, -106.4869, "US"),
+    ("Ciudad Juárez", 31.7202, -106.4608, "MX"),
+    ("Laredo", 27.5064, -99.5075, "US"),
+    ("Nuevo Laredo", 27.4763, -99.5164, "MX"),
+    ("Luohu", 22.5472, 114.1315, "CN"),
+    ("Sheung Shui", 22.5011, 114.1278, "HK"),
+    ("Konstanz", 47.6603, 9.1758, "DE"),
+    ("Kreuzlingen", 47.6504, 9.175, "CH"),
+    ("Görlitz", 51.1552, 14.9885, "DE"),
+    ("Narva", 59.3773, 28.1903, "EE"),
+    ("Audun-le-Tiche", 49.4787, 5.964, "FR"),
+    ("Kafr Qasim", 32.1141, 34.9762, "IL"),
+    # Enclaves and exclaves that it lacks.
+    ("Llívia", 42.4644, 1.9814, "ES"),
+    ("Puigcerdà", 42.4317, 1.9283, "ES"),
+    ("Bourg-Madame", 42.4334, 1.9438, "FR"),
+    ("Campione d'Italia", 45.9703, 8.9717, "IT"),
+    ("Lugano", 46.01, 8.96, "CH"),
+    ("Büsingen", 47.6967, 8.6889, "DE"),
+    ("Schaffhausen", 47.6973, 8.6349, "CH"),
+    ("Baarle-Hertog", 51.4413, 4.9302, "BE"),
+    ("Baarle-Nassau", 51.4475, 4.9292, "NL"),
+    ("Dahagram", 26.3, 88.95, "BD"),
+    ("Madha", 25.2836, 56.332, "OM"),
+    ("Point Roberts", 48.985, -123.06, "US"),
+    # Islands that it lacks.
+    ("Heligoland", 54.1825, 7.8853, "DE"),
+    ("Borkum", 53.5809, 6.6915, "DE"),
+    ("Lampedusa", 35.5013, 12.6072, "IT"),
+    ("Ustica", 38.7099, 13.1929, "IT"),
+    ("Scilly", 49.9145, -6.3115, "GB"),
+    ("Alderney", 49.7155, -2.2076, "GG"),
+    ("Kastellorizo", 36.1489, 29.5936, "GR"),
+    ("Matsu", 26.1505, 119.9289, "TW"),
+    ("Kinmen", 24.4114, 118.2164, "TW"),
+    ("Magong", 23.5654, 119.5863, "TW"),
+    ("San Andrés", 12.5786, -81.6997, "CO"),
+    ("Fernando de Noronha", -3.8403, -32.4108, "BR"),
+    ("Clipperton", 10.3, -109.217, "FR"),
+    ("Pratas", 20.7, 116.72, "TW"),
+    ("Palagruža", 42.393, 16.259, "HR"),
+    ("Rodrigues", -19.6833, 63.4167, "MU"),
+    ("Tristan da Cunha", -37.0676, -12.3116, "SH"),
+    ("Kavaratti", 10.5669, 72.642, "IN"),
+    ("Malé's farthest, Addu", -0.6, 73.0833, "MV"),
+    ("Adamstown", -25.066, -130.1015, "PN"),
     # Around the date line and the poles.
     ("Taveuni", -16.85, -179.97, "FJ"),
     ("Vanua Levu", -16.6, 179.2, "FJ"),
@@ -106,6 +155,40 @@ PLACES = [
 )
 def test_country_of_a_place(world, latitude, longitude, code):
     assert world.country_at([(latitude, longitude)])[0] == code
+
+
+def names_elsewhere(world, table, countries):
+    """The places that have another country than GeoNames says."""
+    points = np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()])
+    found = world.country_at(points)
+    rows = np.flatnonzero(found != np.array(countries, dtype=object))
+    return [(table["name"][row].as_py(), countries[row], found[row]) for row in rows]
+
+
+# Claimed by two, or by neither; and parishes of Macao that GeoNames gives to China.
+NOT_AS_GEONAMES = {("IL", "PS"), ("SY", "IL"), ("MA", "EH"), ("SS", "SD"), ("CN", "MO")}
+
+
+def test_cities_are_in_the_country_that_geonames_says(world):
+    table = city_table()
+    elsewhere = names_elsewhere(world, table, table["country"].to_pylist())
+    assert len(elsewhere) <= 20
+    assert {(said, found) for _, said, found in elsewhere} <= NOT_AS_GEONAMES
+    assert {"Jerusalem", "Ariel", "Smara", "Kafia Kingi"} <= {name for name, *_ in elsewhere}
+
+
+def test_towns_and_villages_are_too(world):
+    table = pq.read_table(Path(boundaries.__file__).parent / "data" / "places.parquet")
+    countries = [region.split(".")[0] for region in table["region"].to_pylist()]
+    elsewhere = names_elsewhere(world, table, countries)
+    assert len(elsewhere) <= 40
+    others = {name for name, said, found in elsewhere if (said, found) not in NOT_AS_GEONAMES}
+    assert others == {"Abū Mūsá", "Dhekelia", "Hoàng Sa", "Sarupathar"}
+
+
+def test_labels_and_search_agree_on_islands_and_enclaves(world):
+    points = np.array([place[1:3] for place in PLACES])
+    assert label_countries(points, None).tolist() == [place[3] for place in PLACES]
 
 
 def test_stated_country_goes_before_the_place(world):
@@ -257,6 +340,13 @@ def test_middle_moves_inside_a_crescent():
     assert crescent.contains(Point(longitude, latitude))
     assert longitude == pytest.approx(1, abs=0.01)
     assert latitude == pytest.approx(5, abs=0.1)
+
+
+def test_middle_moves_inside_where_the_way_there_only_grazes_a_corner():
+    islands = MultiPolygon([box(0, 0, 0.001, 0.001), Polygon([(3, 1), (3.001, 0.9999), (3, 1.0001)])])
+    shape_ = MultiPolygon([shapely.geometry.polygon.orient(part) for part in islands.geoms])
+    latitude, longitude = Boundaries(["I"], [shape_]).centroid("I")
+    assert shape_.intersects(Point(longitude, latitude))
 
 
 def test_point_on_a_border_goes_to_the_first_country():

@@ -1,7 +1,8 @@
 """Which country holds a point, and the countries' shapes.
 
-The packed shapes are Natural Earth's at 1:50m, with ISO 3166-1 codes: see ``data/NOTICE.md`` for what was
-changed, and ``scripts/build_boundaries.py`` for how.
+The packed shapes are Natural Earth's at 1:50m, with the islands and enclaves that it lacks, border towns in
+their own country, and ISO 3166-1 codes: see ``data/NOTICE.md`` for what was changed, and
+``scripts/build_boundaries.py`` for how.
 """
 
 import math
@@ -288,14 +289,20 @@ def _as_countries(
 def _moved_inside(
     centre: NDArray[np.float64], border: NDArray[np.float64], shape: BaseGeometry
 ) -> NDArray[np.float64]:
-    """Step from a point outside over the nearest border, by as little as lands inside."""
+    """Step from a point outside over the nearest border, by as little as lands inside.
+
+    Where the way only grazes the shape at a corner, the middle of the part there.
+    """
     start, edge = unit_vectors(centre), unit_vectors(border)
     onward = (edge - start) / haversine_km(centre, border)
     for step_km in _STEPS_INWARD_KM:
         place = from_unit_vectors(edge + step_km * onward)
         if shapely.intersects_xy(shape, place[1], place[0]):
             return place
-    return border
+    parts = shapely.get_parts(shape)
+    part = parts[np.argmin(shapely.distance(parts, shapely.points(border[1], border[0])))]
+    inside = shapely.point_on_surface(part)
+    return np.array([inside.y, inside.x])
 
 
 def _rounded(shape: BaseGeometry) -> list[list[list[list[float]]]]:
