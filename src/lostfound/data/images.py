@@ -25,6 +25,10 @@ IMAGE_SUFFIXES = frozenset(
 _FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 
+# A file without these holds no metadata: EXIF is marked by one of the first, and TIFF is EXIF itself.
+_METADATA = (b"Exif", b"EXIF", b"eXIf", b"exif", b"XMP", b"xmp", b"ns.adobe.com/xap", b"rdf+xml")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
 # Pillow warns of odd metadata and of many pixels; what is wrong with a photo is said by ImageError.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -246,9 +250,11 @@ def read_exif(data: bytes) -> dict[str, Any]:
 
     Returns:
         The GPS block's fields under their standard names (`GPSLatitude`, `GPSLatitudeRef`, ...) and
-        `DateTimeOriginal`. Broken blocks give what could be read.
+        `DateTimeOriginal`, and the XMP packet as `XMLPacket`, bytes. Broken blocks give what could be read.
     """
     fields: dict[str, Any] = {}
+    if not (data.startswith(_TIFF) or any(mark in data for mark in _METADATA)):
+        return fields  # most small images: this is told much sooner than what a reader of the format tells
     try:
         with _open(data) as image:
             exif = image.getexif()
@@ -257,6 +263,9 @@ def read_exif(data: bytes) -> dict[str, Any]:
             taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
             if taken:
                 fields["DateTimeOriginal"] = str(taken)
+            packet = image.info.get("xmp") or exif.get(ExifTags.Base.XMLPacket)
+            if packet:
+                fields["XMLPacket"] = packet.encode() if isinstance(packet, str) else bytes(packet)
     except Exception:  # on damaged blocks Pillow raises nearly anything
         return fields
     return fields

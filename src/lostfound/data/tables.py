@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ import pyarrow.parquet as pq
 from lostfound.errors import CountryNameError, UsageError
 from lostfound.geo.countries import find_country
 
+LATITUDE_COLUMNS = ("latitude", "lat", "gpslatitude")
+LONGITUDE_COLUMNS = ("longitude", "lng", "lon", "long", "gpslongitude")
+COUNTRY_COLUMNS = ("country", "country_name", "countryname", "country_code", "countrycode")
+_DEGREES = re.compile(
+    r"""([NSEW])? \s* ([-+])? \s* (\d+(?:\.\d+)?)
+        (?: (?:\s*(?:deg|[°ºd])\s*|\s+) (\d+(?:\.\d+)?) (?: (?:\s*['′’]\s*|\s+) (\d+(?:\.\d+)?) )? )?
+        \s* (?:deg|[°ºd'′’"″”]|'')? \s* ([NSEW])? (?:orth|outh|ast|est)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
 _EMPTY = frozenset({"", "nan", "null", "none", "n/a", "<na>"})  # what programs write for nothing
 
 
@@ -81,6 +91,37 @@ def parse_number(value: object) -> float | None:
     """
     text = parse_text(value)
     return None if text in (None, "NA") else float(text)  # "NA" is R's null; as a text it is Namibia
+
+
+def parse_degrees(value: object, directions: str, reference: object = None) -> float | None:
+    """Degrees from a cell or a JSON value: a number, or as people and ExifTool write it.
+
+    Args:
+        value: Such as 48.85, `48 deg 51' 30.00" N` or `48° 51.5′ N`.
+        directions: "NS" or "EW": the letters that a positive and a negative angle has.
+        reference: What a field of its own says of the direction, such as "S" or "South"; empty for none.
+
+    Returns:
+        Degrees, to the north or the east; None where the value is empty.
+
+    Raises:
+        ValueError: It is there and is no angle of that kind.
+    """
+    text = parse_text(value)
+    if text in (None, "NA", "-"):  # what R and ExifTool write for nothing
+        return None
+    direction = (parse_text(reference) or "")[:1].upper()
+    try:
+        angle = float(text)
+    except ValueError:
+        match = _DEGREES.fullmatch(text)
+        parts = [float(part or 0) for part in match.group(3, 4, 5)] if match else []
+        letter = ((match[1] or match[6] or "") if match else "").upper()
+        if match is None or max(parts[1:]) >= 60 or letter not in ("", *directions):
+            raise ValueError(f"{text!r} is no angle in degrees") from None
+        angle = (parts[0] + parts[1] / 60 + parts[2] / 3600) * (-1 if match[2] == "-" else 1)
+        direction = letter or direction
+    return -abs(angle) if direction == directions[1] else angle
 
 
 def _read_csv(path: Path) -> pa.Table:

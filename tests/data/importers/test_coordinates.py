@@ -34,10 +34,11 @@ def test_the_place_is_the_name(tmp_path, write_picture, name, point):
         ("0.0,0.0.jpg", "no location: both coordinates are zero"),
     ],
 )
-def test_a_name_that_is_no_place_is_skipped(tmp_path, write_picture, name, reason):
+def test_a_name_that_is_no_place_needs_one_in_the_file(tmp_path, write_picture, name, reason):
     write_picture(tmp_path / name)
 
-    assert coordinates.read(tmp_path).skipped == [(name, reason)]
+    (image,) = coordinates.read(tmp_path).images
+    assert (image.original, image.latitude, image.missing) == (name, None, reason)
 
 
 def test_files_of_one_coordinate_are_views_of_one_place(tmp_path, write_picture):

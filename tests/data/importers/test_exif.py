@@ -29,6 +29,7 @@ def changed(**fields):
         (changed(GPSLatitudeRef="North", GPSLongitudeRef=" East "), (48.858333, 2.35)),
         (changed(GPSLatitude=(48.5,), GPSLongitude=(2, 21)), (48.5, 2.35)),
         (changed(GPSLatitude=(0, 0, 0)), (0, 2.35)),
+        (changed(GPSLatitude=48.5, GPSLongitude=IFDRational(5, 2)), (48.5, 2.5)),  # degrees alone
     ],
 )
 def test_a_gps_block_is_read(fields, point):
@@ -52,12 +53,15 @@ def test_a_gps_block_is_read(fields, point):
         ),
         (changed(GPSLongitude=None), "no location: only half of the GPS coordinates"),
         (changed(GPSLatitude=()), "no location: only half of the GPS coordinates"),
-        (changed(GPSLatitudeRef=None), "no location: only half of the GPS coordinates"),
-        (changed(GPSLatitudeRef=" "), "no location: only half of the GPS coordinates"),
+        (changed(GPSLatitudeRef=None), "no location: the file has GPS, but lacks N or S"),
+        (changed(GPSLatitudeRef=" "), "no location: the file has GPS, but lacks N or S"),
+        (
+            changed(GPSLatitudeRef="\0", GPSLongitudeRef=None),
+            "no location: the file has GPS, but lacks N or S, and E or W",
+        ),
         (changed(GPSLatitudeRef="?"), "no location: the GPS block is broken"),
         (changed(GPSLatitude=("a", "b", "c")), "no location: the GPS block is broken"),
         (changed(GPSLatitude=b"48.5"), "no location: the GPS block is broken"),
-        (changed(GPSLatitude=48.5), "no location: the GPS block is broken"),
         (changed(GPSLatitude=(48, -51, 30)), "no location: the GPS block is broken"),
         (changed(GPSLatitude=(1, 2, 3, 4)), "no location: the GPS block is broken"),
     ],
@@ -88,6 +92,7 @@ def test_the_heading_is_read(value, heading):
         ("2008:10:22 16:28:39", "2008-10-22T16:28:39"),
         ("2008:10:22 16:28:39\0", "2008-10-22T16:28:39"),
         ("0000:00:00 00:00:00", None),
+        ("0001:01:01 00:00:00", None),
         ("yesterday", None),
     ],
 )

@@ -180,7 +180,7 @@ def test_a_layout_that_is_told_goes_before_what_is_recognised(place):
     layout, listing = list_source(source, "exif")
 
     assert layout == "exif"
-    assert all(image.exif and image.country is None for image in listing.images)
+    assert all(image.missing and image.country is None for image in listing.images)
 
 
 def test_an_unknown_layout_lists_the_known_ones(place):

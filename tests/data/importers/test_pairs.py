@@ -51,20 +51,23 @@ def test_the_place_is_read_from_the_json_file(pair, content, expected):
         ({"lat": 48.85, "country": "France"}, "no location: only half of the coordinates"),
         ("not JSON", "its JSON file can't be read"),
         ([48.85, 2.35], "its JSON file can't be read"),
+        ({"type": "LineString", "coordinates": [[2.35, 48.85], [2.4, 48.9]]}, "no location: no coordinates"),
+        ("[" * 100_000, "its JSON file can't be read"),
         ("null", "its JSON file can't be read"),
         ({"lat": "north", "lng": 2.35}, "its JSON file can't be read"),
         ({"coordinates": [{}, []]}, "its JSON file can't be read"),
         (b"\xff\xfe\x00", "its JSON file can't be read"),
     ],
 )
-def test_a_pair_without_a_place_is_skipped_and_named(pair, content, reason):
-    assert pair(content).skipped == [("round_1.jpg", reason)]
+def test_a_pair_without_a_place_needs_one_in_the_file(pair, content, reason):
+    (image,) = pair(content).images
+    assert (image.latitude, image.longitude, image.missing) == (None, None, reason)
 
 
-def test_an_image_without_a_json_file_is_skipped_and_named(tmp_path, write_picture):
+def test_an_image_without_a_json_file_needs_a_place_of_its_own(tmp_path, write_picture):
     write_picture(tmp_path / "1.jpg")
 
-    assert pairs.read(tmp_path).skipped == [("1.jpg", "no JSON file beside it")]
+    assert [image.missing for image in pairs.read(tmp_path).images] == ["no JSON file beside it"]
 
 
 def test_a_country_that_can_t_be_told_is_an_error(pair):

@@ -33,11 +33,11 @@ def test_the_place_is_read_from_metadata(tmp_path, write_strip):
     listing = panoramas.read(tmp_path)
 
     assert [(image.place, image.latitude, image.longitude) for image in listing.images] == [
-        ("abc", 48.85, 2.35)
+        ("abc", 48.85, 2.35),
+        ("lost", None, None),
     ]
-    assert listing.skipped == [
-        ("images/lost.jpg", "no location: neither in the file's name nor in metadata.json")
-    ]
+    missing = "no location: neither in the file's name nor in metadata.json"
+    assert [image.missing for image in listing.images] == [None, missing]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,7 @@ def test_the_place_is_read_from_metadata(tmp_path, write_strip):
         ([None, None], "no location: no coordinates"),
         ([48.5, None], "no location: only half of the coordinates"),
         ([0, 0], "no location: both coordinates are zero"),
+        ({"type": "Point", "coordinates": [2, 91]}, "no location: coordinates out of range (91.0, 2.0)"),
         ([91, 2], "no location: coordinates out of range (91.0, 2.0)"),
     ],
 )
@@ -53,7 +54,8 @@ def test_a_panorama_without_a_location_is_named(tmp_path, write_strip, coordinat
     write_strip(tmp_path / "abc.jpg")
     metadata(tmp_path, [{"pano_id": "abc", "coordinates": coordinates}])
 
-    assert panoramas.read(tmp_path).skipped == [("abc.jpg", reason)]
+    (image,) = panoramas.read(tmp_path).images
+    assert (image.latitude, image.longitude, image.missing) == (None, None, reason)
 
 
 def test_a_metadata_json_of_another_form_says_what_it_needs(tmp_path, write_strip):

@@ -102,14 +102,16 @@ def test_empty_countries_leave_the_coordinates(source):
         ("0,0,France", "no location: both coordinates are zero"),
         ("148,2,", "no location: coordinates out of range (148.0, 2.0)"),
         ("inf,2,", "no location: coordinates out of range (inf, 2.0)"),
-        ("48°N,2,", "no location: coordinates are no numbers (could not convert string to float: '48°N')"),
+        ("48°E,2,", "no location: coordinates are no numbers ('48°E' is no angle in degrees)"),
+        ("48°61'N,2,", 'no location: coordinates are no numbers ("48°61\'N" is no angle in degrees)'),
     ],
 )
 def test_a_row_without_a_location_is_named(source, cells, reason):
     listing = read(source, f"path,lat,lng,country\nimages/1.jpg,{cells}\n")
 
-    assert not listing.images
-    assert listing.skipped == [("table.csv row 2 (images/1.jpg)", reason)]
+    (image,) = listing.images
+    where = "" if reason == "no location: no coordinates" else " (table.csv row 2)"
+    assert (image.latitude, image.longitude, image.missing) == (None, None, reason + where)
 
 
 @pytest.mark.parametrize("name", ["gone.jpg", "", "x" * 5000, "a\0b"])

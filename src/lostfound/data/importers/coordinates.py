@@ -30,12 +30,13 @@ def read(source: Path) -> Listing:
     for image in files_below(source):
         match = _NAME.match(image.stem)
         if match is None:
-            listing.skip(image.original, "no location: the name is not <lat>,<lon>")
+            missing = "no location: the name is not <lat>,<lon>"
+            listing.images.append(SourceImage(*image, missing=missing))
             continue
         latitude, longitude = float(match[1]), float(match[2])
         problem = location_problem(latitude, longitude)
         if problem:
-            listing.skip(image.original, problem)
+            listing.images.append(SourceImage(*image, missing=problem))
             continue
         place = f"{match[1]},{match[2]}"
         listing.images.append(SourceImage(*image, place, latitude, longitude))

@@ -10,8 +10,9 @@ from typing import Any
 from PIL import Image
 
 from lostfound.data.chunks import Encoded, Skipped
-from lostfound.data.images import cut_strip, open_image, read_exif, shrink
-from lostfound.data.importers import exif
+from lostfound.data.images import cut_strip, open_image, shrink
+from lostfound.data.importers.exif import NO_GPS
+from lostfound.data.importers.own_place import own_place
 from lostfound.data.importers.source import SourceImage
 from lostfound.data.jpeg import encode_jpeg, is_plain_jpeg
 from lostfound.data.phash import perceptual_hash
@@ -59,14 +60,14 @@ def encode_source_image(
     captured_at = None
     try:
         data = image.path.read_bytes()
-        if image.exif:
-            fields = read_exif(data)
-            place = exif.location(fields)
-            if isinstance(place, str):
+        if image.latitude is None:
+            own = own_place(data, image.sidecars)
+            if own.latitude is None and image.missing is not None:
                 open_image(data, at_least=64)  # a damaged file is damaged, with or without a place
-                return [], [(label, place)]
-            image = image._replace(latitude=place[0], longitude=place[1], heading=exif.heading(fields))
-            captured_at = exif.captured_at(fields)
+                return [], [(label, _no_place(image.missing, own.problem))]
+            heading = own.heading if image.heading is None else image.heading
+            image = image._replace(latitude=own.latitude, longitude=own.longitude, heading=heading)
+            captured_at = own.captured_at
         views = _views(image, data, size)
     except ImageError as error:
         return [], [(label, f"unreadable ({error})")]
@@ -86,6 +87,13 @@ def encode_source_image(
         "original": image.original,
     }
     return _encoded(views, digest(data), common), []
+
+
+def _no_place(missing: str, own: str) -> str:
+    """Why a file is left out that has no place by its layout, and none of its own."""
+    if NO_GPS in (missing, own):
+        return own if missing == NO_GPS else missing
+    return f"{missing} (in the file: {own.removeprefix('no location: ')})"
 
 
 def _views(image: SourceImage, data: bytes, size: int) -> list[tuple[Image.Image, bytes]]:

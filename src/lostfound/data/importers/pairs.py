@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from lostfound.data.importers import json_places
 from lostfound.data.importers.source import Listing, SourceImage, files_below, mostly
 from lostfound.data.packed import Packed
-from lostfound.data.tables import parse_number, parse_text, resolve_countries
+from lostfound.data.tables import resolve_countries
 from lostfound.geo.sphere import location_problem
-
-LATITUDE_KEYS = ("latitude", "lat")
-LONGITUDE_KEYS = ("longitude", "lng", "lon", "long")
-COUNTRY_KEYS = ("country", "country_name", "countryName", "country_code", "countryCode")
-NESTED_KEYS = ("coordinates", "location", "position", "gps", "latlng")
 
 
 def recognise(_source: Path, sample: Sequence[Path]) -> bool:
@@ -28,35 +23,24 @@ def read(source: Path) -> Listing:
     listing = Listing()
     found: Packed[SourceImage] = Packed()  # with countries' names
     for file, original in files_below(source):
+        latitude = longitude = country = missing = None
         try:
             content = json.loads(Path(file).with_suffix(".json").read_text(encoding="utf-8-sig"))
-            latitude, longitude = _coordinates(content)
+            latitude, longitude = json_places.coordinates(content)
+            country = json_places.country(content)
         except FileNotFoundError:
-            listing.skip(original, "no JSON file beside it")
-            continue
-        except (ValueError, TypeError, AttributeError):
-            listing.skip(original, "its JSON file can't be read")
-            continue
-        country = next(filter(None, (parse_text(content.get(key)) for key in COUNTRY_KEYS)), None)
-        problem = location_problem(latitude, longitude)
-        if problem and (country is None or (latitude, longitude) != (None, None)):
-            listing.skip(original, problem)
-            continue
-        found.append(SourceImage(file, original, None, latitude, longitude, country))
+            missing = "no JSON file beside it"
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            missing = "its JSON file can't be read"
+        else:
+            problem = location_problem(latitude, longitude)
+            if problem and (country is None or (latitude, longitude) != (None, None)):
+                missing = problem
+        if missing:
+            latitude = longitude = None
+        found.append(SourceImage(file, original, None, latitude, longitude, country, missing=missing))
     codes = resolve_countries({image.country for image in found if image.country}, str(source))
     listing.images.extend(
         image._replace(country=codes[image.country]) if image.country else image for image in found
     )
     return listing
-
-
-def _coordinates(content: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    for key in NESTED_KEYS:
-        nested = content.get(key)
-        if isinstance(nested, list) and len(nested) == 2:
-            return parse_number(nested[0]), parse_number(nested[1])
-        if isinstance(nested, dict):
-            return _coordinates(nested)
-    latitude = next((content[key] for key in LATITUDE_KEYS if key in content), None)
-    longitude = next((content[key] for key in LONGITUDE_KEYS if key in content), None)
-    return parse_number(latitude), parse_number(longitude)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from lostfound.data.importers import json_places
 from lostfound.data.importers.source import Listing, SourceImage, files_below, mostly
-from lostfound.data.tables import parse_number
 from lostfound.errors import UsageError
 from lostfound.geo.sphere import location_problem
 
@@ -36,13 +36,10 @@ def _metadata(source: Path, *, strict: bool = True) -> dict[str, tuple[float | N
     try:
         samples = json.loads(path.read_text())["samples"]
         return {
-            str(sample["pano_id"]): (
-                parse_number(sample["coordinates"][0]),
-                parse_number(sample["coordinates"][1]),
-            )
+            str(sample["pano_id"]): json_places.coordinates({"coordinates": sample["coordinates"]})
             for sample in samples
         }
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         if not strict:
             return {}
         raise UsageError(
@@ -58,16 +55,19 @@ def read(source: Path) -> Listing:
     for image in files_below(source):
         match = _NAME.match(image.stem)
         pano_id = match[3] if match else image.stem
+        latitude: float | None
+        longitude: float | None
         if match:
             latitude, longitude = float(match[1]), float(match[2])
         elif pano_id in known:
-            latitude, longitude = known[pano_id]  # type: ignore[assignment]
+            latitude, longitude = known[pano_id]
         else:
-            listing.skip(image.original, "no location: neither in the file's name nor in metadata.json")
-            continue
+            latitude = longitude = None
         problem = location_problem(latitude, longitude)
         if problem:
-            listing.skip(image.original, problem)
+            if not match and pano_id not in known:
+                problem = "no location: neither in the file's name nor in metadata.json"
+            listing.images.append(SourceImage(*image, pano_id, strip=True, missing=problem))
             continue
         listing.images.append(SourceImage(*image, pano_id, latitude, longitude, strip=True))
     return listing

@@ -25,7 +25,9 @@ class SourceImage(NamedTuple):
         country: ISO 3166-1 alpha-2, or None.
         heading: Degrees clockwise, or None.
         strip: The file is a row of square views, to be cut.
-        exif: The location is to be read from the file.
+        missing: Why its layout gives it no place: the file must have its own, or is left out for this. None
+            where it has one, or may do without.
+        sidecars: The files beside it that may state its place.
     """
 
     file: str
@@ -36,7 +38,8 @@ class SourceImage(NamedTuple):
     country: str | None = None
     heading: float | None = None
     strip: bool = False
-    exif: bool = False
+    missing: str | None = None
+    sidecars: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:

@@ -1,10 +1,12 @@
-"""Layout `table`: CSV or Parquet files that name images and say where they were taken."""
+"""Layout `table`: CSV, Parquet or ExifTool's JSON files that name images and say where they were taken."""
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -15,19 +17,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lostfound.data.importers.source import Listing, SourceImage, image_files, readable
-from lostfound.data.tables import csv_separator, parse_number, parse_text, resolve_countries
+from lostfound.data.tables import (
+    COUNTRY_COLUMNS,
+    LATITUDE_COLUMNS,
+    LONGITUDE_COLUMNS,
+    csv_separator,
+    parse_degrees,
+    parse_number,
+    parse_text,
+    resolve_countries,
+)
 from lostfound.errors import UsageError
 from lostfound.geo.sphere import location_problem
 
-_FILE_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "id", "uuid", "image_id")
+_FILE_COLUMNS = (
+    *("path", "file", "filename", "file_name", "image", "image_path", "sourcefile", "id", "uuid", "image_id"),
+)
 _COLUMNS = {
-    "latitude": ("latitude", "lat"),
-    "longitude": ("longitude", "lng", "lon", "long"),
-    "country": ("country", "country_name", "country_code"),
+    "latitude": LATITUDE_COLUMNS,
+    "longitude": LONGITUDE_COLUMNS,
+    "position": ("gpsposition",),
+    "country": COUNTRY_COLUMNS,
     "place": ("place", "place_id", "location_id", "pano_id"),
-    "heading": ("heading", "bearing", "direction"),
+    "heading": ("heading", "bearing", "direction", "gpsimgdirection"),
 }
-_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+_REFERENCES = {"latitude": "gpslatituderef", "longitude": "gpslongituderef"}
+_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".json")
+_MOST_JSON = 20
+"""A folder with more JSON files has one an image, and none of them is a table."""
+_JSON_HEAD, _JSON_LIST = 256, re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*\{")
+_NOTHING = "no location: no coordinates"
 _LOOKED_AT = 100
 """So many rows are looked at for files that exist."""
 
@@ -82,7 +101,9 @@ def _usable(paths: Iterable[Path]) -> list[tuple[Path, dict[str, str]]]:
 def _files_in(folder: Path) -> list[Path]:
     """A folder's tables; one by one, since it may hold a million images."""
     with suppress(PermissionError), os.scandir(folder) as entries:
-        return [Path(entry) for entry in entries if entry.name.lower().endswith(_TABLE_SUFFIXES)]
+        found = [Path(entry) for entry in entries if entry.name.lower().endswith(_TABLE_SUFFIXES)]
+        json_files = {path for path in found if path.suffix.lower() == ".json"}
+        return [path for path in found if path not in json_files or len(json_files) <= _MOST_JSON]
     return []
 
 
@@ -94,19 +115,18 @@ def _subfolders(folder: Path) -> list[Path]:
 def _columns(path: Path) -> dict[str, str]:
     """The column of each role, in lower case; none at all where a role that is needed has none."""
     try:
-        names = (
-            pq.read_schema(path).names if _is_parquet(path) else next(_csv_lines(path, errors="replace"), [])
-        )
+        names = _names(path)
     except (OSError, ValueError, csv.Error, pa.ArrowException):
         return {}
-    known = {name.strip().lower() for name in names}
+    known = {_column(name) for name in names}
     roles = {"file": _FILE_COLUMNS, **_COLUMNS}
     found = {
         role: next(name for name in candidates if name in known)
         for role, candidates in roles.items()
         if known & set(candidates)
     }
-    usable = "file" in found and ("country" in found or {"latitude", "longitude"} <= set(found))
+    located = {"latitude", "longitude"} <= set(found) or "position" in found
+    usable = "file" in found and ("country" in found or located)
     return found if usable else {}
 
 
@@ -118,6 +138,35 @@ def _file_column(path: Path, columns: Mapping[str, str]) -> str | None:
         if any(name and _files(path.parent, name) for name in names):
             return column
     return None
+
+
+def _names(path: Path) -> Iterable[str]:
+    if _is_parquet(path):
+        return list(pq.read_schema(path).names)
+    if _is_json(path):
+        return {name for row in _json_rows(path) for name in row}
+    return next(_csv_lines(path, errors="replace"), [])
+
+
+def _column(name: str) -> str:
+    """A column's name in lower case, without the group that ExifTool puts before it."""
+    return name.strip().lower().rpartition(":")[2]
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _json_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON file that is a list of them, as ExifTool exports; none of any other."""
+    with path.open("rb") as file:
+        if not _JSON_LIST.match(file.read(_JSON_HEAD)):
+            return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        return []
+    return content if all(isinstance(row, dict) for row in content) else []
 
 
 def _is_parquet(path: Path) -> bool:
@@ -137,17 +186,21 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
         if _is_parquet(path):
             with pq.ParquetFile(path) as table:
-                roles = {*_FILE_COLUMNS, *(name for names in _COLUMNS.values() for name in names)}
-                wanted = [name for name in table.schema_arrow.names if name.strip().lower() in roles]
+                roles = {*_FILE_COLUMNS, *_REFERENCES.values()}
+                roles |= {name for names in _COLUMNS.values() for name in names}
+                wanted = [name for name in table.schema_arrow.names if _column(name) in roles]
                 for batch in table.iter_batches(columns=wanted):
                     for row in batch.to_pylist():
-                        yield {name.strip().lower(): value for name, value in row.items()}
+                        yield _filled(row, row.values())
+        elif _is_json(path):
+            for row in _json_rows(path):
+                yield _filled(row, row.values())
         else:
             lines = _csv_lines(path)
-            names = [name.strip().lower() for name in next(lines)]
+            names = next(lines)
             for line in lines:
                 if line:
-                    yield dict(zip(names, line, strict=False))
+                    yield _filled(names, line)
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise UsageError(f"{path} can't be read as a table (CSV must be UTF-8): {error}") from None
 
@@ -164,18 +217,16 @@ def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Lis
         country = parse_text(row.get("country"))
         name = parse_text(row["file"]) or ""
         label = f"{where} row {number} ({name})"
-        try:
-            latitude, longitude = parse_number(row.get("latitude")), parse_number(row.get("longitude"))
-        except ValueError as error:
-            listing.skip(label, f"no location: coordinates are no numbers ({error})")
-            continue
-        problem = location_problem(latitude, longitude)
-        if problem and (country is None or (latitude, longitude) != (None, None)):
-            listing.skip(label, problem)
-            continue
+        latitude, longitude, missing = _place(row, cells)
+        if country is not None and missing == _NOTHING:
+            missing = None
+        if missing not in (None, _NOTHING):
+            missing = f"{missing} ({where} row {number})"
         files = _files(path.parent, name) if name else []
         if not files:
-            listing.skip(label, "the file that the table names is missing")
+            listing.skip(
+                label, _NOTHING if missing == _NOTHING else "the file that the table names is missing"
+            )
         for file, own_heading in files:
             listing.images.append(
                 SourceImage(
@@ -186,8 +237,34 @@ def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Lis
                     longitude,
                     codes[country] if country else None,
                     _heading(row.get("heading")) if own_heading is None else own_heading,
+                    missing=missing,
                 )
             )
+
+
+def _place(row: Mapping[str, Any], cells: Mapping[str, Any]) -> tuple[float | None, float | None, str | None]:
+    """Latitude and longitude of a row, or None twice and why it has none."""
+    stated: list[Any] = [row.get("latitude"), row.get("longitude")]
+    if not any(map(parse_text, stated)):
+        pair = (parse_text(row.get("position")) or "").split(",")  # ExifTool: both in one cell
+        stated = pair if len(pair) == 2 else [*pair[0].split(), None, None][:2]
+    references = [cells.get(_REFERENCES[role]) for role in ("latitude", "longitude")]
+    try:
+        latitude = parse_degrees(stated[0], "NS", references[0])
+        longitude = parse_degrees(stated[1], "EW", references[1])
+    except ValueError as error:
+        return None, None, f"no location: coordinates are no numbers ({error})"
+    problem = location_problem(latitude, longitude)
+    return (None, None, problem) if problem else (latitude, longitude, None)
+
+
+def _filled(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
+    """Values by column; of columns whose names differ in ExifTool's group alone, the last that is filled."""
+    row: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=False):
+        if row.get(key := _column(name)) is None or parse_text(value) is not None:
+            row[key] = value
+    return row
 
 
 def _files(folder: Path, name: str) -> list[tuple[Path, float | None]]:
@@ -202,6 +279,10 @@ def _files(folder: Path, name: str) -> list[tuple[Path, float | None]]:
                     file = path.with_name(path.name + suffix)
                     if file.is_file():
                         return [(file, None)]
+    parts = Path(name.replace("\\", "/")).parts  # as seen from above: ExifTool names files from where it ran
+    if folder.name in parts[:-1]:
+        last = len(parts) - 1 - parts[::-1].index(folder.name)
+        return _files(folder, Path(*parts[last + 1 :]).as_posix())
     return []
 
 
