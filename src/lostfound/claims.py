@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lostfound.errors import UsageError
+from lostfound.errors import LostFoundError, UsageError
 from lostfound.files import write_atomic
+
+LOCK = ".lock"
+
+
+@contextmanager
+def holding(folder: Path, busy: LostFoundError) -> Iterator[None]:
+    """Hold a folder, so that no other process can; may be nested within one thread.
+
+    The operating system holds the lock: a process that ends, however it does, holds it no longer, and nothing
+    has to be cleared away by hand.
+
+    Args:
+        folder: It is made if it is missing, and removed again if nothing came into it.
+        busy: Raised where another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = folder.resolve() / LOCK
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0, is_singleton=True)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise busy from None
+    try:
+        yield
+    finally:
+        if lock.lock_counter == 1:  # whoever waits for a file that is gone takes a new one
+            path.unlink(missing_ok=True)
+        lock.release()
+        if made:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def changed_keys(before: Any, now: Any, key: str = "") -> list[str]:

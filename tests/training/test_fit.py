@@ -6,6 +6,8 @@ import csv
 import json
 import multiprocessing
 import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +19,14 @@ import pytest
 from safetensors.numpy import load_file
 
 from lostfound.data.dataset import Dataset
-from lostfound.errors import DatasetError, LostFoundError, UsageError
+from lostfound.errors import DatasetError, LostFoundError, ModelError, UsageError
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.predict.locator import Locator
 from lostfound.training.fit import FitResult, fit
 from lostfound.training.recipe import load_recipe
 from lostfound.training.sampling import ViewsByPlace
 from lostfound.training.settings import Recipe
+from lostfound.training.train import fit_model
 
 
 def weights(folder: Path) -> bytes:
@@ -86,6 +89,73 @@ def test_a_folder_of_something_else_is_never_taken(
     file.write_text("x")
     with pytest.raises(UsageError, match="is a file"):
         fit(recipe(), dataset, file, overwrite=overwrite)
+
+
+@pytest.mark.parametrize("name", ["config.json", "run/run.json"])
+@pytest.mark.parametrize(
+    "content", ["mine", "[]", '{"model_type": "bert", "files": ["a"]}', '{"recipe": "soup"}']
+)
+def test_a_file_of_a_model_s_name_makes_no_folder_ours(
+    dataset: Dataset, tmp_path: Path, name: str, content: str, recipe: Callable[..., Recipe]
+) -> None:
+    theirs = {name: content, "run/thesis.txt": "years of work", "model.onnx": "theirs"}
+    for each, text in theirs.items():
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).write_text(text)
+    with pytest.raises(UsageError, match="exists and is not a model folder"):
+        fit(recipe(), dataset, tmp_path, overwrite=True)
+    with pytest.raises(UsageError, match="exists and is not a model folder"):
+        fit_model(recipe(), dataset, tmp_path, resume="or begin again")
+    found = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {each: path.read_text() for each, path in found.items()} == theirs
+
+
+def test_what_others_put_beside_a_model_stays_when_it_is_overwritten(
+    model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    theirs = ["notes.txt", "run/notes.txt", "run/checkpoints/epoch-5.ckpt", "run/.mine.partial"]
+    for name in theirs:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    fit(recipe("seed=5"), dataset, folder, overwrite=True)
+    assert [name for name in theirs if (folder / name).read_text() == "mine"] == theirs
+    assert not (folder / ".lock").exists()
+
+
+TRAIN_ALONE = """
+import sys
+from pathlib import Path
+from lostfound.training.run_folder import training_alone
+with training_alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_training_beside_another_touches_nothing(
+    model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    (folder / "run" / "run.json").write_text("of the one that runs")
+
+    def contents() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    command = [sys.executable, "-c", TRAIN_ALONE, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        before = contents()
+        for options in ({"overwrite": True}, {"resume": True}, {}):
+            with pytest.raises(ModelError, match="is being trained by another process: wait"):
+                fit(recipe(), dataset, folder, **options)
+        with pytest.raises(ModelError, match="is being trained by another process"):
+            fit_model(recipe(), dataset, folder, resume="or begin again")
+        assert contents() == before
+        other.kill()
+    fit(recipe("seed=5"), dataset, folder, overwrite=True)  # who was killed holds it no longer
+    assert not (folder / ".lock").exists()
 
 
 # --- what goes wrong on the way

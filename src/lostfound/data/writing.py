@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from lostfound.claims import holding
 from lostfound.errors import DatasetError, DiskFullError
 from lostfound.files import FULL
 
@@ -14,36 +15,16 @@ from lostfound.files import FULL
 def writing(folder: Path) -> Iterator[None]:
     """Hold a data set's folder for writing; may be nested within one process.
 
-    The operating system holds the lock, so that a process that was killed holds it no longer, and nothing
-    has to be cleared away by hand.
-
     Raises:
         DatasetError: Another process is writing there.
         DiskFullError: The disk became full; what was finished is kept, and the data set is as it was.
     """
-    from filelock import FileLock, Timeout
-
-    path = folder.resolve() / ".lock"
-    made = not folder.exists()
-    with disk_full_is_clear(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0, is_singleton=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise DatasetError(
-                f"{folder} is being written by another process: wait until it has ended, or stop it, "
-                "and run the same command again"
-            ) from None
-        try:
-            yield
-        finally:
-            if lock.lock_counter == 1:  # whoever waits for a file that is gone takes a new one
-                path.unlink(missing_ok=True)
-            lock.release()
-            if made:
-                with suppress(OSError):  # it holds something
-                    folder.rmdir()
+    busy = DatasetError(
+        f"{folder} is being written by another process: wait until it has ended, or stop it, and run the "
+        "same command again"
+    )
+    with disk_full_is_clear(folder), holding(folder, busy):
+        yield
 
 
 @contextmanager

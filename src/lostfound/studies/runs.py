@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +16,7 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.predict.model_folder import CONFIG
 from lostfound.studies.study import Study, in_order
+from lostfound.training.clearing import remove_files, remove_model
 from lostfound.training.images import select_images
 from lostfound.training.settings import Recipe
 
@@ -109,13 +109,14 @@ class StudyRun:
 
     def prepare(self) -> None:
         """Make the folder ready for training; what was trained with other settings is deleted."""
+        from lostfound.evaluation.evaluate import CONFUSION, NUMBERS, PREDICTIONS  # here, since it draws
+
         state = self.state()
         if state in ("new", "changed"):
             self._training.unlink(missing_ok=True)  # first: half-deleted models must not pass for this one's
             self._evaluation.unlink(missing_ok=True)
-            for folder in (self.folder / "model", self.report):
-                if folder.exists():
-                    shutil.rmtree(folder)
+            remove_model(self.folder / "model")
+            remove_files(self.report, (NUMBERS, PREDICTIONS, CONFUSION))
             _write_json(self._training, self.settings)
 
     def finish(self) -> None:

@@ -17,6 +17,7 @@ from lostfound.studies import queue
 from lostfound.studies.memory import free_memory
 from lostfound.studies.runs import HUB, identity
 from lostfound.studies.space import Space, said
+from lostfound.training.clearing import MODEL, remove_files
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import MONITORS, Monitor, Recipe
 
@@ -274,9 +275,7 @@ def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Pa
     trial.set_user_attr(VALUE, result.best_score)
     trial.set_user_attr(EPOCH, result.best_epoch)
     trial.set_user_attr(SECONDS, round(result.seconds, 1))
-    for file in folder.iterdir():  # the logs stay; a model can be trained from the best settings
-        if file.is_file():
-            file.unlink()
+    remove_files(folder, MODEL)  # the logs stay; a model can be trained from the best settings
     return result.best_score, pruned
 
 

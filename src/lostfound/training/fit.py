@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,11 +21,12 @@ from lostfound.predict.calibration import fit_temperature
 from lostfound.predict.decoders import CellDecoder, HybridDecoder, OutputDecoder
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.training.build import Training, build_training
+from lostfound.training.clearing import PARTS
 from lostfound.training.error_messages import training_errors
 from lostfound.training.images import select_images
 from lostfound.training.lightning_module import TrainingModule, in_order
 from lostfound.training.loading import Loader
-from lostfound.training.run_folder import RunFolder
+from lostfound.training.run_folder import RunFolder, training_alone
 from lostfound.training.settings import Recipe
 from lostfound.training.trainer import build_trainer
 from lostfound.training.validation import Validation
@@ -90,11 +90,19 @@ def fit(
     Raises:
         UsageError: The folder is taken, or the run to resume had other settings.
         RecipeError: The recipe does not fit the data, the backbone or this machine.
-        ModelError: The weights can't be used.
+        ModelError: The weights can't be used, or another process trains in the folder.
         LostFoundError: An image can't be read, the loss became NaN, or the disk is full.
     """
-    run = RunFolder(Path(to), recipe, dataset, weights)
-    go_on = run.check(resume=resume, overwrite=overwrite)
+    with training_alone(Path(to)):
+        run = RunFolder(Path(to), recipe, dataset, weights)
+        return _fit(run, go_on=run.check(resume=resume, overwrite=overwrite), on_epoch=on_epoch)
+
+
+def _fit(
+    run: RunFolder, *, go_on: bool, on_epoch: Callable[[int, dict[str, float]], bool] | None
+) -> FitResult:
+    """Train in a folder that is free for it."""
+    recipe, dataset, weights = run.recipe, run.dataset, run.weights
     start = time.monotonic()
     training = build_training(recipe, dataset, weights)
     module, batches = training.module, training.batches
@@ -189,9 +197,8 @@ def _write_model(
         "recipe": recipe.model_dump(mode="json"),
         "training": about,
     }
-    work = run.checkpoints / "model"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+    work = run.checkpoints / PARTS
+    work.mkdir(exist_ok=True)
     return write_model(
         run.model, module.network, training.preprocessing, decoder, temperature, config, work=work
     )

@@ -21,8 +21,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.errors import ModelError, UsageError
 from lostfound.files import digest, write_atomic
 from lostfound.predict.model_folder import WEIGHTS
-
-RECIPE, ENVIRONMENT, IMAGES = "recipe.yaml", "environment.json", "images.csv"
+from lostfound.training.clearing import ENVIRONMENT, IMAGES, RECIPE
 
 # Another version of one of these may give other weights.
 _COMPUTES = ("lostfound", "torch", "torchvision", "timm", "lightning", "numpy", "pillow")

@@ -4,22 +4,62 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lostfound.claims import refuse_other_settings
+from lostfound.claims import LOCK, holding, refuse_other_settings
 from lostfound.data.dataset import Dataset
-from lostfound.errors import UsageError
+from lostfound.errors import ModelError, UsageError
 from lostfound.evaluation.metrics import metric_name
 from lostfound.files import write_atomic
-from lostfound.predict.model_folder import CONFIG
-from lostfound.training.provenance import RECIPE, write_provenance
+from lostfound.training.clearing import (
+    BEST,
+    CHECKPOINTS,
+    LAST,
+    RECIPE,
+    RUN,
+    STATE,
+    holds_model,
+    holds_run,
+    remove_checkpoints,
+    remove_run,
+)
+from lostfound.training.provenance import write_provenance
 from lostfound.training.settings import Recipe
 
 HUB = "hub"
+
+
+@contextmanager
+def training_alone(model: Path) -> Iterator[None]:
+    """Hold a model's folder while it is trained; may be nested within one thread.
+
+    Of several machines that train together on a folder which they share, the first one holds it.
+
+    Raises:
+        ModelError: Another process trains there.
+        UsageError: It is a file.
+    """
+    if model.exists() and not model.is_dir():
+        raise UsageError(f"{model} is a file: choose another folder")
+    if not _is_first():
+        yield
+        return
+    busy = ModelError(
+        f"{model} is being trained by another process: wait until it has ended, or stop it, or choose "
+        "another folder; nothing of it was touched"
+    )
+    with holding(model, busy):
+        yield
+
+
+def _is_first() -> bool:
+    """Is this, of several machines that train together, the first one, which writes?"""
+    return os.environ.get("NODE_RANK", "0") == "0"
 
 
 class RunFolder:
@@ -40,13 +80,13 @@ class RunFolder:
 
     def __init__(self, model: Path, recipe: Recipe, dataset: Dataset, weights: str | Path | None) -> None:
         self.model = model
-        self.folder = model / "run"
-        self.checkpoints = self.folder / "checkpoints"
-        self.state = self.folder / "run.json"
+        self.folder = model / RUN
+        self.checkpoints = self.folder / CHECKPOINTS
+        self.state = self.folder / STATE
         self.recipe = recipe
         self.dataset = dataset
         self.weights = weights
-        self.writes = os.environ.get("NODE_RANK", "0") == "0"  # of several machines, the first one
+        self.writes = _is_first()
         weights_path = weights if weights in (None, HUB) else str(Path(str(weights)).resolve())
         # Neither the device nor the number of processes changes what is computed.
         same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
@@ -59,12 +99,12 @@ class RunFolder:
     @property
     def best(self) -> Path:
         """The checkpoint of the best epoch."""
-        return self.checkpoints / "best.ckpt"
+        return self.checkpoints / BEST
 
     @property
     def last(self) -> Path:
         """The checkpoint of the last epoch."""
-        return self.checkpoints / "last.ckpt"
+        return self.checkpoints / LAST
 
     def check(self, *, resume: bool, overwrite: bool) -> bool:
         """Is the folder free for this run? Touches nothing.
@@ -77,13 +117,11 @@ class RunFolder:
         """
         if resume and overwrite:
             raise UsageError("go on with the run (--resume) or start again (--overwrite), not both")
-        if self.model.exists() and not self.model.is_dir():
-            raise UsageError(f"{self.model} is a file: choose another folder")
         if not self.writes:
             return resume and self.state.is_file()
-        finished, stopped = (self.model / CONFIG).is_file(), self.state.is_file()
+        finished, stopped = holds_model(self.model), holds_run(self.model)
         if not finished and not stopped:
-            if self.model.exists() and any(self.model.iterdir()):
+            if self.model.exists() and any(each.name != LOCK for each in self.model.iterdir()):
                 raise UsageError(f"{self.model} exists and is not a model folder: choose another folder")
             return False
         if overwrite:
@@ -112,8 +150,7 @@ class RunFolder:
             The checkpoint to go on from; None if no epoch was finished.
         """
         if not go_on and self.writes:
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
+            remove_run(self.folder)
             text = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
             write_atomic(self.folder / RECIPE, text.encode())
             write_provenance(self.folder, self.dataset, self.settings["weights"], self.recipe.seed)
@@ -123,4 +160,4 @@ class RunFolder:
     def finish(self) -> None:
         """Leave only the recipe, the provenance and the logs."""
         self.state.unlink()
-        shutil.rmtree(self.checkpoints)
+        remove_checkpoints(self.checkpoints)

@@ -16,11 +16,9 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 
 from lostfound.errors import MissingExtraError
 from lostfound.files import write_atomic
-from lostfound.training.provenance import ENVIRONMENT, IMAGES, RECIPE
+from lostfound.training.clearing import ENVIRONMENT, IMAGES, RECIPE, TRACKERS
 from lostfound.training.run_folder import RunFolder
 from lostfound.training.settings import Recipe
-
-_IDS = "trackers.json"
 
 
 def check_trackers(recipe: Recipe) -> None:
@@ -71,7 +69,7 @@ class Tracking(Callback):
                 for file in files:
                     logger.experiment.save(str(file), base_path=str(self.run.folder), policy="now")
         if ids:
-            write_atomic(self.run.folder / _IDS, json.dumps(ids).encode())
+            write_atomic(self.run.folder / TRACKERS, json.dumps(ids).encode())
 
 
 def _logger(name: str, run: RunFolder, known: str | None) -> Logger:
@@ -98,7 +96,7 @@ def _logger(name: str, run: RunFolder, known: str | None) -> Logger:
 
 def _read_ids(run: RunFolder) -> dict[str, str]:
     """The trackers' own names of a run that goes on."""
-    file: Path = run.folder / _IDS
+    file: Path = run.folder / TRACKERS
     return dict(json.loads(file.read_bytes())) if file.is_file() else {}
 
 

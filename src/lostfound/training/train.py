@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,10 @@ from lostfound.evaluation.evaluate import Evaluation
 from lostfound.models.averaging import average_weights
 from lostfound.predict.calibration import fitted_temperature
 from lostfound.predict.locator import Locator, Unit
-from lostfound.predict.model_folder import CONFIG, ModelFolder, set_temperature
+from lostfound.predict.model_folder import ModelFolder, set_temperature
+from lostfound.training.clearing import RUN, holds_model, remove_model
 from lostfound.training.fit import FitResult, evaluation_part, fit
+from lostfound.training.run_folder import training_alone
 from lostfound.training.settings import Recipe
 
 Resume = Literal["never", "always", "or begin again"]
@@ -80,10 +81,11 @@ def train_model(
         >>> trained.evaluation.metrics["top_1_accuracy"].n > 0
         True
     """
-    result = fit_model(recipe, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
-    after_fit(result)
-    part, split = evaluate_on or evaluation_part(recipe, dataset)
-    return Trained(result.folder, measure(result.folder.path, part, split, unit=unit), result)
+    with training_alone(Path(to)):
+        result = fit_model(recipe, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
+        after_fit(result)
+        part, split = evaluate_on or evaluation_part(recipe, dataset)
+        return Trained(result.folder, measure(result.folder.path, part, split, unit=unit), result)
 
 
 def fit_model(
@@ -104,15 +106,18 @@ def fit_model(
     """
     if resume != "or begin again":
         return fit(recipe, dataset, to, resume=resume == "always", **options)
-    try:
-        return fit(recipe, dataset, to, resume=True, **options)
-    except RecipeError:
-        raise
-    except UsageError:  # killed before its first epoch, left by other settings, or its weights were elsewhere
-        if not ((Path(to) / "run").is_dir() or (Path(to) / CONFIG).is_file()):
-            raise  # nothing that a training left
-        shutil.rmtree(to)
-        return fit(recipe, dataset, to, **options)
+    with training_alone(Path(to)):
+        try:
+            return fit(recipe, dataset, to, resume=True, **options)
+        except RecipeError:
+            raise
+        except (
+            UsageError
+        ):  # killed before its first epoch, left by other settings, its weights were elsewhere
+            if not ((Path(to) / RUN).is_dir() or holds_model(Path(to))):
+                raise  # nothing that a training left
+            remove_model(Path(to))
+            return fit(recipe, dataset, to, **options)
 
 
 def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path) -> Trained:
