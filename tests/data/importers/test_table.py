@@ -233,3 +233,39 @@ def test_equal_pictures_in_the_real_table_are_imported_once(real_data, made_once
     assert len(dataset) == 4060
     assert set(dataset.records["country"].to_pylist()) == {"GB"}
     assert len(set(dataset.records["split"].to_pylist())) == 1  # a square of 0.8 km is one group
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("out.csv", "SourceFile,GPSLatitude,GPSLongitude\nimages/1.jpg,48.85,2.35\n"),
+        (
+            "out.csv",
+            "SourceFile,GPSLatitude,GPSLongitude\n"
+            './images/1.jpg,"48 deg 51\' 0.00"" N","2 deg 21\' 0.00"" E"\n',
+        ),
+        ("out.csv", "SourceFile,EXIF:GPSLatitude,EXIF:GPSLongitude\nimages/1.jpg,48.85,2.35\n"),
+        (
+            "out.csv",
+            'SourceFile,GPSPosition\nimages/1.jpg,"48 deg 51\' 0.00"" N, 2 deg 21\' 0.00"" E"\n',
+        ),
+        ("out.csv", "SourceFile,GPSPosition\nimages/1.jpg,48.85 2.35\n"),
+        ("out.json", '[{"SourceFile": "images/1.jpg", "GPSLatitude": 48.85, "GPSLongitude": 2.35}]'),
+        ("out.json", '[{"SourceFile": "/x/{here}/images/1.jpg", "GPSPosition": "48.85 N, 2.35 E"}]'),
+        ("out.csv", "SourceFile,GPSLatitude,GPSLongitude\n{here}/images/1.jpg,48.85,2.35\n"),
+    ],
+)
+def test_what_exiftool_exports_is_read(source, name, text):
+    (image,) = read(source, text.replace("{here}", source.name), name).images
+
+    assert image.original == "images/1.jpg"
+    assert (image.latitude, image.longitude) == pytest.approx((48.85, 2.35))
+
+
+def test_exiftool_s_south_and_west_are_negative_and_its_dash_is_nothing(source):
+    header = "SourceFile,GPSLatitudeRef,GPSLatitude,GPSLongitudeRef,GPSLongitude\n"
+    listing = read(source, header + "images/1.jpg,South,33.5,W,70.25\nimages/2.jpg,-,-,-,-\n")
+
+    south, nothing = listing.images
+    assert (south.latitude, south.longitude) == (-33.5, -70.25)
+    assert (nothing.latitude, nothing.missing) == (None, "no location: no coordinates")
