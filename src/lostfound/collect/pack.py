@@ -14,13 +14,12 @@ from lostfound.collect.ledger import Ledger
 from lostfound.data.adding import add_records, existing_dataset, with_country
 from lostfound.data.chunks import Encoded, Skipped, remove_work, run_chunks, work_folder
 from lostfound.data.dataset import Dataset
-from lostfound.data.images import open_image
+from lostfound.data.images import decoded
 from lostfound.data.importers.encoding import JPEG_QUALITY, to_store
 from lostfound.data.phash import perceptual_hash
 from lostfound.data.records import SCHEMA, known_moment, strings
 from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
-from lostfound.errors import ImageError
 from lostfound.files import digest
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.sphere import wrap_longitude
@@ -93,8 +92,9 @@ def encode(item: Waiting, *, source: str, size: int) -> tuple[list[Encoded], lis
     """Make the image to store of one that was collected, and its record."""
     try:
         data = item.path.read_bytes()
-        picture, content = to_store(open_image(data, at_least=2 * size), size, data)
-    except (OSError, ImageError) as error:  # it was whole when it came: the disk lost it
+        with decoded(data, at_least=2 * size) as whole:
+            picture, content = to_store(whole, size, data)
+    except Exception as error:  # it was whole when it came: the disk lost it
         return [], [(item.key, f"lost ({error})")]
     record = dict.fromkeys(SCHEMA.names) | dict(item.record)
     record |= {

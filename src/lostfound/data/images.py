@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from lostfound.errors import ImageError
+from lostfound.data import pixels
+from lostfound.errors import ImageError, UsageError
+from lostfound.parallel.room import room
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
-)
 # Other formats that Pillow knows are refused, whatever a file's name says: its EPS reader starts a program.
 _FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
@@ -87,10 +89,10 @@ class Preprocessing:
         Raises:
             ImageError: The image can't be read.
         """
-        image = open_image(source, at_least=2 * max(self.height, self.width))
-        box = centred_box(image.size, (self.width, self.height), self.crop_fraction)
-        resized = image.resize((self.width, self.height), _RESAMPLING[self.interpolation], box=box)
-        return np.array(resized)  # a copy: Pillow's own memory is read-only
+        with decoded(source, at_least=2 * max(self.height, self.width)) as image:
+            box = centred_box(image.size, (self.width, self.height), self.crop_fraction)
+            resized = image.resize((self.width, self.height), _RESAMPLING[self.interpolation], box=box)
+            return np.array(resized)  # a copy: Pillow's own memory is read-only
 
 
 def centred_box(
@@ -124,41 +126,88 @@ def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Ima
             this many pixels (much faster for camera files).
 
     Raises:
-        ImageError: The image is missing, truncated, not an image, or so large that it may be an attack.
+        ImageError: The image is missing, truncated, not an image, or has more pixels than are decoded (see
+            `lostfound.data.pixels.max_pixels`).
+    """
+    with decoded(source, at_least=at_least) as image:
+        return image
+
+
+@contextmanager
+def decoded(source: ImageSource, *, at_least: int | None = None) -> Iterator[Image.Image]:
+    """The same as `open_image`, for as long as the image is used.
+
+    While others decode so much that memory may become short, it waits for them; so don't nest it.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
-    if isinstance(source, Image.Image):
-        return _decoded(source, "image")
-    if isinstance(source, bytes):
-        return _decoded(source, "image", at_least)
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ImageError(f"{path.name}: no such file") from None
-    except OSError as error:
-        raise ImageError(f"{path.name}: can't be read ({error.strerror})") from None
-    return _decoded(data, path.name, at_least)
+        yield _from_array(source)
+        return
+    name = "image"
+    if not isinstance(source, bytes | Image.Image):
+        path = Path(source)
+        name = path.name
+        try:
+            source = read_file(path)
+        except FileNotFoundError:
+            raise ImageError(f"{name}: no such file") from None
+        except OSError as error:
+            raise ImageError(f"{name}: can't be read ({error.strerror})") from None
+    with ExitStack() as stack:
+        try:
+            if isinstance(source, Image.Image):
+                rgb = _upright_rgb(source)
+            else:
+                image = stack.enter_context(_opened(source, at_least))
+                rgb = _upright_rgb(image)
+                image.close()  # its own pixels are needed no more
+        except UsageError:
+            raise
+        except ImageError as error:
+            raise ImageError(f"{name}: {error}") from None
+        except Image.DecompressionBombError as error:
+            raise ImageError(f"{name}: more pixels than a photo has, refused as unsafe ({error})") from None
+        except UnidentifiedImageError:
+            raise ImageError(f"{name}: not an image that can be read") from None
+        except Exception as error:  # on damaged bytes Pillow's readers raise nearly anything
+            raise ImageError(f"{name}: damaged image ({str(error) or type(error).__name__})") from None
+        yield rgb
 
 
-def _decoded(source: bytes | Image.Image, name: str, at_least: int | None = None) -> Image.Image:
-    try:
-        if isinstance(source, Image.Image):
-            return _upright_rgb(source)
-        with _open(source) as image:
-            if at_least is not None and image.format == "JPEG":
-                scale = at_least / min(image.size)
-                image.draft("RGB", (int(image.width * scale) or 1, int(image.height * scale) or 1))
-            return _upright_rgb(image)
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: more pixels than a photo has, refused as unsafe ({error})") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image that can be read") from None
-    except Exception as error:  # on damaged bytes Pillow's readers raise nearly anything
-        raise ImageError(f"{name}: damaged image ({str(error) or type(error).__name__})") from None
+def unreadable(error: Exception) -> str:
+    """Why an image is left out, in words: what is wrong with it, or an error that nobody expected."""
+    if isinstance(error, ImageError):
+        return f"unreadable ({error})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"unreadable ({error.strerror})"
+    return f"unreadable (unexpected {type(error).__name__}: {error}; please report it)"
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        ImageError: It is no regular file, or larger than any image that is decoded.
+        OSError: It is missing, or can't be read.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        what = "a folder" if stat.S_ISDIR(about.st_mode) else "a pipe or a device"
+        raise ImageError(f"{path.name}: can't be read (it is {what}, not a regular file)")
+    if about.st_size > 8 * pixels.max_pixels():
+        raise ImageError(f"{path.name}: {about.st_size:,} bytes are more than an image has")
+    return path.read_bytes()
+
+
+@contextmanager
+def _opened(data: bytes, at_least: int | None = None) -> Iterator[Image.Image]:
+    """An image whose pixels are not yet decoded, and room in memory to do so."""
+    with _open(data) as image:
+        full = image.size
+        if at_least is not None and image.format == "JPEG":
+            scale = at_least / min(full)
+            image.draft("RGB", (int(full[0] * scale) or 1, int(full[1] * scale) or 1))
+        with room().taken(pixels.BYTES * pixels.decoded_pixels(image, full)):
+            yield image
 
 
 def _open(data: bytes) -> Image.Image:
@@ -170,23 +219,29 @@ def _open(data: bytes) -> Image.Image:
             raise ImageError("HEIC photos need an extra: pip install 'lostfound[heic]'") from None
         register_heif_opener()
         formats = (*_FORMATS, "HEIF")
+    if data.startswith(_TIFF):
+        pixels.quiet_libtiff()
+    if Image.MAX_IMAGE_PIXELS is not None:  # who wants larger images than Pillow warns of has said so
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, pixels.max_pixels())
     return Image.open(io.BytesIO(data), formats=formats)
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
+    if image.format == "TIFF":
+        pixels.quiet_libtiff()
     image.load()
+    if 0 in image.size:
+        raise ImageError(f"an image of {image.width}x{image.height} pixels holds nothing")
     try:
         upright = ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block says nothing about the orientation
         upright = image.copy()
-    if upright.mode.startswith("I;16"):
-        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode == "P":
         upright = upright.convert("RGBA")  # straight to RGB, Pillow warns where entries are transparent
     transform = _to_srgb(image.info.get("icc_profile"), upright.mode)
     if transform is not None:
         upright = transform.apply(upright)
-    rgb = upright if upright.mode == "RGB" else upright.convert("RGB")
+    rgb = pixels.to_rgb(upright, signed=pixels.signed(image))
     rgb.info = {}
     return rgb
 
@@ -256,7 +311,7 @@ def read_exif(data: bytes) -> dict[str, Any]:
     if not (data.startswith(_TIFF) or any(mark in data for mark in _METADATA)):
         return fields  # most small images: this is told much sooner than what a reader of the format tells
     try:
-        with _open(data) as image:
+        with _opened(data, at_least=1) as image:
             exif = image.getexif()
             gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
             fields.update({ExifTags.GPSTAGS.get(tag, str(tag)): value for tag, value in gps.items()})

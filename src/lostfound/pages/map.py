@@ -9,6 +9,7 @@ import base64
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class MapEntry:
         thumbnail: JPEG bytes, embedded; about 320 pixels wide looks sharp and keeps the page small.
         truth: The known (latitude, longitude), if any.
         truth_name: Name of the true place, such as its country.
+        warning: Why the answer is worth nothing, if that is known.
     """
 
     name: str
@@ -48,6 +50,7 @@ class MapEntry:
     thumbnail: bytes | None = None
     truth: Point | None = None
     truth_name: str | None = None
+    warning: str | None = None
 
     def __post_init__(self) -> None:
         for latitude, longitude in filter(None, [self.guess, self.truth]):
@@ -102,6 +105,7 @@ def write_photo_map(
             _thumbnail(Path(each.photo)),
             each.truth,
             each.truth_name,
+            each.guess.warning,
         )
         for each in results
         if each.guess is not None
@@ -112,9 +116,12 @@ def write_photo_map(
     return write_map(path, entries, title=title, note=note)
 
 
-def _thumbnail(photo: Path) -> bytes:
+def _thumbnail(photo: Path) -> bytes | None:
+    """None where the photo can't be read any more: it was when it was located."""
     side = THUMBNAIL_SIDE
-    return encode_jpeg(shrink(open_image(photo, at_least=side), side), quality=80)
+    with suppress(Exception):  # of whatever kind: it must not cost the page
+        return encode_jpeg(shrink(open_image(photo, at_least=side), side), quality=80)
+    return None
 
 
 def render_map(entries: Sequence[MapEntry], *, title: str, note: str = "") -> str:
@@ -161,6 +168,7 @@ def _entry(entry: MapEntry) -> dict[str, object]:
         ],
         "thumbnail": None if image is None else base64.b64encode(image).decode(),
         "truthName": entry.truth_name,
+        "warning": entry.warning,
         "error": entry.error_km,
         "way": None if entry.truth is None else _rounded(great_circle(entry.guess, entry.truth)),
     }

@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Protocol, TypeVar
 
 from lostfound.errors import LostFoundError
+from lostfound.parallel.room import Room, share
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -87,7 +88,8 @@ class Processes(AbstractContextManager["Processes"]):
 
     @staticmethod
     def _new_pool(jobs: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=end_with_parent)
+        context = get_context("spawn")
+        return ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(Room(context),))
 
     def close(self) -> None:
         """Let the processes end, now that no more work comes, without waiting for it."""
@@ -118,6 +120,12 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if came and callable(handler):
             handler(*came[0])
+
+
+def _begin(shared: Room) -> None:
+    """What each process of a pool does first."""
+    end_with_parent()
+    share(shared)
 
 
 def _load(modules: Sequence[str]) -> None:

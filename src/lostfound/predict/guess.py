@@ -42,6 +42,7 @@ class Guess:
 
     Attributes:
         candidates: The most probable cells, best first.
+        warning: Why the answer is worth nothing, if that is known: the picture holds nothing to see.
 
     Example:
         >>> import lostfound
@@ -53,6 +54,7 @@ class Guess:
     """
 
     candidates: tuple[Candidate, ...]
+    warning: str | None = None
 
     @property
     def best(self) -> Candidate:
@@ -80,13 +82,14 @@ class Guess:
         return self.best.probability
 
     def as_dict(self) -> dict[str, Any]:
-        """The guess as plain values."""
+        """The guess as plain values; `warning` only where there is one."""
         return {
             "latitude": self.latitude,
             "longitude": self.longitude,
             "country": self.country,
             "probability": self.probability,
             "candidates": [asdict(candidate) for candidate in self.candidates],
+            **({"warning": self.warning} if self.warning else {}),
         }
 
 

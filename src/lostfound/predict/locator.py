@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, TypeVar, overload
@@ -28,10 +28,33 @@ from lostfound.predict.views import mean_of_views
 from lostfound.progress import progress
 
 BATCH_SIZE = 32
+BLANK = "there is nothing to see in it: it is all of one colour, and the answer means nothing"
+_LEVELS_OF_BLANK = 2  # of 255, between the darkest and the brightest
 
 Answer = TypeVar("Answer")
 Unit = Literal["image", "place"]
 """What is answered, and scored: each image, or each place once."""
+Unanswered = ImageError | ModelError
+"""Why a photo has no answer: it can't be read, or the model gives no numbers for it."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network said of a photo.
+
+    Attributes:
+        outputs: Its outputs, (width,).
+        blank: Whether the photo holds nothing to see.
+    """
+
+    outputs: NDArray[np.float32]
+    blank: bool
+
+
+def common_warning(views: Iterable[Seen]) -> str | None:
+    """Why the answer to views of a place, one or more, is worth nothing, if it is."""
+    return BLANK if all(each.blank for each in views) else None
+
 
 onnxruntime.disable_telemetry_events()  # nothing about what is located is anyone else's business
 
@@ -123,21 +146,28 @@ class Locator:
         """
         if not photos:
             raise UsageError("a place can't be located without a photo of it: give one or more")
-        return self.guess_place([_readable(outputs) for outputs in self.outputs(photos)], top=top)
+        seen = [_readable(each) for each in self.look(photos)]
+        return self.guess_place([each.outputs for each in seen], top=top, warning=common_warning(seen))
 
-    def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | ImageError]:
-        """Locate any number of photos, in order, in flat memory; an unreadable one gives its error."""
-        for answer in self.outputs(photos):
-            yield answer if isinstance(answer, ImageError) else self.guess(answer, top=top)
+    def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | Unanswered]:
+        """Locate any number of photos, in order, in flat memory; one without an answer gives its error."""
+        for seen in self.look(photos):
+            if isinstance(seen, Seen):
+                yield self.guess(seen.outputs, top=top, warning=common_warning([seen]))
+            else:
+                yield seen
 
-    def guess(self, outputs: NDArray[np.floating[Any]], *, top: int = 5) -> Guess:
+    def guess(self, outputs: NDArray[np.floating[Any]], *, top: int = 5, warning: str | None = None) -> Guess:
         """The guess that a network's outputs (width,) mean."""
-        return guesses(self.model.decoder.decode(outputs[None], top))[0]
+        (guess,) = guesses(self.model.decoder.decode(outputs[None], top))
+        return replace(guess, warning=warning)
 
-    def guess_place(self, outputs: Sequence[NDArray[np.floating[Any]]], *, top: int = 5) -> Guess:
+    def guess_place(
+        self, outputs: Sequence[NDArray[np.floating[Any]]], *, top: int = 5, warning: str | None = None
+    ) -> Guess:
         """The guess that a network's outputs (width,) for several views of one place mean together."""
         mean, _ = mean_of_views(np.stack(outputs), np.full(len(outputs), "place", dtype=object))
-        return self.guess(mean[0], top=top)
+        return self.guess(mean[0], top=top, warning=warning)
 
     def predict(self, dataset: Dataset, *, unit: Unit | None = None, top: int = 5) -> Predictions:
         """Answer all images of a data set.
@@ -187,6 +217,8 @@ class Locator:
         found = []
         with progress("Evaluating", len(dataset)) as advance:
             for row, outputs in enumerate(self.outputs(dataset.read(row) for row in range(len(dataset)))):
+                if isinstance(outputs, ModelError):
+                    raise outputs
                 if isinstance(outputs, ImageError):
                     image_id = dataset.records["image_id"][row].as_py()
                     raise DatasetError(
@@ -203,10 +235,18 @@ class Locator:
         """What the model was trained to answer: an image, or a place by several views."""
         return "place" if self.model.views > 1 else "image"
 
-    def outputs(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | ImageError]:
-        """The network's outputs (width,) for each photo, in order; an unreadable one gives its error.
+    def outputs(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | Unanswered]:
+        """The network's outputs (width,) for each photo, in order; one without any gives its error."""
+        for seen in self.look(photos):
+            yield seen.outputs if isinstance(seen, Seen) else seen
+
+    def look(self, photos: Iterable[ImageSource]) -> Iterator[Seen | Unanswered]:
+        """What the network says of each photo, in order; one that it says nothing of gives its error.
 
         Photos are decoded in threads while the network runs.
+
+        Raises:
+            ModelError: The graph can't be run, or has other outputs than the model's answers need.
         """
         batch: list[NDArray[np.uint8] | ImageError] = []
         for prepared in self._prepared(photos):
@@ -217,9 +257,22 @@ class Locator:
         yield from self._answer(batch)
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The outputs (n, width) for prepared images (n, height, width, 3), uint8."""
-        (outputs,) = self.session.run(["outputs"], {"images": images})
-        return np.asarray(outputs)
+        """The outputs (n, width) for prepared images (n, height, width, 3), uint8.
+
+        Raises:
+            ModelError: The graph can't be run, or has other outputs than the model's answers need.
+        """
+        try:
+            (found,) = self.session.run(["outputs"], {"images": images})
+            outputs = np.asarray(found, dtype=np.float32)
+        except Exception as error:  # ONNX Runtime's own errors share no base class
+            raise ModelError(f"{self.model.graph} can't be run: {error}") from None
+        if outputs.shape != (len(images), self.model.decoder.width):
+            raise ModelError(
+                f"{self.model.graph} gives outputs of the shape {outputs.shape} for {len(images)} images, "
+                f"where {self.model.decoder.width} each are needed: copy the folder whole or train again"
+            )
+        return outputs
 
     def _prepared(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.uint8] | ImageError]:
         with ThreadPoolExecutor(min(self.threads, 8)) as pool:
@@ -243,16 +296,21 @@ class Locator:
         except Exception as error:  # of whatever kind: it must not cost the answers of other photos
             return ImageError(f"unexpected {type(error).__name__}: {error} (please report it)")
 
-    def _answer(
-        self, batch: Sequence[NDArray[np.uint8] | ImageError]
-    ) -> Iterator[NDArray[np.float32] | ImageError]:
+    def _answer(self, batch: Sequence[NDArray[np.uint8] | ImageError]) -> Iterator[Seen | Unanswered]:
         images = [each for each in batch if not isinstance(each, ImageError)]
         rows = iter(self.run(np.stack(images))) if images else iter(())
         for each in batch:
-            yield each if isinstance(each, ImageError) else next(rows)
+            if isinstance(each, ImageError):
+                yield each
+                continue
+            outputs = next(rows)
+            if np.isfinite(outputs).all():
+                yield Seen(outputs, int(np.ptp(each, axis=(0, 1)).max()) <= _LEVELS_OF_BLANK)
+            else:
+                yield ModelError(f"{self.model.graph} gives no numbers for it: train the model again")
 
 
-def _readable(answer: Answer | ImageError) -> Answer:
-    if isinstance(answer, ImageError):
+def _readable(answer: Answer | Unanswered) -> Answer:
+    if isinstance(answer, ImageError | ModelError):
         raise answer
     return answer

@@ -43,18 +43,22 @@ def written_name(name: str) -> str:
 def to_csv(results: Sequence[LocatedPhoto], *, raw: bool = False) -> str:
     """One row a photo: the best coordinate, then the candidates; an error in the last column.
 
+    Before it is a column `warning`, if a guess has one.
+
     Args:
         results: The photos.
         raw: Leave names as they are that a spreadsheet would compute (see `lostfound.texts.csv_text`).
     """
     top = max((len(each.guess.candidates) for each in results if each.guess), default=0)
     ranks = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("candidate", "probability")]
+    warned = ["warning"] if any(each.guess and each.guess.warning for each in results) else []
     rows: list[Sequence[object]] = [
-        ["photo", "latitude", "longitude", "country", "probability", *ranks, "error"]
+        ["photo", "latitude", "longitude", "country", "probability", *ranks, *warned, "error"]
     ]
+    blank = [""] * (4 + 2 * top + len(warned))
     for each in results:
         if each.guess is None:
-            rows.append([written_name(each.photo), *[""] * (4 + 2 * top), written_name(each.error or "")])
+            rows.append([written_name(each.photo), *blank, written_name(each.error or "")])
             continue
         guess = each.guess
         cells = [value for one in guess.candidates for value in (one.name, _probability(one.probability))]
@@ -64,7 +68,8 @@ def to_csv(results: Sequence[LocatedPhoto], *, raw: bool = False) -> str:
             guess.country,
             _probability(guess.probability),
         ]
-        rows.append([written_name(each.photo), *best, *cells, *[""] * (2 * top - len(cells)), ""])
+        cells += [""] * (2 * top - len(cells)) + [guess.warning or ""] * len(warned)
+        rows.append([written_name(each.photo), *best, *cells, ""])
     return csv_text(rows, raw=raw)
 
 

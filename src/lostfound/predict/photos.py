@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lostfound.data.importers.source import image_files
-from lostfound.errors import ImageError, UsageError
-from lostfound.predict.locator import Locator
+from lostfound.data.pixels import max_pixels
+from lostfound.errors import UsageError
+from lostfound.predict.guess import Guess
+from lostfound.predict.locator import Locator, Seen, Unanswered, common_warning
 from lostfound.predict.model_folder import STARTER
 from lostfound.predict.outputs import LocatedPhoto
 from lostfound.progress import progress
@@ -44,18 +46,31 @@ def locate_photos(
         UsageError: A path does not exist or holds no images.
         ModelError: The model can't be used.
     """
+    max_pixels()  # a wrong limit is the user's error, not each photo's
     locator = Locator.load(model)
     photos = find_photos(paths)
-    outputs = []
+    looked = []
     with progress("Locating", len(photos)) as advance:
-        for answer in locator.outputs(photos):
-            outputs.append(answer)
+        for seen in locator.look(photos):
+            looked.append(seen)
             advance(1)
-    readable = [each for each in outputs if not isinstance(each, ImageError)]
-    together = locator.guess_place(readable, top=top) if same_place and readable else None
+    readable = [each for each in looked if isinstance(each, Seen)]
+    together = None
+    if same_place and readable:
+        warning = common_warning(readable)
+        together = locator.guess_place([each.outputs for each in readable], top=top, warning=warning)
     return [
-        LocatedPhoto(str(photo), None, str(each))
-        if isinstance(each, ImageError)
-        else LocatedPhoto(str(photo), together or locator.guess(each, top=top))
-        for photo, each in zip(photos, outputs, strict=True)
+        _located(locator, str(photo), each, together, top) for photo, each in zip(photos, looked, strict=True)
     ]
+
+
+def _located(
+    locator: Locator, photo: str, seen: Seen | Unanswered, together: Guess | None, top: int
+) -> LocatedPhoto:
+    if not isinstance(seen, Seen):
+        return LocatedPhoto(photo, None, str(seen))
+    try:
+        warning = common_warning([seen])
+        return LocatedPhoto(photo, together or locator.guess(seen.outputs, top=top, warning=warning))
+    except Exception as error:  # of whatever kind: it must not cost the answers of other photos
+        return LocatedPhoto(photo, None, f"unexpected {type(error).__name__}: {error} (please report it)")

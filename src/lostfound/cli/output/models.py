@@ -95,6 +95,8 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
             one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
             for one in guess.candidates
         )
+        if guess.warning:
+            listed = f"{guess.warning}\n{listed}"
         table.add_row("\n".join(shown_name(each.photo) for each in together), where, listed, end_section=True)
     console.print(table)
     console.print(f"\nThese are {NOTE}.", style="dim")

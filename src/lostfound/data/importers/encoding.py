@@ -17,7 +17,6 @@ from lostfound.data.importers.source import SourceImage
 from lostfound.data.jpeg import encode_jpeg, is_plain_jpeg
 from lostfound.data.phash import perceptual_hash
 from lostfound.data.records import SCHEMA
-from lostfound.errors import ImageError
 from lostfound.files import digest
 from lostfound.geo.sphere import wrap_longitude
 
@@ -59,7 +58,7 @@ def encode_source_image(
     label = f"{source}/{image.original}"
     captured_at = None
     try:
-        data = image.path.read_bytes()
+        data = read_file(image.path)
         if image.latitude is None:
             own = own_place(data, image.sidecars)
             if own.latitude is None and image.missing is not None:
@@ -69,12 +68,8 @@ def encode_source_image(
             image = image._replace(latitude=own.latitude, longitude=own.longitude, heading=heading)
             captured_at = own.captured_at
         views = _views(image, data, size)
-    except ImageError as error:
-        return [], [(label, f"unreadable ({error})")]
-    except OSError as error:
-        return [], [(label, f"unreadable ({error.strerror})")]
     except Exception as error:  # of whatever kind: one file must not stop the import of others
-        return [], [(label, f"unreadable (unexpected {type(error).__name__}: {error}; please report it)")]
+        return [], [(label, unreadable(error))]
     common = {
         "place_id": f"{source}/{image.place or image.original}",
         "heading": image.heading,
@@ -98,10 +93,10 @@ def _no_place(missing: str, own: str) -> str:
 
 def _views(image: SourceImage, data: bytes, size: int) -> list[tuple[Image.Image, bytes]]:
     """The pictures of a file as they are stored, and their bytes: one, or those of a strip."""
-    picture = open_image(data, at_least=None if image.strip else 2 * size)
-    if image.strip:
-        return [to_store(view, size) for view in cut_strip(picture)]
-    return [to_store(picture, size, data)]
+    with decoded(data, at_least=None if image.strip else 2 * size) as picture:
+        if image.strip:
+            return [to_store(view, size) for view in cut_strip(picture)]
+        return [to_store(picture, size, data)]
 
 
 def _encoded(views: list[tuple[Image.Image, bytes]], file_id: str, common: dict[str, Any]) -> list[Encoded]:

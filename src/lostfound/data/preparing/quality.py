@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lostfound.data.dataset import Dataset, StoredImage, StoredImages
-from lostfound.data.images import open_image, shrink
-from lostfound.errors import ImageError, RecipeError
+from lostfound.data.images import decoded, shrink
+from lostfound.errors import RecipeError
 from lostfound.files import write_atomic
 from lostfound.parallel.blocks import Blocks
 
@@ -108,13 +108,13 @@ def _measure_block(block: tuple[StoredImages, Path | None], *, size: int | None)
 
 
 def _measure(stored: StoredImage, size: int | None) -> tuple[float, float]:
+    data = stored.read()
     try:
-        image = open_image(stored.read())
-    except ImageError:
+        with decoded(data) as whole:
+            image = whole if size is None else shrink(whole, size)
+            return color_variance(image), sharpness(image)
+    except Exception:  # of whatever kind: one image must not stop the others
         return np.nan, np.nan
-    if size is not None:
-        image = shrink(image, size)
-    return color_variance(image), sharpness(image)
 
 
 @dataclass(frozen=True)

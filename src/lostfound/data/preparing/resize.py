@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from lostfound.data.chunks import Encoded, Skipped
 from lostfound.data.dataset import StoredImage
-from lostfound.data.images import open_image, shrink
+from lostfound.data.images import decoded, shrink, unreadable
 from lostfound.data.importers.encoding import JPEG_QUALITY
 from lostfound.data.jpeg import encode_jpeg
-from lostfound.errors import ImageError
 
 
 def resize_image(image: StoredImage, *, size: int) -> tuple[list[Encoded], list[Skipped]]:
@@ -23,9 +22,10 @@ def resize_image(image: StoredImage, *, size: int) -> tuple[list[Encoded], list[
     data, record = image.read(), dict(image.record)
     if min(record["width"], record["height"]) > size:
         try:
-            small = shrink(open_image(data, at_least=2 * size), size)
-        except ImageError as error:
-            return [], [(f"{record['image_id']}/{record['original']}", f"unreadable ({error})")]
+            with decoded(data, at_least=2 * size) as picture:
+                small = shrink(picture, size)
+                data = encode_jpeg(small, JPEG_QUALITY)
+        except Exception as error:  # of whatever kind: one image must not stop the others
+            return [], [(f"{record['image_id']}/{record['original']}", unreadable(error))]
         record["width"], record["height"] = small.size
-        data = encode_jpeg(small, JPEG_QUALITY)
     return [Encoded(record, data)], []

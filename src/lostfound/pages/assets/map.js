@@ -97,6 +97,7 @@
     const more = make("div", "more");
     more.append(make("span", "", `Guess: ${coordinates(entry.guess)}`));
     if (entry.way) more.append(make("span", "", ["Truth", entry.truthName].filter(Boolean).join(": ")));
+    if (entry.warning) more.append(make("span", "warning", `Beware: ${entry.warning}`));
     card.append(top, bars, more);
   };
   const near = new IntersectionObserver((changes) => {
