@@ -15,18 +15,26 @@ otherwise take most of a second to work them out:
 * ``city_names.json``: what could stand for a country: for each large city, and each smaller place of the same
   name, its country, its population, and the keys of its names. A country and a key are in it once, with the
   largest population.
+* ``namesakes.json``: the names of places that `lostfound.geo.countries.read_name` takes for another country
+  ("Tasmania" for Tanzania), with the countries where such a place is: of regions, of cities (100 000 people
+  and more), of towns (15 000 and more), and of smaller places.
 """
 
 import json
+import math
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import babel
+import pyarrow.parquet as pq
 from babel import Locale
 from babel.core import get_global
 
 from lostfound.geo.cities import LARGE_CITY, city_table
+from lostfound.geo.countries import read_name
 from lostfound.geo.names import listed_codes, name_key
 
 BABEL = "2.18.0"
@@ -120,11 +128,62 @@ def city_file() -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
+@cache
+def taken_for(name: str) -> str | None:
+    """The country that a name alone says."""
+    return read_name(name).code
+
+
+def taken_elsewhere(places: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The countries of places whose names are taken for another country's, by the key of the name."""
+    countries: defaultdict[str, set[str]] = defaultdict(set)
+    for name, country in places:
+        countries[name].add(country)
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for name, own in countries.items():
+        code = taken_for(name)
+        if code is not None and own != {code}:
+            found[name_key(name)] |= own
+    return {key: " ".join(sorted(own)) for key, own in sorted(found.items())}
+
+
+def city_names(least: int, below: float) -> Iterator[tuple[str, str]]:
+    """Names and countries of the cities of so many people."""
+    for city in city_table().to_pylist():
+        if least <= city["population"] < below:
+            yield from ((name, city["country"]) for name in (city["name"], *city["alternate_names"]))
+
+
+def namesake_file() -> str:
+    """What ``namesakes.json`` says: a line for each name."""
+    regions, places = pq.read_table(TARGET / "regions.parquet"), pq.read_table(TARGET / "places.parquet")
+    countries = [region.partition(".")[0] for region in places["region"].to_pylist()]
+    sections = {
+        "regions": taken_elsewhere(
+            zip(*(regions[column].to_pylist() for column in ("name", "country")), strict=True)
+        ),
+        "cities": taken_elsewhere(city_names(100_000, math.inf)),
+        "towns": taken_elsewhere(city_names(0, 100_000)),
+        "villages": taken_elsewhere(zip(places["name"].to_pylist(), countries, strict=True)),
+    }
+    texts = []
+    for title, section in sections.items():
+        lines = [f"{compact(key)}:{compact(said)}" for key, said in section.items()]
+        texts.append(f"{compact(title)}:{{\n" + ",\n".join(lines) + "\n}")
+    return "{\n" + ",\n".join(texts) + "\n}\n"
+
+
 def main() -> None:
-    """Check the version of Babel, write both files."""
+    """Check the version of Babel, write the files."""
     if babel.__version__ != BABEL:
         raise SystemExit(f"this is Babel {babel.__version__}, not {BABEL}: pip install babel=={BABEL}")
-    for name, text in (("country_names.json", country_file()), ("city_names.json", city_file())):
+    files = {
+        "country_names.json": country_file,
+        "city_names.json": city_file,
+        "namesakes.json": namesake_file,
+    }
+    for name, build in files.items():  # the last by what the first two say
+        text = build()
         (TARGET / name).write_bytes(text.encode())
         print(f"{name}: {len(text.encode())} bytes")
 

@@ -41,6 +41,12 @@ def test_a_country_is_told_by_its_name():
         make_plan("towns", places=5, countries=["Atlantis"])
 
 
+@pytest.mark.parametrize("options", [{"countries": ["Germny"], "places": 5}, {"quotas": ["Germny=5"]}])
+def test_a_misspelt_country_is_asked_about(options: dict):
+    with pytest.raises(CountryNameError, match=r"The nearest names are DE \(Germany\)"):
+        make_plan("towns", **options)
+
+
 def test_quotas_of_single_countries_go_before_the_number_of_all():
     plan = make_plan("towns", places=5, countries=["DE", "HR"], quotas=["Croatia=9", "FR=3"])
     assert plan.targets == {"DE": 5, "HR": 9, "FR": 3}

@@ -4,13 +4,22 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lostfound.errors import CountryNameError
+from lostfound.geo import countries
 from lostfound.geo.cities import LARGE_CITY, city_table, people_by_country
-from lostfound.geo.countries import FUZZY_THRESHOLD, country_codes, country_name, find_country, parse_country
+from lostfound.geo.countries import (
+    FUZZY_THRESHOLD,
+    country_codes,
+    country_name,
+    find_country,
+    parse_country,
+    read_countries,
+)
 
 DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -112,7 +121,6 @@ MORE_NAMES = {
     "CD": "Dem. Rep. Congo, DR of the Congo",
     "CF": "Central African Rep.",
     "CN": "PRC, Mainland China",
-    "CO": "Columbia",
     "CY": "Zypern, Kypros",
     "CZ": "Czech Rep.",
     "DO": "Dominican Rep., Dom. Rep., República Dominicana",
@@ -163,11 +171,51 @@ MORE_NAMES = {
     "WS": "Western Samoa",
     "ZA": "Südafrika",
 }
+# As Natural Earth, the World Bank, the CIA's Factbook and the UN write them.
+OTHERS_NAMES = {
+    "AX": "Aland Is.",
+    "BO": "Bolivia (Plurinational State of)",
+    "CD": "Congo, Dem. Rep.; Congo (Kinshasa); Congo, Democratic Republic of the; Congo (DRC)",
+    "CG": "Congo, Rep.; Congo, Republic of the; Congo (Brazzaville)",
+    "CI": "Ivory Coast (Côte d'Ivoire)",
+    "CK": "Cook Is.",
+    "CX": "Christmas I.",
+    "EG": "Egypt, Arab Rep.",
+    "FK": "Falkland Is.; Falkland Islands (Islas Malvinas)",
+    "FM": "Micronesia, Fed. Sts.; Micronesia (Federated States of); Micronesia, Fed. States of",
+    "FO": "Faeroe Is.; Faroe Is.",
+    "GS": "S. Geo. and the Is.",
+    "HK": "Hong Kong SAR, China; China, Hong Kong SAR",
+    "HM": "Heard I. and McDonald Is.",
+    "IM": "Man, Isle of",
+    "IO": "Br. Indian Ocean Ter.",
+    "KP": "Korea, Dem. People's Rep.; Dem. People's Republic of Korea",
+    "KR": "Korea, Rep.; Korea, Rep. of",
+    "KY": "Cayman Is.; Cayman Is",
+    "LA": "Lao PDR; Lao P.D.R.",
+    "MH": "Marshall Is.",
+    "NF": "Norfolk I.",
+    "PS": "West Bank and Gaza; Gaza Strip; West Bank; State of Palestine; Palestine, State of",
+    "RU": "Russian Fed.",
+    "SO": "Somalia, Fed. Rep.",
+    "SY": "Syrian Arab Rep.",
+    "TC": "Turks & Caicos Is.",
+    "TF": "Fr. S. Antarctic Lands; French Southern and Antarctic Lands",
+    "TR": "Turkey (Turkiye)",
+    "TW": "Taiwan, China",
+    "UM": "U.S. Minor Outlying Is.",
+    "VC": "St. Vin. and Gren.",
+    "VE": "Venezuela, RB",
+    "VG": "British Virgin Is.; Br. Virgin Is.",
+    "VI": "U.S. Virgin Is.; Virgin Islands (U.S.)",
+    "YE": "Yemen, Rep.",
+}
 SPELLINGS = [
     (spelling.strip(), code)
     for code, listed in (*NAMES.items(), *MORE_NAMES.items())
     for spelling in listed.split(";" if ";" in listed else ",")
 ]
+SPELLINGS += [(spelling, code) for code, listed in OTHERS_NAMES.items() for spelling in listed.split("; ")]
 
 # What must not become a country, and who it might have been.
 AMBIGUOUS = {
@@ -194,6 +242,23 @@ AMBIGUOUS = {
     "Valencia": {"ES", "VE"},
     "San Jose": {"CR", "US"},
     "Victoria": {"CA", "HK"},
+    # Places abroad of that very name.
+    "Tasmania": {"AU", "TZ"},
+    "Almería": {"DZ", "ES"},
+    "Palma": {"ES", "PW"},
+    "Tirana": {"AL", "IR"},
+    "Styria": {"AT", "SY"},
+    "Karelia": {"DZ", "RU"},
+    "Salvador": {"BR", "SV"},
+    "Granada": {"ES", "GD"},
+    "Norfolk": {"NF", "US"},
+    "Columbia": {"CO", "US"},
+    "Guadalupe": {"GP", "MX"},
+    "Franca": {"BR", "FR"},
+    "Équateur": {"CD", "EC"},
+    "Sofia": {"BG", "MG"},
+    "George": {"GE", "ZA"},
+    "Georgia (USA)": set(),
     "us": {"US"},
     "fra": {"FR"},
     "in": {"IN"},
@@ -310,6 +375,49 @@ def test_country_goes_before_a_place_of_its_name():
     """Georgia and Mexico name countries here, never the state or the city."""
     assert find_country("Georgia").method == "name"
     assert find_country("Mexico").method == "name"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "abroad"),
+    [("Georgia", "GE", "US"), ("Jamaica", "JM", "US"), ("London", "GB", "CA"), ("Zaire", "CD", "AO")],
+)
+def test_a_place_abroad_is_listed_beside_a_country_that_goes_before_it(text, code, abroad):
+    listed = [candidate.code for candidate in find_country(text).candidates]
+    assert listed[0] == find_country(text).code == code
+    assert abroad in listed
+
+
+def test_no_place_is_silently_in_another_country():
+    """All regions, and all cities of 100 000 people and more."""
+    regions = pq.read_table(Path(countries.__file__).parent / "data" / "regions.parquet").to_pylist()
+    cities = [city for city in city_table().to_pylist() if city["population"] >= 100_000]
+    assert len(regions) > 3500
+    assert len(cities) > 6000
+    for place in (*regions, *cities):
+        match = find_country(place["name"])
+        listed = {candidate.code for candidate in match.candidates}
+        assert match.code is None or place["country"] in listed, (place, match)
+        if match.code not in (None, place["country"]):
+            assert match.method == "city" or match.confidence == 1.0, (place, match)
+
+
+@pytest.mark.parametrize(
+    "text", ["Germny", "Germani", "Swizerland", "Portugall", "Lichtenstein", "Kyrgystan"]
+)
+def test_a_misspelt_name_is_guessed_only_where_that_is_asked_for(text):
+    assert find_country(text).method == "fuzzy"
+    assert parse_country(text) == find_country(text).code
+    with pytest.raises(CountryNameError, match="nearest names"):
+        parse_country(text, guess=False)
+
+
+def test_names_are_read_at_once_and_guesses_are_told():
+    read = read_countries(["France", "Germny", "Dubai", "Georgia", "Atlantis", "Tasmania", "France"])
+    assert read.codes == {"France": "FR", "Germny": "DE", "Dubai": "AE", "Georgia": "GE"}
+    assert read.guessed["Georgia"] == "Georgia (GE), United States (US)"
+    assert read.guessed.keys() == {"Germny", "Dubai", "Georgia"}
+    assert read.unknown.keys() == {"Atlantis", "Tasmania"}
+    assert "Australia (AU)" in read.unknown["Tasmania"]
 
 
 @pytest.mark.parametrize("code", country_codes())

@@ -184,7 +184,7 @@ def _targets(
 def _code(text: str, shapes: Boundaries | None) -> str:
     if shapes is not None and text in shapes.codes:
         return text
-    return parse_country(text)
+    return parse_country(text, guess=False)  # a week's collection is no place to find out
 
 
 def _named(code: str) -> str:
@@ -203,7 +203,7 @@ def _centre(text: str) -> tuple[float, float]:
         except ValueError:
             pass
     name, _, country = text.partition(",")
-    town = largest_city(name, parse_country(country) if country.strip() else None)
+    town = largest_city(name, parse_country(country, guess=False) if country.strip() else None)
     if town is None:
         raise UsageError(
             f"no town {text!r} is known: write its name as GeoNames does, or its coordinates, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from lostfound.errors import CountryNameError, UsageError
-from lostfound.geo.countries import find_country
+from lostfound.geo.countries import read_countries
 
 LATITUDE_COLUMNS = ("latitude", "lat", "gpslatitude")
 LONGITUDE_COLUMNS = ("longitude", "lng", "lon", "long", "gpslongitude")
@@ -55,26 +55,33 @@ def csv_separator(header: str) -> str:
     return max(",;\t", key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
 
 
+def refuse_unknown(unknown: Mapping[str, str], where: str) -> None:
+    """Refuse names that can't be told to be one country.
+
+    Args:
+        unknown: Why, by name.
+        where: Where they are written.
+
+    Raises:
+        CountryNameError: There are some; the message lists all of them with their candidates.
+    """
+    if unknown:
+        raise CountryNameError(
+            f"{where}: {len(unknown)} name(s) can't be told to be one country; rename them to an "
+            "English name or an ISO code (or move them away):\n"
+            + "\n".join(f"  {name!r}: {why}" for name, why in unknown.items())
+        )
+
+
 def resolve_countries(names: Iterable[str], where: str) -> dict[str, str]:
     """The ISO codes of country names as people write them.
 
     Raises:
         CountryNameError: Some names can't be told; the message lists all of them with their candidates.
     """
-    codes, problems = {}, []
-    for name in sorted(set(names)):
-        match = find_country(name)
-        if match.code is not None:
-            codes[name] = match.code
-        else:
-            could_be = ", ".join(f"{label} ({code})" for code, label, _ in match.candidates[:5])
-            problems.append(f"  {name!r}: {'could be ' + could_be if could_be else 'like no country known'}")
-    if problems:
-        raise CountryNameError(
-            f"{where}: {len(problems)} name(s) can't be told to be one country; rename them to an "
-            "English name or an ISO code (or move them away):\n" + "\n".join(problems)
-        )
-    return codes
+    read = read_countries(names)
+    refuse_unknown(read.unknown, where)
+    return read.codes
 
 
 def parse_text(value: object) -> str | None:

@@ -1,11 +1,13 @@
 """Countries by code and by name: ISO 3166-1 alpha-2, and ``XK`` for Kosovo.
 
 Names are read as people write them on folders: in any case, with or without accents, in many languages,
-misspelt, or by a large city. Where a name could be several countries, none is chosen.
+misspelt, or by a large city. Where a name could be several countries, or a place in another one, none is
+chosen.
 """
 
-from collections.abc import Set
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,7 +20,8 @@ from lostfound.geo.names import (
     listed_codes,
     name_index,
     name_key,
-    name_words,
+    namesakes,
+    unordered_key,
 )
 
 CITY_DOMINANCE = 10.0
@@ -30,6 +33,10 @@ FUZZY_THRESHOLD = 85.0
 FUZZY_MARGIN = 7.0
 """Least lead over the next country's likeness: "Nigera" is between Niger and Nigeria, and so neither."""
 
+_BRACKETS = re.compile(r"\s*([^()]+?)\s*\(([^()]+)\)\s*")
+SURE_LIKENESS = 95.0
+"""Likeness from which a misspelt name is that name though a village bears it: "Lichtenstein"."""
+
 # A shorter word is one letter away from too many names.
 _FUZZY_LETTERS = 5
 # The beginning of a name ("Guinea-B") is a hint, never an answer: just below the threshold.
@@ -37,6 +44,7 @@ _PREFIX_SCORE = FUZZY_THRESHOLD - 1
 _PREFIX_LETTERS = 4
 _HINT_SCORE = 70.0
 _CANDIDATES = 8
+_LISTED = 5
 # Folders are asked for more than once: to recognise a layout, then to import it.
 _REMEMBERED = 4096
 _FOREIGN_CONFIDENCE = 0.95
@@ -75,7 +83,8 @@ class CountryMatch:
         confidence: 0 to 1: 1 for codes and English names, 0.95 for other languages, for a city its share of
             the people of all its namesakes, for a misspelt name the likeness; 0 without a code.
         method: "code", "name", "city", "fuzzy", "ambiguous" or "unknown".
-        candidates: The likeliest countries, best first.
+        candidates: The likeliest countries, best first; more than one with a code where a place abroad has
+            that name too.
     """
 
     code: str | None
@@ -106,15 +115,41 @@ def country_name(code: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def find_country(text: str) -> CountryMatch:
-    """Find the country that a text names.
+    """Find the country that a text names, unless it may well be a place in another one.
 
-    Tried in this order: ISO codes, in upper case only ("IN" is India, "in" is a word); English names of
-    ISO 3166 and CLDR; names in other languages, and of former countries; cities of 500 000 people and more
-    (`CITY_DOMINANCE`); misspelt names (`FUZZY_THRESHOLD`, `FUZZY_MARGIN`). A country's name goes before a
-    place's: "Georgia" is the country, never the state.
+    The text is read by `read_name`. What that takes for a misspelt name is undecided where a place abroad has
+    that very name ("Tasmania" is no Tanzania); for a name in another language, where a region or a city of
+    100 000 people has ("Granada" is no Grenada); for a city, where a region has. An English name is decided
+    all the same ("Georgia" is the country, never the state), and a city that dwarfs its namesakes; the
+    countries of the places are then listed among the candidates.
 
     Args:
         text: A name, such as the name of a folder.
+    """
+    match = read_name(text)
+    if match.code is None or match.method == "code":
+        return match
+    regions, cities, towns, villages = (codes - {match.code} for codes in namesakes(name_key(text)))
+    doubt: Set[str] = frozenset()
+    if match.method == "city":
+        doubt = regions
+    elif match.method == "fuzzy":
+        doubt = regions | cities | towns | (villages if match.confidence < SURE_LIKENESS / 100 else set())
+    elif match.confidence < 1:
+        doubt = regions | cities
+    if doubt:
+        return _undecided(dict.fromkeys((match.code, *doubt), 100 * match.confidence), "ambiguous")
+    others = sorted(regions | cities | towns)
+    listed = (CountryCandidate(code, country_name(code), match.confidence) for code in others)
+    return replace(match, candidates=(*match.candidates, *listed)[:_CANDIDATES])
+
+
+def read_name(text: str) -> CountryMatch:
+    """What a text says about a country, whatever places abroad have that name.
+
+    Tried in this order: ISO codes, in upper case only ("IN" is India, "in" is a word); English names of
+    ISO 3166 and CLDR; names in other languages, and of former countries; cities of 500 000 people and more
+    (`CITY_DOMINANCE`); misspelt names (`FUZZY_THRESHOLD`, `FUZZY_MARGIN`).
     """
     index = name_index()
     code = index.codes.get(text.strip().replace(".", ""))
@@ -123,17 +158,21 @@ def find_country(text: str) -> CountryMatch:
     key = name_key(text)
     if not key:
         return _undecided({})
-    return _by_name(text, key, index) or _by_city(text) or _by_likeness(text, index)
+    return _by_name(text, key, index) or _by_both_names(text) or _by_city(text) or _by_likeness(text, index)
 
 
-def parse_country(text: str) -> str:
+def parse_country(text: str, *, guess: bool = True) -> str:
     """The code of the country that a text names, by the rules of `find_country`.
+
+    Args:
+        text: A name or a code.
+        guess: Take a misspelt name for the country that it is like.
 
     Raises:
         CountryNameError: The name is unknown, or could be several countries; the message lists the nearest.
     """
     match = find_country(text)
-    if match.code is not None:
+    if match.code is not None and (guess or match.method != "fuzzy"):
         return match.code
     listed = ", ".join(f"{candidate.code} ({candidate.name})" for candidate in match.candidates)
     remedy = "Write the full name or the ISO 3166-1 code in capitals."
@@ -143,13 +182,43 @@ def parse_country(text: str) -> str:
     raise CountryNameError(f'"{text}" names no known country.{hint} {remedy}')
 
 
+class ReadCountries(NamedTuple):
+    """What names say about countries.
+
+    Attributes:
+        codes: ISO codes by name.
+        guessed: What the names could mean that are misspelt, a city's, or a place's abroad too, by name: a
+            photo's place goes before such a name.
+        unknown: Why the others can't be told to be one country, by name.
+    """
+
+    codes: dict[str, str]
+    guessed: dict[str, str]
+    unknown: dict[str, str]
+
+
+def read_countries(names: Iterable[str]) -> ReadCountries:
+    """Read names of countries as people write them."""
+    read = ReadCountries({}, {}, {})
+    for name in sorted(set(names)):
+        match = find_country(name)
+        listed = ", ".join(f"{label} ({code})" for code, label, _ in match.candidates[:_LISTED])
+        if match.code is None:
+            read.unknown[name] = f"could be {listed}" if listed else "like no country known"
+            continue
+        read.codes[name] = match.code
+        if match.method in ("fuzzy", "city") or len(match.candidates) > 1:
+            read.guessed[name] = listed
+    return read
+
+
 def _by_name(text: str, key: str, index: NameIndex) -> CountryMatch | None:
     """An exact name, also with its words in another order, or without its form of state."""
     core = core_key(text)
     foreign = None if _is_doubtful(text) else index.foreign.get(key)
     lookups = (
-        (index.english.get(key), 1.0),
-        (index.reordered.get(" ".join(sorted(name_words(text)))), 1.0),
+        (index.english.get(key) or index.shortened.get(key), 1.0),
+        (index.reordered.get(unordered_key(text)), 1.0),
         (foreign, _FOREIGN_CONFIDENCE),
         (index.english.get(core), 1.0),
         (index.foreign.get(core) if core != key else None, _FOREIGN_CONFIDENCE),
@@ -160,6 +229,18 @@ def _by_name(text: str, key: str, index: NameIndex) -> CountryMatch | None:
                 return _decided(next(iter(codes)), confidence, "name")
             return _undecided(dict.fromkeys(codes, 100.0), "ambiguous")
     return None
+
+
+def _by_both_names(text: str) -> CountryMatch | None:
+    """A name with another of the same country in brackets: "Turkey (Turkiye)", "Congo (DRC)"."""
+    brackets = _BRACKETS.fullmatch(text)
+    if brackets is None:
+        return None
+    matches = [read_name(part) for part in brackets.groups()]
+    named = [match for match in matches if match.method in ("name", "code")]
+    if not named or any(named[0].code not in [each.code for each in match.candidates] for match in matches):
+        return None
+    return named[0]
 
 
 def _by_city(text: str) -> CountryMatch | None:

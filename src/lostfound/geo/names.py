@@ -4,10 +4,12 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from importlib import resources
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 # "Man" is Czech for the Isle of Man, and an English word.
 _MIN_FOREIGN = 4
@@ -25,6 +27,21 @@ _EVERYDAY = {
     "Nihon": "JP", "Nippon": "JP", "Northern Marianas": "MP", "PRC": "CN", "Persia": "IR", "ROK": "KR",
     "Republic of China": "TW", "S. Korea": "KR", "S. Sudan": "SS", "Sakartvelo": "GE",
     "Shqiperia": "AL", "Siam": "TH", "Solomon Is.": "SB", "W. Sahara": "EH", "Western Samoa": "WS",
+    "Zaire": "CD",
+    # As Natural Earth, the World Bank, the CIA's Factbook, the UN and sports federations write them.
+    "Antigua and Barb.": "AG", "Ascension": "SH", "Central African Rep.": "CF", "China PR": "CN",
+    "Dem. Rep. of the Congo": "CD", "Faeroe Islands": "FO", "French Southern and Antarctic Lands": "TF",
+    "Gaza": "PS", "Gaza Strip": "PS", "IR Iran": "IR",
+    "Korea DPR": "KP", "Lao PDR": "LA", "Micronesia, Fed. Sts.": "FM", "Occupied Palestinian Territory": "PS",
+    "Occupied Palestinian Territories": "PS", "Palestinian Territories": "PS", "Puerto Rico (US)": "PR",
+    "S. Geo. and the Is.": "GS", "South Georgia and the Islands": "GS", "Saint-Barth": "BL",
+    "St. Pierre and Miquelon": "PM", "St. Vin. and Gren.": "VC", "Saint Vincent / Grenadines": "VC",
+    "Taiwan, China": "TW", "Tristan da Cunha": "SH", "Venezuela, RB": "VE", "West Bank": "PS",
+    "Brunei Dar.": "BN", "Great Britain and Northern Ireland": "GB", "Korea, Dem. Rep.": "KP",
+    "Libyan Arab Jamahiriya": "LY", "Russian Fed.": "RU", "TFYR of Macedonia": "MK",
+    "Vatican City State": "VA", "Wallis and Futuna Islands": "WF",
+    "West Bank and Gaza": "PS", "West Bank and Gaza Strip": "PS", "Northern Cyprus": "CY", "N. Cyprus": "CY",
+    "Somaliland": "SO",
     "Holland": "NL", "Holy See": "VA", "Ivory Coast": "CI", "Macau": "MO", "Macedonia": "MK",
     "Northern Ireland": "GB", "Republic of Ireland": "IE", "Scotland": "GB", "St Maarten": "SX",
     "Swaziland": "SZ", "Turkey": "TR", "UAE": "AE", "UK": "GB", "USA": "US", "Vatican": "VA", "Wales": "GB",
@@ -41,6 +58,14 @@ _APOSTROPHES = re.compile("['’‘ʻʼ`´]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 _SPELLED_OUT = {"st": "saint", "ste": "sainte", "rep": "republic"}
+# What maps and tables shorten in names.
+_SHORTENED = {
+    "British": "Br.", "Democratic": "Dem.", "Federal": "Fed.", "Federated": "Fed.", "French": "Fr.",
+    "Island": "I.", "Islands": "Is.", "North": "N.", "Northern": "N.", "Outlying": "Outl.", "South": "S.",
+    "Southern": "S.", "Territories": "Terr.", "Territory": "Ter.", "United States": "U.S.", "West": "W.",
+    "Western": "W.", "Special Administrative Region": "SAR",
+}  # fmt: skip
+_LINKS = frozenset({"and", "of"})
 _FORM_OF_STATE = frozenset({"republic", "kingdom", "commonwealth", "principality", "sultanate", "duchy"})
 
 
@@ -67,13 +92,15 @@ class NameIndex:
         codes: Alpha-2 by upper-case code: alpha-2, alpha-3, "UK", "XKX".
         english: Alpha-2 codes by key of an English or ISO name; several where the name is shared.
         foreign: Alpha-2 codes by key of a name in another language, or of a former country.
-        reordered: Alpha-2 codes by an English name's words in alphabetical order.
+        reordered: Alpha-2 codes by an English name's words as `unordered_key` puts them.
+        shortened: Alpha-2 codes by key of an English name as maps shorten it; no name to be misspelt.
     """
 
     codes: dict[str, str]
     english: dict[str, frozenset[str]]
     foreign: dict[str, frozenset[str]]
     reordered: dict[str, frozenset[str]]
+    shortened: dict[str, frozenset[str]]
 
 
 def name_words(text: str) -> list[str]:
@@ -89,6 +116,12 @@ def name_words(text: str) -> list[str]:
 def name_key(text: str) -> str:
     """The form in which spellings of one name are equal: "São Tomé" and "sao_tome" give "saotome"."""
     return "".join(name_words(text))
+
+
+def unordered_key(text: str) -> str:
+    """Key of a name whatever the order of its words: "Congo, Rep." is "Republic of the Congo"."""
+    words = [word for word in name_words(text) if word not in _LINKS]
+    return " ".join(sorted(words))
 
 
 def core_key(text: str) -> str:
@@ -118,6 +151,35 @@ def cldr_names() -> CldrNames:
     return CldrNames(**json.loads(file.read_text(encoding="utf-8")))
 
 
+class Namesakes(NamedTuple):
+    """The countries of places that bear a name which alone is taken for another country's.
+
+    Attributes:
+        regions: Of regions (admin-1).
+        cities: Of cities of 100 000 people and more.
+        towns: Of cities of 15 000 people and more.
+        villages: Of smaller places.
+    """
+
+    regions: frozenset[str]
+    cities: frozenset[str]
+    towns: frozenset[str]
+    villages: frozenset[str]
+
+
+def namesakes(key: str) -> Namesakes:
+    """The places of a name, by its key, that `lostfound.geo.countries.read_name` takes for a country's."""
+    known = _namesakes()
+    return Namesakes(*(frozenset(known.get(kind, {}).get(key, "").split()) for kind in Namesakes._fields))
+
+
+@cache
+def _namesakes() -> dict[str, dict[str, str]]:
+    file = resources.files("lostfound.geo") / "data" / "namesakes.json"
+    found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 @cache
 def name_index() -> NameIndex:
     """Read ISO 3166 and CLDR; once in a process."""
@@ -127,12 +189,15 @@ def name_index() -> NameIndex:
     english: defaultdict[str, set[str]] = defaultdict(set)
     foreign: defaultdict[str, set[str]] = defaultdict(set)
     reordered: defaultdict[str, set[str]] = defaultdict(set)
+    shortened: defaultdict[str, set[str]] = defaultdict(set)
 
     english_names = [*_iso_names(pycountry), *_cldr_english_names(cldr, listed), *_EVERYDAY.items()]
     for name, code in english_names:
-        words = name_words(name)
-        english["".join(words)].add(code)
-        reordered[" ".join(sorted(words))].add(code)
+        english[name_key(name)].add(code)
+        reordered[unordered_key(name)].add(code)
+        for spelling in _shortened(name):
+            shortened[name_key(spelling)].add(code)
+            reordered[unordered_key(spelling)].add(code)
     foreign_keys = [(key, code) for code, keys in cldr.foreign.items() if code in listed for key in keys]
     for key, code in foreign_keys + _former_keys(pycountry, cldr.aliases):
         # An English reading goes first: it is the language most folders are named in.
@@ -143,6 +208,7 @@ def name_index() -> NameIndex:
         english={key: frozenset(codes) for key, codes in english.items()},
         foreign={key: frozenset(codes) for key, codes in foreign.items()},
         reordered={key: frozenset(codes) for key, codes in reordered.items()},
+        shortened={key: frozenset(codes) for key, codes in shortened.items() if key not in english},
     )
 
 
@@ -189,6 +255,17 @@ def _former_keys(pycountry: Any, aliases: dict[str, list[str]]) -> list[tuple[st
             continue
         keys += [(name_key(spelling), code) for spelling in _spellings(former.name) for code in successors]
     return keys
+
+
+def _shortened(name: str) -> Iterator[str]:
+    """A name with some of its long words shortened: "Cayman Is." for "Cayman Islands"."""
+    whole = f" {name} "
+    found = [(f" {word} ", f" {short} ") for word, short in _SHORTENED.items() if f" {word} " in whole]
+    for number in range(1, len(found) + 1):
+        for chosen in combinations(found, number):
+            spelling = reduce(lambda text, pair: text.replace(*pair), chosen, whole).strip()
+            if " " in spelling:  # "U.S." alone would make a country of the word "us"
+                yield spelling
 
 
 def _spellings(name: str) -> list[str]:
