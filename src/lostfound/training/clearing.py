@@ -34,8 +34,15 @@ def holds_model(folder: Path) -> bool:
 
 
 def holds_run(folder: Path) -> bool:
-    """Is there a training of ours that did not finish?"""
-    return {"recipe", "data"} <= _read(folder / RUN / STATE).keys()
+    """Is there a training of ours that did not finish?
+
+    One that was killed while it began has left the first files of a run, and nothing else.
+    """
+    run = folder / RUN
+    if {"recipe", "data"} <= _read(run / STATE).keys():
+        return True
+    names = {path.name for path in run.iterdir()} if run.is_dir() else set()
+    return RECIPE in names and names <= {RECIPE, ENVIRONMENT, IMAGES}
 
 
 def remove_model(folder: Path) -> None:

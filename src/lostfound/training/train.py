@@ -15,7 +15,7 @@ from lostfound.models.averaging import average_weights
 from lostfound.predict.calibration import fitted_temperature
 from lostfound.predict.locator import Locator, Unit
 from lostfound.predict.model_folder import ModelFolder, set_temperature
-from lostfound.training.clearing import RUN, holds_model, remove_model
+from lostfound.training.clearing import holds_model, holds_run, remove_model
 from lostfound.training.fit import FitResult, evaluation_part, fit
 from lostfound.training.run_folder import training_alone
 from lostfound.training.settings import Recipe
@@ -114,7 +114,7 @@ def fit_model(
         except (
             UsageError
         ):  # killed before its first epoch, left by other settings, its weights were elsewhere
-            if not ((Path(to) / RUN).is_dir() or holds_model(Path(to))):
+            if not (holds_run(Path(to)) or holds_model(Path(to))):
                 raise  # nothing that a training left
             remove_model(Path(to))
             return fit(recipe, dataset, to, **options)
