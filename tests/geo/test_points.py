@@ -4,6 +4,7 @@ from shapely.geometry import box
 
 from lostfound.errors import DatasetError
 from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.cities import city_table
 from lostfound.geo.points import check_points
 from lostfound.geo.sphere import as_points
 
@@ -91,3 +92,60 @@ def test_land_can_be_others():
 def test_many_points_are_sampled_from_the_whole():
     points = np.repeat(CITIES[:2], 20_000, axis=0)
     assert len(check_points(points, "photos.csv")) == len(points)
+
+
+def around(points, step=0.3):
+    """Points in some cells around each of others."""
+    offsets = [(a * step, b * step) for a in range(-1, 2) for b in range(-1, 2)]
+    return np.array([(a + c, b + d) for a, b in points for c, d in offsets])
+
+
+BAVARIA = around([(48.2, 11.4)])  # exchanged, it is the north of Somalia: land
+
+
+def test_exchanged_points_on_land_are_told_by_the_distance_to_towns():
+    check_points(BAVARIA, "photos.csv")
+    with pytest.raises(DatasetError, match=r"swapped: the nearest town is \d+ km .* column 'country'"):
+        check_points(BAVARIA[:, ::-1], "photos.csv")
+    check_points(BAVARIA[:, ::-1], "photos.csv", towns=False)
+
+
+def test_the_countries_that_are_stated_go_before_it():
+    somalia = BAVARIA[:, ::-1]
+    check_points(somalia, "photos.csv", countries=["SO"] * len(somalia))
+    with pytest.raises(DatasetError, match=r"9 of the points lie in the stated country"):
+        check_points(somalia, "photos.csv", countries=["DE"] * len(somalia))
+
+
+def test_the_places_of_the_files_go_before_all():
+    own = np.full(BAVARIA.shape, np.nan)
+    own[0] = BAVARIA[0]
+    check_points(BAVARIA, "photos.csv", own=own, countries=["SO"] * len(BAVARIA))
+    with pytest.raises(DatasetError, match=r"of 1 file the GPS is there"):
+        check_points(BAVARIA[:, ::-1], "photos.csv", own=own, guess=False)
+
+
+def test_what_can_not_be_told_is_a_warning():
+    """Near the line where latitude and longitude are equal, both ways are near towns."""
+    told = []
+    check_points(around([(42.0, 44.0)], 1.0), "photos.csv", warn=told.append)
+    assert len(told) == 1
+    assert "photos.csv: whether latitude and longitude are swapped can't be told" in told[0]
+
+
+def test_the_towns_of_every_country_are_told_from_their_mirror():
+    table = city_table()
+    country = np.array(table["country"].to_pylist())
+    towns = np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()])
+    silent = []
+    for code in ("AM", "AZ", "CY", "DE", "EG", "ET", "GR", "IQ", "KW", "PL", "SA", "SO", "TR", "UA"):
+        own = towns[country == code]
+        told: list[str] = []
+        check_points(own, code, warn=told.append)
+        assert not told
+        try:
+            check_points(own[:, ::-1], code)
+            silent.append(code)
+        except DatasetError:
+            pass
+    assert silent == []

@@ -65,7 +65,7 @@ def build_partition(
     from lostfound.partitions.settings import check_settings
 
     checked = check_settings(kind, settings)
-    places = check_points(points, "the training split", unknown=True)
+    places = check_points(points, "the training split", unknown=True, towns=False)
     places = np.column_stack([places[:, 0], wrap_longitude(places[:, 1])])
     known = np.asarray(np.isfinite(places).all(axis=1))
     labels = label_countries(places, countries)

@@ -98,3 +98,10 @@ def test_a_fixed_camera_s_frames_are_counted_without_all_pairs():
     frames = [image(n, "train" if n % 2 else "test", phash=FAR) for n in range(20_000)]
 
     assert leaks(*frames)["test", "train"].near_duplicates == 10_000
+
+
+def test_images_without_coordinates_are_counted_since_they_may_be_near():
+    found = leaks(image(1, "train", km=0), image(2, "train"), image(3, "test"))
+    pair = found["test", "train"]
+    assert (pair.unlocated, pair.other_unlocated, pair.clean, pair.known) == (1, 1, True, False)
+    assert leaks(image(1, "train", km=0), image(2, "test", km=50))["test", "train"].known

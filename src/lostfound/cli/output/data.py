@@ -32,6 +32,8 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
                 "duplicates_with_another_label": summary.other_label,
                 "skipped": reasons,
                 "layouts": summary.layouts,
+                "in_another_country": [each._asdict() for each in summary.elsewhere],
+                "warnings": summary.warnings,
                 "images": len(summary.dataset),
                 "dataset": str(to),
             }
@@ -45,10 +47,18 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
     table.add_row("duplicates, left out", str(summary.duplicates))
     if summary.other_label:
         table.add_row("  of them with another place or country", str(summary.other_label))
+    if summary.elsewhere:
+        table.add_row("coordinates in another country than stated", str(len(summary.elsewhere)))
     for reason, count in reasons.items():
         table.add_row(f"skipped: {reason}", str(count))
     table.add_row("images now in the data set", str(len(summary.dataset)), style="bold")
     make_console().print(table)
+    for each in summary.elsewhere[:_SHOWN]:
+        show(f"{each.path}: {each.stated} is stated and kept; its coordinates lie in {each.at}")
+    if summary.elsewhere:
+        show(f"All images in another country than stated: {to / 'other_country.csv'}")
+    for warning in summary.warnings:
+        show(f"Warning: {warning}")
     if reasons:
         show(f"Skipped files, one by one: {to / 'skipped.csv'}")
 
@@ -110,16 +120,17 @@ def _show_balance(console: Console, balance: dict[str, Any]) -> None:
     console.print(said)
 
 
-def _show_leaks(console: Console, leaks: Sequence[Leak]) -> None:
+def _show_leaks(console: Console, leaks: Sequence[Leak], unlocated: int) -> None:
     from lostfound.data.preparing.leaks import QUANTILES
 
-    shared = ("located", "too near", "same panorama", "same bytes", "near-duplicates")
+    shared = ("located", "no coordinates", "too near", "same panorama", "same bytes", "near-duplicates")
     columns = ("split", "against", "images", *shared)
     table = make_table(*columns, numbers=columns[2:])
     for each in leaks:
         numbers = (
             each.images,
             each.located,
+            each.unlocated,
             each.within,
             each.same_panorama,
             each.same_bytes,
@@ -138,6 +149,11 @@ def _show_leaks(console: Console, leaks: Sequence[Leak]) -> None:
         console.print(distances)
     clean = all(each.clean for each in leaks)
     said = "No leaks: the splits share no place, no copy and no neighbourhood."
+    if not all(each.known for each in leaks):
+        said = (
+            f"No leaks found, but they can't be ruled out: {counted(unlocated, 'image')} of the data set "
+            f"{'has' if unlocated == 1 else 'have'} no coordinates, and what lies near such is not known."
+        )
     console.print(
         "\n" + (said if clean else "Leaks: what is tested on is not new. Divide anew with --resplit.")
     )
@@ -179,4 +195,4 @@ def print_stats(dataset: Dataset, *, leaks: Sequence[Leak] | None = None, as_jso
         console.print(table)
     if leaks is not None:
         console.print()
-        _show_leaks(console, leaks)
+        _show_leaks(console, leaks, stats.images - stats.located)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from lostfound.data.adding import add_records, existing_dataset, refuse_other, with_country
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
 from lostfound.data.dataset import Dataset
+from lostfound.data.importers.checks import Elsewhere, Stated, as_rows, check_order, elsewhere, stated_places
 from lostfound.data.importers.encoding import JPEG_QUALITY, encode_source_image
 from lostfound.data.importers.layouts import list_source
 from lostfound.data.importers.sidecars import Sidecars
@@ -36,14 +34,13 @@ from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.geo.boundaries import Boundaries
-from lostfound.geo.points import check_points
 from lostfound.parallel.processes import Engine, Processes
 from lostfound.texts import csv_text
 
 _ARROW_LOADS = ("pandas",) if find_spec("pandas") else ()
 """What Arrow loads for its first array, though no work needs it."""
-MIN_TO_TELL_SWAPPED = 10
-"""A few photos may well have been taken at sea; of so many places, most are on land."""
+OTHER_COUNTRY = "other_country.csv"
+"""Lists, in the data set's folder, which images the last import found in another country than stated."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,9 @@ class ImportSummary:
         skipped: Files left out for other reasons: (path, reason).
         layouts: The layout of each source.
         dataset: The data set as it is now.
+        elsewhere: Images whose coordinates lie in another country than the one stated, which they keep;
+            listed in `other_country.csv`.
+        warnings: What is doubtful about the sources.
     """
 
     imported: int
@@ -65,6 +65,8 @@ class ImportSummary:
     skipped: list[Skipped]
     layouts: dict[str, str]
     dataset: Dataset
+    elsewhere: list[Elsewhere] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def reasons(self) -> Counter[str]:
@@ -128,7 +130,7 @@ def import_images(
         own = None if boundaries is None else Boundaries.read(Path(boundaries))
         listed = _list_sources(sources, layout)
         countries = land.result()
-        _refuse_swapped(listed, countries)
+        warnings = [told for source, each in listed.places for told in check_order(source, each, countries)]
         encode = partial(encode_source_image, size=size, license=license)
         key = _key(listed.items, size, license)
         with writing(to):
@@ -142,10 +144,14 @@ def import_images(
             )
             listed.skipped.extend(problems)
             processes.close()
+            other = elsewhere(added, own or countries)
             added = with_country(added, own or countries)
             del own, countries, land  # the memory that they took is enough for what is still to do
             pa.default_memory_pool().release_unused()
-            return _add(to, existing, added, listed, key, settings, splits)
+            summary = _add(to, existing, added, listed, key, settings, splits)
+            if other or (to / OTHER_COUNTRY).exists():
+                write_atomic(to / OTHER_COUNTRY, csv_text(as_rows(other)).encode())
+            return replace(summary, elsewhere=other, warnings=warnings)
 
 
 def _packed_countries() -> Boundaries:
@@ -160,9 +166,7 @@ class _Listed:
     """The files of all sources."""
 
     items: Packed[tuple[str, SourceImage]] = field(default_factory=Packed)  # the source's name, and the file
-    places: list[tuple[str, NDArray[np.float64]]] = field(
-        default_factory=list
-    )  # of each source, for its path
+    places: list[tuple[str, Stated]] = field(default_factory=list)  # of each source, for its path
     skipped: list[Skipped] = field(default_factory=list)
     layouts: dict[str, str] = field(default_factory=dict)
     described: list[dict[str, Any]] = field(default_factory=list)
@@ -181,7 +185,7 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
     listed = _Listed()
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
         listed.layouts[str(source)], listing = list_source(source, layout)
-        listed.places.append((str(source), _places(listing.images)))
+        listed.places.append((str(source), stated_places(listing.images)))
         beside = Sidecars()
         listed.items.extend(
             (name, image if image.latitude is not None else image._replace(sidecars=beside.of(image.file)))
@@ -245,29 +249,13 @@ def _key(items: Sequence[tuple[str, SourceImage]], size: int, license_name: str 
     how = {"size": size, "quality": JPEG_QUALITY, "license": license_name, "schema": SCHEMA.names}
     key = hashlib.sha256(json.dumps(how).encode())
     for name, image in items:
-        fields: list[object] = [*image[1:-1]]  # all but the files
+        fields: list[object] = [*image._replace(file="", sidecars=())]  # all but the files
         for file in (image.file, *image.sidecars):
             with suppress(OSError):  # a file that can't be read is skipped later
                 stat = os.stat(file)  # noqa: PTH116  # a Path for each takes as long again
                 fields += [stat.st_size, stat.st_mtime_ns]
         key.update(f"\n{(name, *fields)!r}".encode())
     return key.hexdigest()
-
-
-def _places(images: Iterable[SourceImage]) -> NDArray[np.float64]:
-    """The coordinates of images that have some, each once, (n, 2)."""
-    degrees = array("d")
-    for image in images:
-        if image.latitude is not None and image.longitude is not None:
-            degrees.extend((image.latitude, image.longitude))
-    return np.unique(np.reshape(degrees, (-1, 2)), axis=0)
-
-
-def _refuse_swapped(listed: _Listed, countries: Boundaries) -> None:
-    """Refuse sources whose columns are swapped: most places at sea that would be on land the other way."""
-    for source, places in listed.places:
-        if len(places) >= MIN_TO_TELL_SWAPPED:
-            check_points(places, source, boundaries=countries)
 
 
 def _reasons(skipped: list[Skipped]) -> Counter[str]:

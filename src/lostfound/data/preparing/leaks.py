@@ -26,6 +26,8 @@ class Leak:
         other: The split that it is compared with, such as "train".
         images: Images of the split.
         located: Those with coordinates, where the other split has some too.
+        unlocated: Those without coordinates: whether they are near the other split can't be known.
+        other_unlocated: Images of the other split without coordinates, which may be near any of these.
         distance_km: Distances to the nearest image of the other split, by name of the quantile; empty where
             nothing is located.
         within: Images closer than the distance that splits must keep.
@@ -48,11 +50,18 @@ class Leak:
     same_bytes: int
     near_duplicates: int
     nearest: tuple[str, str] | None
+    unlocated: int = 0
+    other_unlocated: int = 0
 
     @property
     def clean(self) -> bool:
-        """Is nothing shared?"""
+        """Is nothing found that is shared?"""
         return not (self.within or self.same_panorama or self.same_bytes or self.near_duplicates)
+
+    @property
+    def known(self) -> bool:
+        """Have all images coordinates, so that what is not found is not there?"""
+        return not (self.unlocated or self.other_unlocated)
 
 
 def find_leaks(records: pa.Table, *, distance_km: float, max_distance: int = MAX_DISTANCE) -> list[Leak]:
@@ -115,6 +124,8 @@ def _compare(
         same_bytes=int(_shared(sha256[rows], sha256[others]).sum()),
         near_duplicates=_near(hashes, group, rows, others, max_distance),
         nearest=nearest,
+        unlocated=len(rows) - int(known[rows].sum()),
+        other_unlocated=len(others) - int(known[others].sum()),
     )
 
 
