@@ -55,6 +55,10 @@ def import_(
     layout: Annotated[
         str | None, typer.Option(metavar="LAYOUT", help="How the sources keep places; see below.")
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Stop at country names that can't be told; they are skipped else."),
+    ] = False,
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Shorter side of the stored images.")] = 256,
     license_name: Annotated[
         str | None,
@@ -92,6 +96,7 @@ def import_(
             sources,
             to,
             layout=layout,
+            strict=strict,
             size=size,
             license=license_name,
             splits=splits,

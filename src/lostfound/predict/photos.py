@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lostfound.data.importers.source import image_files
+from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, may_be_photo
+from lostfound.data.importers.source import no_images
 from lostfound.data.pixels import max_pixels
 from lostfound.errors import UsageError
 from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator, Seen, Unanswered, common_warning
 from lostfound.predict.model_folder import STARTER
 from lostfound.predict.outputs import LocatedPhoto
-from lostfound.progress import progress
+from lostfound.progress import note, progress
 
 
-def find_photos(paths: Sequence[Path]) -> list[Path]:
-    """The photos that paths mean: files themselves, folders searched through.
+class PassedOver:
+    """What of some folders was not taken.
+
+    Attributes:
+        folder: The one that is searched.
+        skipped: What could have been a photo, or more of them: (path, reason).
+        kinds: How many files are no photos, by their ending.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path()
+        self.skipped: list[tuple[Path, str]] = []
+        self.kinds: Counter[str] = Counter()
+
+    def skip(self, original: str, reason: str) -> None:
+        """A file or folder, by its path below the searched one."""
+        self.skipped.append((self.folder / original, reason))
+
+    def pass_over(self, kind: str) -> None:
+        """A file that is no photo, by its ending."""
+        self.kinds[kind] += 1
+
+    def failed(self) -> list[LocatedPhoto]:
+        """The photos among them: they count as those do that can't be read; the user is told of the rest."""
+        photos = []
+        for path, reason in self.skipped:
+            if may_be_photo(path.name) and reason != HIDDEN:
+                photos.append(LocatedPhoto(str(path), None, f"{path.name}: {reason}"))
+            else:
+                note(f"Passed over: {path}: {reason}")
+        if self.kinds:
+            counted = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
+            note(f"Passed over, no photos: {counted}")
+        return photos
+
+
+def find_photos(paths: Sequence[Path], passed: PassedOver | None = None) -> list[Path]:
+    """The photos that paths mean: files themselves, folders searched through as an import does.
+
+    Args:
+        paths: Files and folders.
+        passed: Is told what of the folders was not taken, and why.
 
     Raises:
         UsageError: A path does not exist, or a folder holds no images.
     """
     photos: list[Path] = []
+    passed = passed or PassedOver()
     for path in paths:
+        passed.folder = path
         if path.is_dir():
-            found = list(image_files(path))
+            found = [Path(each) for each in find_images(path, passed)]
             if not found:
-                raise UsageError(f"{path} holds no images (looked for .jpg, .png, .webp, .heic and the like)")
+                raise UsageError(no_images(path))
             photos += found
+        elif is_raw(path.name) and path.is_file():
+            passed.skip("", RAW)
         elif path.exists():
             photos.append(path)
         else:
@@ -48,7 +94,8 @@ def locate_photos(
     """
     max_pixels()  # a wrong limit is the user's error, not each photo's
     locator = Locator.load(model)
-    photos = find_photos(paths)
+    passed = PassedOver()
+    photos = find_photos(paths, passed)
     looked = []
     with progress("Locating", len(photos)) as advance:
         for seen in locator.look(photos):
@@ -59,9 +106,10 @@ def locate_photos(
     if same_place and readable:
         warning = common_warning(readable)
         together = locator.guess_place([each.outputs for each in readable], top=top, warning=warning)
-    return [
+    located = [
         _located(locator, str(photo), each, together, top) for photo, each in zip(photos, looked, strict=True)
     ]
+    return located + passed.failed()
 
 
 def _located(

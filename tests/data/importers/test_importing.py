@@ -75,17 +75,17 @@ def test_unreadable_files_are_skipped_and_listed(countries, tmp_path):
     summary = import_images([countries], tmp_path / "data", jobs=1)
 
     assert summary.imported == 6
-    assert summary.reasons == {"unreadable": 4}
+    assert summary.reasons == {"unreadable": 3, "a link to nothing": 1}
     with (tmp_path / "data" / "skipped.csv").open() as file:
         listed = list(csv.DictReader(file))
     assert [row["path"] for row in listed] == [
-        "photos/France/cut.jpg",
         "photos/Japan/dangling.jpg",
+        "photos/France/cut.jpg",
         "photos/Japan/text.png",
         "photos/Kenya/long.png",
     ]
-    assert "damaged image" in listed[0]["reason"]
-    assert "No such file" in listed[1]["reason"]
+    assert listed[0]["reason"] == "a link to nothing"
+    assert "damaged image" in listed[1]["reason"]
     assert "not an image" in listed[2]["reason"]
     assert "66000x3" in listed[3]["reason"]
 

@@ -7,7 +7,7 @@ import pytest
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers import table
 from lostfound.data.importers.importing import import_images
-from lostfound.errors import CountryNameError, UsageError
+from lostfound.errors import UsageError
 
 
 @pytest.fixture
@@ -119,7 +119,10 @@ def test_a_row_whose_file_is_missing_is_named(source, name):
     listing = read(source, f"path,country\nimages/1.jpg,France\n{name},France\n")
 
     assert len(listing.images) == 1
-    assert listing.skipped == [(f"table.csv row 3 ({name})", "the file that the table names is missing")]
+    assert listing.skipped == [
+        (f"table.csv row 3 ({name})", "the file that the table names is missing"),
+        ("images/2.jpg", "no table names it"),
+    ]
 
 
 def test_place_and_heading_columns_are_kept(source):
@@ -175,9 +178,15 @@ def test_a_table_by_itself_is_read_with_the_files_beside_it(source):
     assert places(table.read(source / "list.csv")) == [("images/2.jpg", None, None, "FR")]
 
 
-def test_a_country_that_can_t_be_told_is_an_error_that_names_the_table(source):
-    with pytest.raises(CountryNameError, match=r"table\.csv: 1 name.*\n.*'Congo': could be"):
-        read(source, "path,country\nimages/1.jpg,Congo\n")
+def test_rows_whose_country_can_t_be_told_count_for_nothing_and_the_rest_go_on(source):
+    text = "path,country,lat,lon\nimages/1.jpg,Congo,1,2\nimages/2.jpg,France,,\nimages/1.jpg,Atlantis,,\n"
+    congo, france, atlantis = read(source, text).images
+
+    assert france[3:6] == (None, None, "FR")
+    assert {image[3:6] for image in (congo, atlantis)} == {(None, None, None)}
+    assert congo.missing.startswith("country can't be told: 'Congo' (could be DR Congo (CD)")
+    assert congo.missing.endswith("(table.csv row 2)")
+    assert atlantis.missing.startswith("country can't be told: 'Atlantis' (")
 
 
 def test_a_folder_without_a_usable_table_says_which_columns_are_needed(source):

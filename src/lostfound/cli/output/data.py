@@ -31,7 +31,9 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
                 "duplicates": summary.duplicates,
                 "duplicates_with_another_label": summary.other_label,
                 "skipped": reasons,
+                "passed_over": dict(summary.passed_over.most_common()),
                 "layouts": summary.layouts,
+                "guessed_countries": summary.guessed,
                 "in_another_country": [each._asdict() for each in summary.elsewhere],
                 "warnings": summary.warnings,
                 "images": len(summary.dataset),
@@ -51,15 +53,19 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
         table.add_row("coordinates in another country than stated", str(len(summary.elsewhere)))
     for reason, count in reasons.items():
         table.add_row(f"skipped: {reason}", str(count))
+    for kind, count in summary.passed_over.most_common():
+        table.add_row(f"no photos: {kind}", str(count))
     table.add_row("images now in the data set", str(len(summary.dataset)), style="bold")
     make_console().print(table)
+    for name, could_be in list(summary.guessed.items())[:_SHOWN]:
+        show(f"{name!r} was taken for the first of {could_be}; the place of a photo went before it")
     for each in summary.elsewhere[:_SHOWN]:
         show(f"{each.path}: {each.stated} is stated and kept; its coordinates lie in {each.at}")
     if summary.elsewhere:
         show(f"All images in another country than stated: {to / 'other_country.csv'}")
     for warning in summary.warnings:
         show(f"Warning: {warning}")
-    if reasons:
+    if reasons or summary.passed_over:
         show(f"Skipped files, one by one: {to / 'skipped.csv'}")
 
 

@@ -27,7 +27,7 @@ def _is_named_so(path: Path) -> bool:
 def read(source: Path) -> Listing:
     """List the images; files of one coordinate are views of one place."""
     listing = Listing()
-    for image in files_below(source):
+    for image in files_below(source, listing):
         match = _NAME.match(image.stem)
         if match is None:
             missing = "no location: the name is not <lat>,<lon>"

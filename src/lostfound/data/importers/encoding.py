@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from lostfound.data.chunks import Encoded, Skipped
-from lostfound.data.images import cut_strip, open_image, shrink
+from lostfound.data.images import cut_strip, decoded, open_image, read_file, shrink, unreadable
 from lostfound.data.importers.exif import NO_GPS
 from lostfound.data.importers.own_place import own_place
 from lostfound.data.importers.source import SourceImage
@@ -67,6 +67,8 @@ def encode_source_image(
             heading = own.heading if image.heading is None else image.heading
             image = image._replace(latitude=own.latitude, longitude=own.longitude, heading=heading)
             captured_at = own.captured_at
+        if image.guessed and image.latitude is not None:
+            image = image._replace(country=None)  # the one at its place is filled in
         views = _views(image, data, size)
     except Exception as error:  # of whatever kind: one file must not stop the import of others
         return [], [(label, unreadable(error))]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.data.importers.source import Listing, SourceImage, files_below
-from lostfound.data.packed import Packed
 from lostfound.data.records import known_moment
 from lostfound.geo.sphere import location_problem
 
@@ -19,7 +18,9 @@ NO_GPS = "no location: no GPS in the file"
 
 def read(source: Path) -> Listing:
     """List every image; where it was taken is read when it is decoded."""
-    return Listing(Packed(SourceImage(*image, missing=NO_GPS) for image in files_below(source)))
+    listing = Listing()
+    listing.images.extend(SourceImage(*image, missing=NO_GPS) for image in files_below(source, listing))
+    return listing
 
 
 def location(fields: Mapping[str, Any]) -> tuple[float, float] | str:

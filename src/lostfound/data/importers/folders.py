@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lostfound.data.importers.source import Listing, SourceImage, files_below, image_files, readable
-from lostfound.data.tables import resolve_countries
 from lostfound.geo.countries import find_country
 
 MIN_RESOLVED = 0.5
@@ -30,19 +29,23 @@ def recognise(source: Path, _sample: Sequence[Path]) -> bool:
 
 
 def read(source: Path) -> Listing:
-    """List the images of every country folder.
-
-    Raises:
-        CountryNameError: A folder's name can't be told to be one country.
-    """
+    """List the images of every country folder; those of an unknown name need a place of their own."""
     listing = Listing()
+    known: dict[str, tuple[str | None, str | None, bool]] = {}
     folders = _country_folders(source)
-    codes = resolve_countries((path.name for path in folders), str(source))
+    names = listing.read_countries(path.name for path in folders)
     for folder in folders:
-        for file, original in files_below(folder):
-            below = f"{readable(folder.name)}/{original}"
-            listing.images.append(SourceImage(file, below, country=codes[folder.name]))
-    for path in sorted(source.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
-            listing.skip(readable(path.name), "not in a country's folder")
+        country, guessed = names.codes.get(folder.name), folder.name in names.guessed
+        known[readable(folder.name)] = (
+            country,
+            None if country else listing.unknown_country(folder.name),
+            guessed,
+        )
+    for file, original in files_below(source, listing):
+        name, below, _ = original.partition("/")
+        if not below or name not in known:
+            listing.skip(original, "not in a country's folder")
+            continue
+        country, missing, guessed = known[name]
+        listing.images.append(SourceImage(file, original, country=country, missing=missing, guessed=guessed))
     return listing

@@ -54,9 +54,12 @@ class ImportSummary:
         skipped: Files left out for other reasons: (path, reason).
         layouts: The layout of each source.
         dataset: The data set as it is now.
+        guessed: The countries that names could mean which are misspelt, a city's, or a place's abroad too, by
+            name; the first was taken.
         elsewhere: Images whose coordinates lie in another country than the one stated, which they keep;
             listed in `other_country.csv`.
         warnings: What is doubtful about the sources.
+        passed_over: How many files are no photos, by their ending.
     """
 
     imported: int
@@ -65,8 +68,10 @@ class ImportSummary:
     skipped: list[Skipped]
     layouts: dict[str, str]
     dataset: Dataset
+    guessed: dict[str, str] = field(default_factory=dict)
     elsewhere: list[Elsewhere] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     @property
     def reasons(self) -> Counter[str]:
@@ -79,6 +84,7 @@ def import_images(
     to: str | Path,
     *,
     layout: str | None = None,
+    strict: bool = False,
     size: int = 256,
     license: str | None = None,  # noqa: A002
     splits: SplitSettings | None = None,
@@ -96,6 +102,7 @@ def import_images(
         sources: Folders or tables (see `lostfound.data.importers.layouts`).
         to: The data set's folder; images are added if it exists.
         layout: The layout of the sources; recognised for each if None.
+        strict: Refuse sources with names of countries that can't be told; else what bears one is skipped.
         size: The shorter side of the stored images, in pixels; smaller images stay as they are.
         license: The licence of these images, such as "CC-BY-SA-4.0"; unknown if None.
         splits: How to divide the places into train, val and test.
@@ -108,7 +115,7 @@ def import_images(
     Raises:
         UsageError: A source is missing or empty, the data set was made with another size, or the folder is
             something else's.
-        CountryNameError: Country names that can't be told.
+        CountryNameError: Country names that can't be told, if `strict`.
         DatasetError: The existing data set is damaged, or being written by another process; a source's
             latitudes and longitudes are swapped; or no image could be imported.
         DiskFullError: The disk became full; the same import goes on.
@@ -128,7 +135,7 @@ def import_images(
     with Processes(jobs, start=early) as processes, ThreadPoolExecutor(1) as beside:
         land = beside.submit(_packed_countries)
         own = None if boundaries is None else Boundaries.read(Path(boundaries))
-        listed = _list_sources(sources, layout)
+        listed = _list_sources(sources, layout, strict=strict)
         countries = land.result()
         warnings = [told for source, each in listed.places for told in check_order(source, each, countries)]
         encode = partial(encode_source_image, size=size, license=license)
@@ -137,7 +144,10 @@ def import_images(
             existing = existing_dataset(to, settings)
             if existing and (images := _imported_before(existing, key)) is not None:
                 tidy(to, existing.stored)
-                return ImportSummary(0, images, 0, listed.skipped, listed.layouts, existing)
+                unchanged = ImportSummary(0, images, 0, listed.skipped, listed.layouts, existing)
+                return replace(
+                    unchanged, guessed=listed.guessed, passed_over=listed.passed_over, warnings=warnings
+                )
             where = engine or processes
             added, problems = run_chunks(
                 listed.items, encode, folder=to, key=key, title="Importing", engine=where, mixed=True
@@ -169,6 +179,9 @@ class _Listed:
     places: list[tuple[str, Stated]] = field(default_factory=list)  # of each source, for its path
     skipped: list[Skipped] = field(default_factory=list)
     layouts: dict[str, str] = field(default_factory=dict)
+    guessed: dict[str, str] = field(default_factory=dict)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    no_photos: list[Skipped] = field(default_factory=list)  # a line for each ending
     described: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -181,10 +194,10 @@ def _many(sources: Sequence[str | Path]) -> bool:
     )
 
 
-def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
+def _list_sources(sources: Sequence[str | Path], layout: str | None, *, strict: bool) -> _Listed:
     listed = _Listed()
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
-        listed.layouts[str(source)], listing = list_source(source, layout)
+        listed.layouts[str(source)], listing = list_source(source, layout, strict=strict)
         listed.places.append((str(source), stated_places(listing.images)))
         beside = Sidecars()
         listed.items.extend(
@@ -192,6 +205,12 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None) -> _Listed:
             for image in listing.images
         )
         listed.skipped.extend((f"{name}/{path}", reason) for path, reason in listing.skipped)
+        listed.guessed.update(listing.countries.guessed)
+        listed.passed_over.update(listing.passed_over)
+        listed.no_photos.extend(
+            (f"{name}/*{kind if kind.startswith('.') else f' ({kind})'}", f"no photo ({count} files)")
+            for kind, count in sorted(listing.passed_over.items())
+        )
         listed.described.append(
             {"name": name, "layout": listed.layouts[str(source)], "files": len(listing.images)}
         )
@@ -220,7 +239,7 @@ def _add(
         raise DatasetError(f"no image could be imported into {to}: {summary} (the first: {first})")
     info = {"made_by": "lostfound import", "settings": settings}
     done = {"key": key, "sources": listed.described, "images": added.num_rows}
-    _write_skipped(to / "skipped.csv", listed.skipped)
+    _write_skipped(to / "skipped.csv", [*listed.skipped, *listed.no_photos])
     result = add_records(to, existing, added, info=info, splits=splits, done=done)
     tidy(to, result.dataset.stored)
     before = len(existing) if existing else 0
@@ -231,6 +250,8 @@ def _add(
         listed.skipped,
         listed.layouts,
         result.dataset,
+        listed.guessed,
+        passed_over=listed.passed_over,
     )
 
 

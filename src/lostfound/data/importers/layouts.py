@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lostfound.data.importers import coordinates, exif, folders, pairs, panoramas, table
-from lostfound.data.importers.source import Listing, Reader, sample_files
+from lostfound.data.importers.source import Listing, Reader, no_images, sample_files
+from lostfound.data.tables import refuse_unknown
 from lostfound.errors import UsageError
 
 LAYOUTS: dict[str, Reader] = {
@@ -35,26 +36,27 @@ def recognise_layout(source: Path) -> str:
         return "table"
     sample = sample_files(source, _SAMPLE)
     if not sample:
-        raise UsageError(f"{source} holds no images (looked for .jpg, .png, .webp, .heic and the like)")
+        raise UsageError(no_images(source))
     for layout in (table, panoramas, coordinates, pairs, folders):
         if layout.recognise(source, sample):
             return layout.__name__.rpartition(".")[2]
     return "exif"
 
 
-def list_source(source: Path, layout: str | None = None) -> tuple[str, Listing]:
+def list_source(source: Path, layout: str | None = None, *, strict: bool = False) -> tuple[str, Listing]:
     """List the images of a source.
 
     Args:
         source: A folder or a table.
         layout: One of `LAYOUTS`; recognised if None.
+        strict: Refuse a source with names of countries that can't be told; else what bears one is skipped.
 
     Returns:
         The layout's name, and its images in a stable order.
 
     Raises:
         UsageError: The source or layout does not exist, or holds no images of that layout.
-        CountryNameError: Names of countries that can't be told.
+        CountryNameError: Names of countries that can't be told, if `strict`.
     """
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"no layout {layout!r}: choose one of {', '.join(LAYOUTS)}")
@@ -63,6 +65,8 @@ def list_source(source: Path, layout: str | None = None) -> tuple[str, Listing]:
     if source.is_file() and layout != "table":
         raise UsageError(f"{source} is a table: the layout {layout!r} needs a folder")
     listing = LAYOUTS[layout](source)
+    if strict:
+        refuse_unknown(listing.countries.unknown, str(source))
     if not listing.images and not listing.skipped:
         raise UsageError(f"{source} holds no images of the layout {layout!r} (it looks like {recognised!r})")
     return layout, listing

@@ -52,7 +52,7 @@ def read(source: Path) -> Listing:
     """List the strips; each becomes one place with all its views."""
     listing = Listing()
     known = _metadata(source)
-    for image in files_below(source):
+    for image in files_below(source, listing):
         match = _NAME.match(image.stem)
         pano_id = match[3] if match else image.stem
         latitude: float | None

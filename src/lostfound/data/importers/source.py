@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from lostfound.data.images import IMAGE_SUFFIXES
+from lostfound.data.importers.finding import find_images
 from lostfound.data.packed import Packed
+from lostfound.geo.countries import ReadCountries, read_countries
 
 
 class SourceImage(NamedTuple):
@@ -28,6 +30,7 @@ class SourceImage(NamedTuple):
         missing: Why its layout gives it no place: the file must have its own, or is left out for this. None
             where it has one, or may do without.
         sidecars: The files beside it that may state its place.
+        guessed: The country is a guess (`lostfound.geo.countries.ReadCountries`): the place goes before it.
     """
 
     file: str
@@ -40,6 +43,7 @@ class SourceImage(NamedTuple):
     strip: bool = False
     missing: str | None = None
     sidecars: tuple[str, ...] = ()
+    guessed: bool = False
 
     @property
     def path(self) -> Path:
@@ -49,14 +53,38 @@ class SourceImage(NamedTuple):
 
 @dataclass
 class Listing:
-    """The files of one source in a stable order, and those that its layout already ruled out."""
+    """The files of one source in a stable order, and those that its layout already ruled out.
+
+    Attributes:
+        images: The files.
+        skipped: Those ruled out: (path below the source, reason).
+        countries: How the names of countries were read that the source uses.
+        passed_over: How many files are no photos, by their ending.
+    """
 
     images: Packed[SourceImage] = field(default_factory=Packed)
-    skipped: list[tuple[str, str]] = field(default_factory=list)  # (path below the source, reason)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    countries: ReadCountries = field(default_factory=lambda: ReadCountries({}, {}, {}))
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     def skip(self, original: str, reason: str) -> None:
         """Leave a file out, by name and reason."""
-        self.skipped.append((original, reason))
+        self.skipped.append((readable(original.replace(os.sep, "/")), reason))
+
+    def pass_over(self, kind: str) -> None:
+        """Pass over a file that is no photo, by its ending."""
+        self.passed_over[kind] += 1
+
+    def read_countries(self, names: Iterable[str]) -> ReadCountries:
+        """Read names of countries, and remember how they were read."""
+        read = read_countries(names)
+        for all_of_them, fresh in zip(self.countries, read, strict=True):
+            all_of_them.update(fresh)
+        return read
+
+    def unknown_country(self, name: str) -> str:
+        """The reason why what bears a name is left out that can't be told to be one country."""
+        return f"country can't be told: {readable(name)!r} ({self.countries.unknown[name]})"
 
 
 Reader = Callable[[Path], Listing]
@@ -79,10 +107,10 @@ class ImageFile(NamedTuple):
         return self.original.rpartition("/")[2].rpartition(".")[0]
 
 
-def files_below(folder: Path) -> Iterator[ImageFile]:
-    """All image files below a folder, sorted, hidden ones left out."""
-    start = len(os.path.join(folder, ""))  # noqa: PTH118  # as os.walk joins it
-    for name in _image_names(folder):
+def files_below(folder: Path, listing: Listing) -> Iterator[ImageFile]:
+    """All image files below a folder, sorted; the listing is told of what was not taken."""
+    start = len(os.path.join(folder, ""))  # noqa: PTH118  # as `find_images` joins it
+    for name in find_images(folder, listing):
         yield ImageFile(name, readable(name[start:].replace(os.sep, "/")))
 
 
@@ -93,28 +121,22 @@ def readable(name: str) -> str:
 
 def image_files(folder: Path) -> Iterator[Path]:
     """The same as paths."""
-    return map(Path, _image_names(folder))
+    return map(Path, find_images(folder))
 
 
 def sample_files(folder: Path, number: int) -> list[Path]:
     """At most so many of the image files below a folder, evenly spread; empty if there are none."""
-    step = -(-sum(1 for _ in _image_names(folder)) // number)
-    return [Path(name) for name in islice(_image_names(folder), 0, None, max(step, 1))]
+    step = -(-sum(1 for _ in find_images(folder)) // number)
+    return [Path(name) for name in islice(find_images(folder), 0, None, max(step, 1))]
 
 
-def _image_names(folder: Path) -> Iterator[str]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files.sort()
-        for name in files:
-            if not name.startswith(".") and _suffix(name) in IMAGE_SUFFIXES:
-                yield os.path.join(root, name)  # noqa: PTH118
-
-
-def _suffix(name: str) -> str:
-    """As `Path.suffix`, in lower case."""
-    stem, dot, suffix = name.rpartition(".")
-    return f".{suffix.lower()}" if stem and dot else ""
+def no_images(folder: Path) -> str:
+    """What to say of a folder without images that are read, with the first thing that could have been one."""
+    listing = Listing()
+    for _ in files_below(folder, listing):
+        pass
+    first = f"; {listing.skipped[0][0]} is {listing.skipped[0][1]}" if listing.skipped else ""
+    return f"{folder} holds no images (looked for .jpg, .png, .webp, .heic and the like{first})"
 
 
 def mostly(files: Sequence[Path], look: Callable[[Path], bool]) -> bool:

@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lostfound.data.importers.source import Listing, SourceImage, image_files, readable
+from lostfound.data.importers.finding import IMAGE_SUFFIXES, FileNames
+from lostfound.data.importers.source import Listing, SourceImage, files_below, image_files, readable
 from lostfound.data.tables import (
     COUNTRY_COLUMNS,
     LATITUDE_COLUMNS,
@@ -25,7 +26,6 @@ from lostfound.data.tables import (
     parse_degrees,
     parse_number,
     parse_text,
-    resolve_countries,
 )
 from lostfound.errors import UsageError
 from lostfound.geo.sphere import location_problem
@@ -58,7 +58,8 @@ def recognise(source: Path, _sample: Sequence[Path]) -> bool:
     """
     if source.is_file():
         return bool(_tables(source))
-    return any(_file_column(path, columns) for path, columns in _tables(source))
+    names = FileNames()
+    return any(_file_column(path, columns, names) for path, columns in _tables(source))
 
 
 def read(source: Path) -> Listing:
@@ -66,7 +67,6 @@ def read(source: Path) -> Listing:
 
     Raises:
         UsageError: No table has the columns needed, or a table can't be read.
-        CountryNameError: A country's name can't be told to be one country.
     """
     tables = _tables(source)
     if not tables:
@@ -76,11 +76,17 @@ def read(source: Path) -> Listing:
         )
     listing = Listing()
     base = source.parent if source.is_file() else source
-    found = [(path, columns, _file_column(path, columns)) for path, columns in tables]
+    names = FileNames()
+    found = [(path, columns, _file_column(path, columns, names)) for path, columns in tables]
     some = any(file for *_, file in found)
     for path, columns, file in found:
         if file or not some:  # a table of something else beside the one of the images
-            _read_table(path, {**columns, "file": file or columns["file"]}, base, listing)
+            _read_table(path, {**columns, "file": file or columns["file"]}, base, listing, names)
+    if source.is_dir():
+        taken = {os.path.realpath(image.file) for image in listing.images}
+        for each, original in files_below(source, listing):
+            if os.path.realpath(each) not in taken:
+                listing.skip(original, "no table names it")
     return listing
 
 
@@ -101,15 +107,15 @@ def _usable(paths: Iterable[Path]) -> list[tuple[Path, dict[str, str]]]:
 def _files_in(folder: Path) -> list[Path]:
     """A folder's tables; one by one, since it may hold a million images."""
     with suppress(PermissionError), os.scandir(folder) as entries:
-        found = [Path(entry) for entry in entries if entry.name.lower().endswith(_TABLE_SUFFIXES)]
+        named = [entry for entry in entries if entry.name.lower().endswith(_TABLE_SUFFIXES)]
+        found = [path for path in map(Path, named) if path.is_file()]
         json_files = {path for path in found if path.suffix.lower() == ".json"}
         return [path for path in found if path not in json_files or len(json_files) <= _MOST_JSON]
     return []
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        return [Path(entry) for entry in entries if entry.is_dir()]
+    return [path for path in folder.iterdir() if path.is_dir()]  # a link that leads nowhere is none
 
 
 def _columns(path: Path) -> dict[str, str]:
@@ -130,12 +136,12 @@ def _columns(path: Path) -> dict[str, str]:
     return found if usable else {}
 
 
-def _file_column(path: Path, columns: Mapping[str, str]) -> str | None:
+def _file_column(path: Path, columns: Mapping[str, str], files: FileNames) -> str | None:
     """The column whose first rows name files that exist, if one does."""
     rows = list(islice(_rows(path), _LOOKED_AT)) if columns else []
     for column in _FILE_COLUMNS:
         names = [parse_text(row.get(column)) for row in rows]
-        if any(name and _files(path.parent, name) for name in names):
+        if any(name and _files(path.parent, name, files) for name in names):
             return column
     return None
 
@@ -205,12 +211,14 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         raise UsageError(f"{path} can't be read as a table (CSV must be UTF-8): {error}") from None
 
 
-def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Listing) -> None:
+def _read_table(
+    path: Path, columns: Mapping[str, str], base: Path, listing: Listing, names: FileNames
+) -> None:
     where = readable(path.relative_to(base).as_posix())
     countries: set[str | None] = set()
     if "country" in columns:
         countries = {parse_text(row.get(columns["country"])) for row in _rows(path)}
-    codes = resolve_countries(filter(None, countries), where)
+    known = listing.read_countries(filter(None, countries))
     prefix = f"{where}:" if path.parent != base else ""
     for number, cells in enumerate(_rows(path), start=2):
         row = {role: cells.get(column) for role, column in columns.items()}
@@ -218,11 +226,14 @@ def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Lis
         name = parse_text(row["file"]) or ""
         label = f"{where} row {number} ({name})"
         latitude, longitude, missing = _place(row, cells)
-        if country is not None and missing == _NOTHING:
+        if country in known.unknown:
+            latitude = longitude = None
+            missing = listing.unknown_country(country)
+        elif country is not None and missing == _NOTHING:
             missing = None
         if missing not in (None, _NOTHING):
             missing = f"{missing} ({where} row {number})"
-        files = _files(path.parent, name) if name else []
+        files = _files(path.parent, name, names) if name else []
         if not files:
             listing.skip(
                 label, _NOTHING if missing == _NOTHING else "the file that the table names is missing"
@@ -235,9 +246,10 @@ def _read_table(path: Path, columns: Mapping[str, str], base: Path, listing: Lis
                     prefix + (parse_text(row.get("place")) or name),
                     latitude,
                     longitude,
-                    codes[country] if country else None,
+                    known.codes.get(country) if country else None,
                     _heading(row.get("heading")) if own_heading is None else own_heading,
                     missing=missing,
+                    guessed=country in known.guessed,
                 )
             )
 
@@ -267,22 +279,35 @@ def _filled(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
     return row
 
 
-def _files(folder: Path, name: str) -> list[tuple[Path, float | None]]:
+def _files(folder: Path, name: str, names: FileNames) -> list[tuple[Path, float | None]]:
     """The files that a name in a table means: one image, or a folder of images named by heading."""
-    for spelling in dict.fromkeys((name, name.replace("\\", "/"))):  # tables from Windows
-        for path in (folder / spelling, folder / "images" / spelling):
-            with suppress(OSError, ValueError):  # a cell that can be no path
-                if path.is_dir():
-                    found = [(file, _heading(file.stem)) for file in image_files(path)]
-                    return sorted(found, key=lambda each: (each[1] is None, each[1] or 0.0, each[0].name))
-                for suffix in ("", ".jpg", ".jpeg", ".png", ".webp"):
-                    file = path.with_name(path.name + suffix)
-                    if file.is_file():
-                        return [(file, None)]
+    spellings = dict.fromkeys((name, name.replace("\\", "/")))  # tables from Windows
+    paths = [path for each in spellings for path in (folder / each, folder / "images" / each)]
+    for path in paths:
+        if found := _files_at(path):
+            return found
+    for path in paths:
+        with suppress(OSError, ValueError):
+            other = names.find(path, IMAGE_SUFFIXES)
+            if other and (found := _files_at(Path(other))):
+                return found
     parts = Path(name.replace("\\", "/")).parts  # as seen from above: ExifTool names files from where it ran
     if folder.name in parts[:-1]:
         last = len(parts) - 1 - parts[::-1].index(folder.name)
-        return _files(folder, Path(*parts[last + 1 :]).as_posix())
+        return _files(folder, Path(*parts[last + 1 :]).as_posix(), names)
+    return []
+
+
+def _files_at(path: Path) -> list[tuple[Path, float | None]]:
+    """The image at a path, whose ending may be missing, or the images of the folder there."""
+    with suppress(OSError, ValueError):  # a cell that can be no path
+        if path.is_dir():
+            found = [(file, _heading(file.stem)) for file in image_files(path)]
+            return sorted(found, key=lambda each: (each[1] is None, each[1] or 0.0, each[0].name))
+        for suffix in ("", ".jpg", ".jpeg", ".png", ".webp"):
+            file = path.with_name(path.name + suffix)
+            if file.is_file():
+                return [(file, None)]
     return []
 
 
