@@ -1,4 +1,4 @@
-"""`lostfound import` and `stats --leaks`: places that files have of their own, and columns that are exchanged."""
+"""`lostfound import` and `stats --leaks`: files' own places, and exchanged columns."""
 
 import json
 
