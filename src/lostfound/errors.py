@@ -1,6 +1,7 @@
 """Every error the package raises on purpose. Each message says what is wrong, where, and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class LostFoundError(Exception):
@@ -41,6 +42,26 @@ class DiskFullError(LostFoundError):
 
 class CollectError(LostFoundError):
     """A collection that can't go on: a refused key, a spent quota, no network, a full disk, no coverage."""
+
+
+@contextmanager
+def refused_as(error: type[LostFoundError], what: str) -> Iterator[None]:
+    """Turn whatever a damaged or forged file makes its reader raise into an error of ours.
+
+    Args:
+        error: Of which kind.
+        what: What it says first: which file, and as what it can't be read.
+
+    Raises:
+        LostFoundError: Something was raised.
+    """
+    try:
+        yield
+    except LostFoundError:
+        raise
+    except Exception as found:  # readers of forged bytes raise nearly anything
+        said = str(found) if isinstance(found, ValueError | OSError) else f"{type(found).__name__}: {found}"
+        raise error(f"{what}: {said}") from found
 
 
 def nearest_name(name: str, known: Iterable[str], *, least: float = 0.6) -> str | None:

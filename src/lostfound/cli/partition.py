@@ -166,18 +166,14 @@ def _settings(pairs: Iterable[str], where: str) -> dict[str, Any]:
 
 
 def _load(file: Path) -> Partition:
-    from pyarrow import ArrowException
-
+    from lostfound.errors import refused_as
     from lostfound.partitions import Partition
 
     if not file.is_file():
         raise DatasetError(f"{file} is not there: make it with `lostfound partition build`")
-    try:
+    said = f"{file} is not a partition's file: make one with `lostfound partition build`"
+    with refused_as(DatasetError, said):
         return Partition.load(file)
-    except (ValueError, KeyError, ArrowException):
-        raise DatasetError(
-            f"{file} is not a partition's file: make one with `lostfound partition build`"
-        ) from None
 
 
 def _draw(drawn: Partition, file: Path, target: Path) -> None:

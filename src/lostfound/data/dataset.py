@@ -16,14 +16,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lostfound.data.records import SCHEMA, select_split, write_parquet
+from lostfound.data.records import SCHEMA, coordinates, select_split, write_parquet
 from lostfound.data.shards import ShardReader
 from lostfound.data.stored import StoredRecords, open_parquet
-from lostfound.errors import DatasetError
+from lostfound.errors import DatasetError, refused_as
 from lostfound.files import digest, file_digest, write_json
+from lostfound.geo.sphere import is_coordinate
 
 FORMAT = 1
 TABLE = "records.parquet"
+_ALWAYS = (
+    "image_id",
+    "place_id",
+    "source",
+    "original",
+    "width",
+    "height",
+    "shard",
+    "offset",
+    "size",
+    "sha256",
+)
+"""Columns in which every image has a value."""
 _NEXT_TABLE = ".records.parquet.next"
 
 
@@ -74,19 +88,8 @@ class Dataset:
         table = folder / TABLE
         if not table.is_file():
             raise DatasetError(f"{table} is missing: import the data set again")
-        source = pa.OSFile(os.fsencode(table))  # kept open: later it is read as it was checked
-        if hashlib.file_digest(source, "sha256").hexdigest() != info["records_sha256"]:
-            raise DatasetError(
-                f"{table} is not the table that dataset.json was written with (its hash differs): "
-                "restore both files together, or import again"
-            )
-        file = pq.ParquetFile(source)
-        missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
-        if missing:
-            raise DatasetError(f"{table} lacks the columns {', '.join(missing)}: import the data set again")
-        records = StoredRecords.of([file])
-        _check_shards(folder / "images", records)
-        return cls(folder, records, info)
+        with refused_as(DatasetError, f"{folder} can't be read as a data set: import it again"):
+            return cls(folder, _checked(folder, info), info)
 
     def __len__(self) -> int:
         return int(self.stored.num_rows)
@@ -171,12 +174,51 @@ class StoredImages(Sequence[StoredImage]):
         return StoredImage(self.dataset, index, self._records[index])
 
 
+def _checked(folder: Path, info: dict[str, Any]) -> StoredRecords:
+    """The records of a folder, if they are what `dataset.json` was written with, and can be used."""
+    table = folder / TABLE
+    source = pa.OSFile(os.fsencode(table))  # kept open: later it is read as it was checked
+    if hashlib.file_digest(source, "sha256").hexdigest() != info["records_sha256"]:
+        raise DatasetError(
+            f"{table} is not the table that dataset.json was written with (its hash differs): "
+            "restore both files together, or import again"
+        )
+    file = pq.ParquetFile(source)
+    missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
+    if missing:
+        raise DatasetError(f"{table} lacks the columns {', '.join(missing)}: import the data set again")
+    other = [field.name for field in SCHEMA if file.schema_arrow.field(field.name).type != field.type]
+    other += [name for name in _ALWAYS if _has_nulls(file, name)]
+    if other:
+        raise DatasetError(
+            f"{table} holds other values than images have, in the columns {', '.join(other)}: import again"
+        )
+    records = StoredRecords.of([file])
+    _check_shards(folder / "images", records)
+    places = coordinates(records)
+    if not (np.isnan(places).any(axis=1) | is_coordinate(places[:, 0], places[:, 1])).all():
+        raise DatasetError(f"{table} holds places that are none on the Earth: import the data set again")
+    return records
+
+
+def _has_nulls(file: pq.ParquetFile, column: str) -> bool:
+    index = file.schema_arrow.get_field_index(column)
+    groups = (file.metadata.row_group(number).column(index) for number in range(file.num_row_groups))
+    return any(group.statistics is not None and group.statistics.null_count for group in groups)
+
+
 def _check_shards(folder: Path, records: StoredRecords) -> None:
-    """Is every shard there, and as long as the records need it?"""
+    """Is every shard there, in its place, and as long as the records need it?"""
     where = records.select(["shard", "offset", "size"])
+    if records.num_rows and (pc.min(where["offset"]).as_py() < 0 or pc.min(where["size"]).as_py() < 0):
+        raise DatasetError(
+            f"an image in {folder} would begin before its file does: import the data set again"
+        )
     shards = pa.table({"shard": where["shard"], "end": pc.add(where["offset"], where["size"])})
     for row in shards.group_by("shard", use_threads=False).aggregate([("end", "max")]).to_pylist():
         path = folder / row["shard"]
+        if path.name != row["shard"] or "\0" in row["shard"]:
+            raise DatasetError(f"a shard {row['shard']!r} is outside of {folder}, and not read: import again")
         if not path.is_file():
             raise DatasetError(
                 f"{path} is missing: the data set's files are gone; restore them or import again"
@@ -200,16 +242,41 @@ def read_info(folder: Path) -> dict[str, Any]:
             else "make one with `lostfound import SOURCE --to DATASET`"
         )
         raise DatasetError(f"{folder} is not a data set: {remedy}")
-    try:
-        info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version, _ = int(info["format"]), info["records_sha256"]
-    except (ValueError, KeyError, TypeError):
-        raise DatasetError(f"{path} can't be read as a data set's description: import again") from None
+    with refused_as(DatasetError, f"{path} can't be read as a data set's description: import again"):
+        info = json.loads(path.read_text(encoding="utf-8"))
+        version = int(info["format"])
+        _check_info(info)
     if version > FORMAT:
         raise DatasetError(
             f"{path} is of format {version}, newer than this lostfound reads ({FORMAT}): update"
         )
-    return info
+    return _Info(info)
+
+
+class _Info(dict[str, Any]):
+    """What `dataset.json` says; what it lacks is a `DatasetError`."""
+
+    def __missing__(self, key: str) -> Any:
+        raise DatasetError(f"dataset.json lacks {key!r}: it is damaged; restore it or import again")
+
+
+def _check_info(info: dict[str, Any]) -> None:
+    """Is what is there of the kind that it must be?
+
+    Raises:
+        ValueError: It is not.
+        LookupError: A part lacks something.
+    """
+    splits, settings = info.get("splits", {}), info.get("settings", {"size": 1})
+    right = (
+        isinstance(info["records_sha256"], str),
+        all(isinstance(each["key"], str) and each["images"] >= 0 for each in info.get("imports", [])),
+        all(isinstance(value, int | float | str) for value in splits.values()),
+        splits.keys() <= {"seed", "val", "test", "distance_km", "by"},
+        int(settings["size"]) > 0,
+    )
+    if not all(right):
+        raise ValueError("a value is of another kind than it must be")
 
 
 def write_dataset(folder: Path, records: pa.Table | StoredRecords, info: dict[str, Any]) -> Dataset:

@@ -37,6 +37,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 
+_MAX_INPUT = 4096
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -63,6 +64,18 @@ class Preprocessing:
     interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        sides = (self.height, self.width)
+        if not all(isinstance(side, int) and 0 < side <= _MAX_INPUT for side in sides):
+            raise ValueError(f"an input of {self.height}x{self.width} pixels (each side 1 to {_MAX_INPUT})")
+        if not 0 < self.crop_fraction <= 1:
+            raise ValueError(f"a crop_fraction of {self.crop_fraction} (more than 0, at most 1)")
+        if self.interpolation not in _RESAMPLING:
+            raise ValueError(f"an interpolation {self.interpolation!r} (of {', '.join(_RESAMPLING)})")
+        numbers = np.array([self.mean, self.std], dtype=np.float64)
+        if numbers.shape != (2, 3) or not np.isfinite(numbers).all() or not (numbers[1] > 0).all():
+            raise ValueError("mean and std that are not three numbers each, those of std more than 0")
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain values for `config.json`."""

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lostfound.data.records import SCHEMA
+from lostfound.errors import DatasetError, refused_as
 
 _MOST_OPEN = 128
 """Files that are kept open; more are opened each time they are read."""
@@ -39,6 +40,12 @@ class RowGroup:
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Some of its columns, in memory."""
+        with refused_as(
+            DatasetError, "a table of records is damaged: restore it, or import the data set again"
+        ):
+            return self._read(columns)
+
+    def _read(self, columns: Sequence[str]) -> pa.Table:
         file = open_parquet(self.file) if isinstance(self.file, Path) else self.file
         return file.read_row_group(self.number, list(columns), use_threads=False).select(columns)
 

@@ -17,7 +17,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from lostfound.geo.sphere import as_points, wrap_longitude
+from lostfound.errors import DatasetError, refused_as
+from lostfound.geo.sphere import as_points, is_coordinate, wrap_longitude
 from lostfound.partitions.shapes import Pairs, delaunay_pairs, neighbour_lists, touching_pairs
 
 OUTSIDE = -1
@@ -116,7 +117,10 @@ class Partition:
             cells[labelled] = [number.get(code, OUTSIDE) for code in labels[labelled]]
             known &= ~labelled
         if known.any():
-            cells[known] = self._find(places if known.all() else places[known])
+            with refused_as(
+                DatasetError, f"the cells of kind {self.kind} can't be used, their file is damaged"
+            ):
+                cells[known] = self._find(places if known.all() else places[known])
         return cells
 
     def decode(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -161,12 +165,19 @@ class Partition:
         columns, kind, settings, rule = _read_cells(path)
         if kind not in KINDS:
             raise ValueError(f"{path} holds no partition of a known kind")
+        centroids = np.stack([columns["latitude"], columns["longitude"]], axis=1).astype(np.float64)
+        counts = np.asarray(columns["count"], dtype=np.int64)
+        texts = [*columns["cell_id"], *columns["name"]]
+        if not is_coordinate(centroids[:, 0], centroids[:, 1]).all() or (counts < 0).any():
+            raise ValueError(f"{path} holds a cell whose point is none on the Earth, or a count below 0")
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"{path} holds a cell without an id or a name")
         return cls(
             kind,
             tuple(columns["cell_id"]),
             tuple(columns["name"]),
-            np.stack([columns["latitude"], columns["longitude"]], axis=1).astype(np.float64),
-            np.asarray(columns["count"], dtype=np.int64),
+            centroids,
+            counts,
             tuple(columns["country"]),
             tuple(columns.get("parent", ())),
             np.asarray(shapely.from_wkb(columns.get("geometry", [])), dtype=object),

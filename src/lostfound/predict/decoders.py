@@ -9,13 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from lostfound.geo.sphere import destination, from_unit_vectors, unit_vectors, wrap_longitude
+from lostfound.geo.sphere import destination, from_unit_vectors, is_coordinate, unit_vectors, wrap_longitude
 from lostfound.partitions import Partition
 from lostfound.predict.predictions import Predictions
 
@@ -181,23 +181,41 @@ def build_decoder(
     """Read what `as_dict` gave.
 
     Raises:
-        ValueError: The kind is unknown, or lacks its partition.
+        ValueError: The kind is unknown, lacks its partition, or a number is none that a model can have.
         KeyError: A value is missing.
     """
     kind = values["kind"]
+    check_temperature(temperature)
     if kind == "point":
-        south, west = values["corner"]
-        return PointDecoder(values["scaling"], (south, west), tuple(values["span"]))
+        south, west = map(float, values["corner"])
+        high, wide = map(float, values["span"])
+        if not is_coordinate(np.array(south), np.array(west)) or not 0 < abs(high * wide) < np.inf:
+            raise ValueError(
+                f"a corner of {south}, {west} with a span of {high}, {wide} is none of the Earth"
+            )
+        if values["scaling"] not in get_args(Scaling):
+            raise ValueError(f"a scaling {values['scaling']!r} (of {', '.join(get_args(Scaling))})")
+        return PointDecoder(values["scaling"], (south, west), (high, wide))
     if partition is None:
         raise ValueError(f"a model that answers by {kind} needs its partition")
     if kind == "cells":
         return CellDecoder(partition, temperature)
     if kind == "hybrid":
         radii = np.array(values["radii_km"], dtype=np.float64)
-        if radii.shape != (len(partition),):
+        if radii.shape != (len(partition),) or not (np.isfinite(radii) & (radii >= 0)).all():
             raise ValueError("a hybrid model needs a radius for each of its cells")
         return HybridDecoder(partition, radii, temperature)
     raise ValueError(f"answers of an unknown kind {kind!r}: update lostfound")
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuse a temperature that makes no probabilities.
+
+    Raises:
+        ValueError: It is not a positive number.
+    """
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"a temperature of {temperature} (more than 0 is needed)")
 
 
 def _rank(

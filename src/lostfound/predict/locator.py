@@ -20,7 +20,7 @@ from PIL import Image
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
 from lostfound.data.records import strings
-from lostfound.errors import DatasetError, ImageError, ModelError, UsageError
+from lostfound.errors import DatasetError, ImageError, ModelError, UsageError, refused_as
 from lostfound.predict.guess import Guess, guesses
 from lostfound.predict.model_folder import STARTER, ModelFolder
 from lostfound.predict.predictions import Predictions
@@ -83,14 +83,22 @@ class Locator:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
-        try:
+        size = [model.preprocessing.height, model.preprocessing.width, 3]
+        with refused_as(ModelError, f"{model.graph} can't be run"):
             self.session = onnxruntime.InferenceSession(
                 model.graph, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # ONNX Runtime's own errors share no base class
-            raise ModelError(f"{model.graph} can't be run: {error}") from None
-        size = [model.preprocessing.height, model.preprocessing.width, 3]
-        if self.session.get_inputs()[0].shape[1:] != size:
+            nodes = (*self.session.get_inputs(), *self.session.get_outputs())
+            shapes = {node.name: node.shape for node in nodes}
+            if "images" not in shapes or len(shapes.get("outputs", ())) != 2:
+                raise ModelError(f"{model.graph} is no graph of a lostfound model: train again")
+        width = shapes["outputs"][1]
+        if isinstance(width, int) and width != model.decoder.width:
+            raise ModelError(
+                f"{model.graph} has {width} outputs where the model's answers need "
+                f"{model.decoder.width}: the folder was changed; copy it whole or train again"
+            )
+        if shapes["images"][1:] != size:
             raise ModelError(
                 f"{model.graph} takes other images than config.json says ({size[0]}x{size[1]} pixels): the "
                 "folder was changed; copy it whole or train again"
@@ -262,11 +270,9 @@ class Locator:
         Raises:
             ModelError: The graph can't be run, or has other outputs than the model's answers need.
         """
-        try:
+        with refused_as(ModelError, f"{self.model.graph} can't be run"):
             (found,) = self.session.run(["outputs"], {"images": images})
             outputs = np.asarray(found, dtype=np.float32)
-        except Exception as error:  # ONNX Runtime's own errors share no base class
-            raise ModelError(f"{self.model.graph} can't be run: {error}") from None
         if outputs.shape != (len(images), self.model.decoder.width):
             raise ModelError(
                 f"{self.model.graph} gives outputs of the shape {outputs.shape} for {len(images)} images, "

@@ -9,13 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from lostfound.data.images import Preprocessing
-from lostfound.errors import ModelError
+from lostfound.errors import ModelError, refused_as
 from lostfound.files import digest, write_atomic
 from lostfound.partitions import Partition
-from lostfound.predict.decoders import OutputDecoder, build_decoder
+from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
 
 FORMAT = 1
 GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
@@ -68,6 +66,11 @@ class ModelFolder:
         """
         path = Path(path)
         config = _read_config(path)
+        with refused_as(ModelError, f"{path} can't be read as a model folder"):
+            return cls._read(path, config)
+
+    @classmethod
+    def _read(cls, path: Path, config: dict[str, Any]) -> ModelFolder:
         for name, sha256 in config["files"].items():
             file = path / name
             if not file.is_file():
@@ -79,14 +82,15 @@ class ModelFolder:
                     f"{file} is not this model's own (its hash differs from config.json's): "
                     "copy the folder whole or train again"
                 )
-        try:
-            stored = PARTITION in config["files"]
-            partition = Partition.load(path / PARTITION) if stored else None
-            temperature = float(json.loads((path / CALIBRATION).read_bytes())["temperature"])
-            preprocessing = Preprocessing.from_dict(config["preprocessing"])
-            decoder, views = build_decoder(config["answer"], partition, temperature), int(config["views"])
-        except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
-            raise ModelError(f"{path} can't be read as a model folder: {error}") from None
+        partition = Partition.load(path / PARTITION) if PARTITION in config["files"] else None
+        temperature = float(json.loads((path / CALIBRATION).read_bytes())["temperature"])
+        preprocessing = Preprocessing.from_dict(config["preprocessing"])
+        decoder, views = build_decoder(config["answer"], partition, temperature), int(config["views"])
+        if views < 1 or not len(partition if partition is not None else "point"):
+            raise ValueError("a model answers by one view or more, and tells one cell or more apart")
+        task = config["task"]
+        if not isinstance(task["kind"], str) or not 0 < float(task.get("clip_degrees", 1)) < float("inf"):
+            raise ValueError(f"a task {task!r}")
         return cls(path, config, preprocessing, decoder, views)
 
 
@@ -105,11 +109,21 @@ def _read_config(path: Path) -> dict[str, Any]:
                 f"{path} is of model format {config['format']}, newer than this lostfound reads "
                 f"({FORMAT}): update"
             )
-        if not isinstance(config["files"], dict) or {GRAPH, CALIBRATION} - config["files"].keys():
-            raise ValueError
-    except (ValueError, KeyError, TypeError):
-        raise ModelError(f"{file} does not describe a lostfound model") from None
-    return config
+        files = config["files"]
+        if {GRAPH, CALIBRATION} - files.keys() or any(Path(name).name != name for name in files):
+            raise ValueError(f"files {list(files)}")
+    except ModelError:
+        raise
+    except Exception as error:  # forged JSON makes its readers raise nearly anything
+        raise ModelError(f"{file} does not describe a lostfound model") from error
+    return _Config(config)
+
+
+class _Config(dict[str, Any]):
+    """What `config.json` says; what it lacks is a `ModelError`."""
+
+    def __missing__(self, key: str) -> Any:
+        raise ModelError(f"{CONFIG} lacks {key!r}: the model folder is damaged; copy it whole or train again")
 
 
 def write_folder(
@@ -155,6 +169,8 @@ def set_temperature(path: Path, temperature: float) -> ModelFolder:
     Raises:
         ModelError: It is not a complete model folder.
     """
+    with refused_as(ModelError, f"{path} can't be calibrated"):
+        check_temperature(temperature)
     config = dict(ModelFolder.open(path).config)
     calibration = json.dumps({"temperature": temperature}).encode()
     config["files"] = {**config["files"], CALIBRATION: digest(calibration)}

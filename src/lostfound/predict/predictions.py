@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lostfound.errors import DatasetError
+from lostfound.errors import DatasetError, refused_as
 from lostfound.files import write_output
 from lostfound.geo.boundaries import label_countries
 from lostfound.geo.sphere import is_coordinate
@@ -233,12 +233,10 @@ class Predictions:
         path = Path(path)
         if not path.is_file():
             raise DatasetError(f"{path} does not exist: give a file of predictions, Parquet or CSV")
-        try:
+        with refused_as(DatasetError, f"{path} can't be read as predictions"):
             if path.suffix.lower() == ".csv":
                 return cls.from_table(_listed(_read_csv(path)), partition)
             return cls.from_table(pq.read_table(path), partition)
-        except (ValueError, pa.ArrowException) as error:
-            raise DatasetError(f"{path} can't be read as predictions: {error}") from None
 
 
 def _flat(table: pa.Table) -> pa.Table:
