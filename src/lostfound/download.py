@@ -17,6 +17,8 @@ from lostfound.progress import progress
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30.0
+_KEPT = 50
+"""Letters of a file's name in that of its partial file, which must not be longer than names may be."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 _SCHEMES = ("https://", "http://")
 # A server that is starting or busy may refuse a connection, and take the next.
@@ -80,9 +82,10 @@ def fetch(address: str) -> Path:
 
 
 def _download(address: str, expected: str, path: Path) -> None:
-    kept = path.with_name(f".{path.name}.partial")
+    name = f".{path.name[:_KEPT]}"
+    kept = path.with_name(f"{name}.partial")
     # A name of its own, which no other process writes to.
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    part = path.with_name(f"{name}.{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
         kept.rename(part)
     except FileNotFoundError:

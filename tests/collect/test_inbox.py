@@ -30,11 +30,14 @@ def test_tidying_keeps_what_is_not_packed_and_what_no_one_wrote_down(tmp_path: P
     inbox = Inbox(tmp_path / "inbox")
     for key in ("packed", "waiting", "killed before it was written down"):
         inbox.write(key, b"x")
-    (inbox.folder / "half.partial").write_bytes(b"x")
+    (inbox.folder / f".{'0' * 32}.image.12-0123abcd.partial").write_bytes(b"x")
+    (inbox.folder / f"{'0' * 32}.partial").write_bytes(b"x")
+    (inbox.folder / "mine.partial").write_bytes(b"x")
     inbox.tidy(keep={"waiting"}, known={"packed", "waiting"})
     left = {key for key in ("packed", "waiting", "killed before it was written down") if inbox.has(key)}
     assert left == {"waiting", "killed before it was written down"}
-    assert len(list(inbox.folder.iterdir())) == 2
+    assert len(list(inbox.folder.iterdir())) == 3
+    assert (inbox.folder / "mine.partial").exists()
 
 
 def test_an_image_of_a_killed_run_is_taken_up_without_asking(serve, street, tmp_path: Path):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from lostfound.errors import CollectError
-from lostfound.files import digest
+from lostfound.files import digest, remove_partials, writing_atomically
 
+_OLD_PARTIAL = re.compile(r"[0-9a-f]{32}\.partial")
+"""What 0.1.0 called an image half written."""
 MIN_FREE_BYTES = 32 * 1024 * 1024
 """Nothing is asked for while the disk has less room: what came could not be kept."""
 
@@ -31,13 +34,10 @@ class Inbox:
 
     def write(self, key: str, data: bytes) -> None:
         """Keep an image: whole or not at all, also through a power cut."""
-        path = self.path(key)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with writing_atomically(self.path(key)) as partial, partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
 
     def check_room(self) -> None:
         """Refuse to ask for images that could not be kept.
@@ -67,7 +67,8 @@ class Inbox:
         files = list(self.folder.iterdir())
         if not files:
             return
+        remove_partials(self.folder)
         done = {self.path(key).name for key in known if key not in keep}
         for file in files:
-            if file.suffix == ".partial" or file.name in done:
+            if file.name in done or _OLD_PARTIAL.fullmatch(file.name):
                 file.unlink(missing_ok=True)

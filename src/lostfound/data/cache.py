@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 import zlib
@@ -28,6 +29,7 @@ from lostfound.progress import note
 
 _BLOCK = 512
 _PIXELS = "pixels.npy"
+_KEY = re.compile("[0-9a-f]{32}")
 _SPARE = 1 << 30
 """So many bytes of the disk stay free."""
 
@@ -159,7 +161,8 @@ def _make_room(folder: Path, size: int, keep: Path) -> None:
     Raises:
         DiskFullError: They would not fit even then.
     """
-    old = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime)
+    ours = (path for path in folder.glob("*.npy") if _KEY.fullmatch(path.stem))
+    old = sorted(ours, key=lambda path: path.stat().st_mtime)
     free = shutil.disk_usage(folder).free - _SPARE
     if free + sum(path.stat().st_size for path in old) < size:
         shutil.rmtree(keep, ignore_errors=True)

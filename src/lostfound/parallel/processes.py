@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process
+from multiprocessing.util import get_temp_dir
 from types import FrameType, TracebackType
 from typing import Protocol, TypeVar
 
@@ -136,7 +138,8 @@ def _load(modules: Sequence[str]) -> None:
 def end_with_parent(*_: object) -> None:
     """End this process when its parent ends, however it does.
 
-    The workers of a killed parent would wait for ever, or write beside its successor's.
+    The workers of a killed parent would wait for ever, or write beside its successor's. They remove the
+    temporary folder that it could not (see `share_temporary_folder`).
     """
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
@@ -145,4 +148,15 @@ def _wait_for_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
+        if folder := current_process()._config.get("tempdir"):  # type: ignore[attr-defined]
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
+
+
+def share_temporary_folder() -> None:
+    """Have the processes that are started from now on use this one's folder for sockets, `pymp-...`.
+
+    This process removes it when it ends, and they do if it is killed; of folders of their own, those would
+    stay whose processes are killed.
+    """
+    get_temp_dir()

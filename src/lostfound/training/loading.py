@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing, open_image
-from lostfound.parallel.processes import end_with_parent, without_interrupts
+from lostfound.parallel.processes import end_with_parent, share_temporary_folder, without_interrupts
 from lostfound.training.augmentation import build_augmentation
 from lostfound.training.sampling import RowNumbers, SampleKey
 from lostfound.training.settings import Augmentation
@@ -124,6 +124,8 @@ class Loader(DataLoader[Sample]):
 
     def _get_iterator(self) -> Any:
         """Start the workers; a Ctrl-C waits for it, since half started they can't be ended."""
+        if self.num_workers:
+            share_temporary_folder()
         with without_interrupts():
             self._started = super()._get_iterator()
         return self._started

@@ -16,6 +16,7 @@ from lostfound.collect.browser.profile import Profile
 from lostfound.collect.browser.traffic import Traffic
 from lostfound.collect.keys import Secret
 from lostfound.errors import MissingExtraError, UsageError
+from lostfound.files import writing_atomically
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Playwright
@@ -151,11 +152,12 @@ class Window:
         """Keep the cookies for the next run; they are for this user alone."""
         path = self.settings.session
         state = json.dumps(await self.page.context.storage_state())
-        partial = path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(state)
-        partial.replace(path)
+        with suppress(FileNotFoundError):
+            path.chmod(0o600)
+        with writing_atomically(path) as partial:
+            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(file, "w") as opened:
+                opened.write(state)
 
     def _ended(self, why: str) -> None:
         if not self._down.done():
