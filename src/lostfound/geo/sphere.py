@@ -17,7 +17,7 @@ SCORE_SCALE_KM = 1492.7
 """The score on the world map falls to 1/e at this distance."""
 
 _NULL_ISLAND_DEG = 1e-4
-"""So near to (0, 0), some metres off a buoy in the Gulf of Guinea, no photo is taken: it stands for no place."""
+"""So near to (0, 0), a buoy in the Gulf of Guinea, no photo is taken: it stands for no place."""
 
 
 def as_points(points: ArrayLike, *, unknown: bool = False) -> NDArray[np.float64]:
