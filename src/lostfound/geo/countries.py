@@ -139,7 +139,7 @@ def find_country(text: str) -> CountryMatch:
         doubt = regions | cities
     if doubt:
         return _undecided(dict.fromkeys((match.code, *doubt), 100 * match.confidence), "ambiguous")
-    others = sorted(regions | cities | towns)
+    others = sorted(regions | cities)
     listed = (CountryCandidate(code, country_name(code), match.confidence) for code in others)
     return replace(match, candidates=(*match.candidates, *listed)[:_CANDIDATES])
 
