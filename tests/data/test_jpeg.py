@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from lostfound.data.images import open_image
-from lostfound.data.jpeg import encode_jpeg, is_plain_jpeg
+from lostfound.data.jpeg import encode_jpeg, is_plain_jpeg, may_hold_metadata
 from lostfound.errors import ImageError
 
 
@@ -91,3 +91,17 @@ def test_encoding_leaves_the_image_as_it_was(picture):
 def test_a_picture_too_long_for_a_jpeg_is_an_image_error():
     with pytest.raises(ImageError, match="66000x2 pixels are too long"):
         encode_jpeg(Image.new("RGB", (66000, 2)), 90)
+
+
+@pytest.mark.parametrize(
+    ("data", "may"),
+    [
+        (b"\xff\xd8\xff\xe0\0\4ab\xff\xe1\0\4cd\xff\xda", True),
+        (b"\xff\xd8\xff\xff\xff\xe1\0\4cd\xff\xda", True),  # fill bytes before a marker
+        (b"\xff\xd8\xff\xe0\0\4ab\xff\xda\0\4\xff\xe1", False),
+        (b"\xff\xd8\xff", False),
+        (b"\xff\xd8odd", True),
+    ],
+)
+def test_metadata_is_looked_for_before_the_picture(data, may):
+    assert may_hold_metadata(data) is may

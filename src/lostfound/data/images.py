@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from lostfound.data import pixels
+from lostfound.data.jpeg import may_hold_metadata
 from lostfound.errors import ImageError, UsageError
 from lostfound.parallel.room import room
 
@@ -29,6 +30,7 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", 
 
 # A file without these holds no metadata: EXIF is marked by one of the first, and TIFF is EXIF itself.
 _METADATA = (b"Exif", b"EXIF", b"eXIf", b"exif", b"XMP", b"xmp", b"ns.adobe.com/xap", b"rdf+xml")
+_JPEG = b"\xff\xd8"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Pillow warns of odd metadata and of many pixels; what is wrong with a photo is said by ImageError.
@@ -321,8 +323,12 @@ def read_exif(data: bytes) -> dict[str, Any]:
         `DateTimeOriginal`, and the XMP packet as `XMLPacket`, bytes. Broken blocks give what could be read.
     """
     fields: dict[str, Any] = {}
-    if not (data.startswith(_TIFF) or any(mark in data for mark in _METADATA)):
-        return fields  # most small images: this is told much sooner than what a reader of the format tells
+    if data.startswith(_JPEG):
+        told = may_hold_metadata(data)
+    else:
+        told = data.startswith(_TIFF) or any(mark in data for mark in _METADATA)
+    if not told:
+        return fields  # most small images: this is told much sooner than a reader of the format tells it
     try:
         with _opened(data, at_least=1) as image:
             exif = image.getexif()

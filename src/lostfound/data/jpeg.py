@@ -10,7 +10,7 @@ from lostfound.errors import ImageError
 
 _MAX_JPEG_SIDE = 65500
 # Markers of JPEG segments (ITU T.81, table B.1), and the length of a JFIF segment without a thumbnail.
-_START_OF_SCAN, _BASELINE, _APP0, _JFIF_LENGTH = 0xDA, 0xC0, 0xE0, 16
+_START_OF_SCAN, _BASELINE, _APP0, _APP1, _FILL, _JFIF_LENGTH = 0xDA, 0xC0, 0xE0, 0xE1, 0xFF, 16
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})  # Huffman, quantisation, restart interval
 
 
@@ -28,6 +28,17 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def may_hold_metadata(data: bytes) -> bool:
+    """May these bytes of a JPEG hold EXIF or XMP? Both are in APP1 segments, before the picture."""
+    at = 2
+    while data[at : at + 1] == b"\xff":
+        marker = data[at + 1] if at + 1 < len(data) else _START_OF_SCAN
+        if marker in (_APP1, _START_OF_SCAN):
+            return marker == _APP1
+        at += 1 if marker == _FILL else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return True  # odd: a reader is to say
 
 
 def is_plain_jpeg(data: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree
 
 from lostfound.data.tables import parse_degrees
 
@@ -18,6 +17,8 @@ def read_xmp(packet: bytes) -> dict[str, str]:
 
     Only those of the photo itself count: a place that is shown in it is written a level further down.
     """
+    from xml.etree import ElementTree  # here, since few photos need it
+
     text = packet.strip(b"\0 \r\n\t")
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # no packet has one; it may be an attack
         return {}
