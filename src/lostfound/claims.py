@@ -29,6 +29,7 @@ def holding(folder: Path, busy: LostFoundError) -> Iterator[None]:
     path = folder.resolve() / LOCK
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    ours = not path.exists() or path.stat().st_size == 0  # nothing is ever written into it
     lock = FileLock(path, timeout=0, is_singleton=True)
     try:
         lock.acquire()
@@ -37,7 +38,7 @@ def holding(folder: Path, busy: LostFoundError) -> Iterator[None]:
     try:
         yield
     finally:
-        if lock.lock_counter == 1:  # whoever waits for a file that is gone takes a new one
+        if lock.lock_counter == 1 and ours:  # whoever waits for a file that is gone takes a new one
             path.unlink(missing_ok=True)
         lock.release()
         if made:

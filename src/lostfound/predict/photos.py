@@ -49,7 +49,7 @@ class PassedOver:
                 note(f"Passed over: {path}: {reason}")
         if self.kinds:
             counted = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common())
-            note(f"Passed over, no photos: {counted}")
+            note(f"Other files, passed over: {counted}")
         return photos
 
 

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -115,3 +116,14 @@ def test_the_real_panoramas_are_1374_places_with_four_headings(real_data, made_o
     for code, places in {"US": 511, "AU": 150, "CA": 144, "RU": 129}.items():
         assert countries[code] / 4 == pytest.approx(places, abs=8)  # counted with coarser borders
     assert len(countries) == pytest.approx(53, abs=2)
+
+
+@pytest.mark.parametrize(("stored", "written"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_is_one_in_every_unicode_form(tmp_path, write_strip, stored, written):
+    write_strip(tmp_path / f"{unicodedata.normalize(stored, 'Öjendorf')}.jpg")
+    name = unicodedata.normalize(written, "Öjendorf")
+    metadata(tmp_path, [{"pano_id": name, "coordinates": [53.55, 10.1]}])
+
+    (image,) = panoramas.read(tmp_path).images
+
+    assert (image.latitude, image.longitude) == (53.55, 10.1)

@@ -1,3 +1,4 @@
+import unicodedata
 from collections import Counter
 
 import pyarrow as pa
@@ -278,3 +279,38 @@ def test_exiftool_s_south_and_west_are_negative_and_its_dash_is_nothing(source):
     south, nothing = listing.images
     assert (south.latitude, south.longitude) == (-33.5, -70.25)
     assert (nothing.latitude, nothing.missing) == (None, "no location: no coordinates")
+
+
+@pytest.mark.parametrize(("stored", "written"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("name", ["images/Öjendorf.jpg", "Öjendorf.jpg", "Öjendorf", "images\\öjendorf.JPG"])
+def test_a_file_s_name_is_one_in_every_unicode_form_and_case(tmp_path, write_picture, name, stored, written):
+    real = write_picture(tmp_path / "images" / unicodedata.normalize(stored, "Öjendorf.jpg"), 1)
+    (tmp_path / "t.csv").write_text(f"path,lat,lng\n{unicodedata.normalize(written, name)},53.5,10.1\n")
+
+    assert table.recognise(tmp_path, [])
+    listing = table.read(tmp_path)
+
+    assert [image.path for image in listing.images] == [real]
+    assert listing.skipped == []
+
+
+def test_of_two_files_that_differ_in_case_none_is_guessed(tmp_path, write_picture):
+    for number, name in enumerate(("IMG.jpg", "img.jpg")):
+        write_picture(tmp_path / name, number)
+    (tmp_path / "t.csv").write_text("path,lat,lng\nimg.jpg,53.5,10.1\nImg.jpg,1,2\n")
+
+    listing = table.read(tmp_path)
+
+    assert [image.original for image in listing.images] == ["img.jpg"]
+    assert listing.skipped == [
+        ("t.csv row 3 (Img.jpg)", "the file that the table names is missing"),
+        ("IMG.jpg", "no table names it"),
+    ]
+
+
+@pytest.mark.parametrize("ending", ["jfif", "jpe", "gif", "JPG", "Tiff"])
+def test_an_id_names_a_file_of_any_ending(tmp_path, write_picture, ending):
+    write_picture(tmp_path / "a.jpg", 1).rename(tmp_path / f"a.{ending}")
+    (tmp_path / "t.csv").write_text("id,lat,lng\na,53.5,10.1\n")
+
+    assert [image.original for image in table.read(tmp_path).images] == [f"a.{ending}"]

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -125,3 +127,16 @@ def test_a_table_that_is_wrong_is_refused(tmp_path, text, error, message):
 
 def test_the_same_row_twice_is_no_contradiction(tmp_path):
     assert corrected(tmp_path, "id,country\ng1,FR\ng1,France\n", record(1)).named == 1
+
+
+@pytest.mark.parametrize(("stored", "written"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("column", ["original", "id"])
+def test_a_name_is_one_in_every_unicode_form(tmp_path, column, stored, written):
+    name = "Öjendorf" if column == "id" else "shots/Öjendorf.jpg"
+    image = record(1, PARIS, original=unicodedata.normalize(stored, "shots/Öjendorf.jpg"))
+
+    done = corrected(
+        tmp_path, f"{column},lat,lng\n{unicodedata.normalize(written, name)},52.52,13.4\n", image
+    )
+
+    assert done.records["latitude"].to_pylist() == [52.52]

@@ -54,7 +54,7 @@ def print_import(summary: ImportSummary, to: Path, *, as_json: bool = False) -> 
     for reason, count in reasons.items():
         table.add_row(f"skipped: {reason}", str(count))
     for kind, count in summary.passed_over.most_common():
-        table.add_row(f"no photos: {kind}", str(count))
+        table.add_row(f"other files: {kind}", str(count))
     table.add_row("images now in the data set", str(len(summary.dataset)), style="bold")
     make_console().print(table)
     for name, could_be in list(summary.guessed.items())[:_SHOWN]:

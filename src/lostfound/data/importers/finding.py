@@ -166,7 +166,7 @@ def find_images(folder: Path, passed: Passed | None = None) -> Iterator[str]:
             elif refused:
                 heard.skip(entry.path[start:], refused)
             else:
-                heard.pass_over(_suffix(entry.name) or "no ending")
+                heard.pass_over(_suffix(entry.name) or "without ending")
         todo += reversed(below)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from lostfound.data.importers import json_places
 from lostfound.data.importers.source import Listing, SourceImage, files_below, mostly
@@ -18,7 +19,7 @@ _NAME = re.compile(r"^(?:[A-Za-z]+_)?(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)_(.+)$")
 def recognise(source: Path, sample: Sequence[Path]) -> bool:
     """Are most files in a metadata.json of panoramas, or named like `panorama_<lat>_<lon>_<id>.jpg`?"""
     known = _metadata(source, strict=False)
-    return mostly(sample, lambda path: path.stem in known or _is_named_so(path))
+    return mostly(sample, lambda path: normalize("NFC", path.stem) in known or _is_named_so(path))
 
 
 def _is_named_so(path: Path) -> bool:
@@ -36,7 +37,7 @@ def _metadata(source: Path, *, strict: bool = True) -> dict[str, tuple[float | N
     try:
         samples = json.loads(path.read_text())["samples"]
         return {
-            str(sample["pano_id"]): json_places.coordinates({"coordinates": sample["coordinates"]})
+            normalize("NFC", str(sample["pano_id"])): json_places.coordinates({"coordinates": sample["coordinates"]})
             for sample in samples
         }
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -59,13 +60,13 @@ def read(source: Path) -> Listing:
         longitude: float | None
         if match:
             latitude, longitude = float(match[1]), float(match[2])
-        elif pano_id in known:
-            latitude, longitude = known[pano_id]
+        elif (key := normalize("NFC", pano_id)) in known:
+            latitude, longitude = known[key]
         else:
             latitude = longitude = None
         problem = location_problem(latitude, longitude)
         if problem:
-            if not match and pano_id not in known:
+            if not match and normalize("NFC", pano_id) not in known:
                 problem = "no location: neither in the file's name nor in metadata.json"
             listing.images.append(SourceImage(*image, pano_id, strip=True, missing=problem))
             continue

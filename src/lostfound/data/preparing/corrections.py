@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +75,7 @@ class Corrections:
         """The table's row for each image, (n,); -1 where it has none."""
         found = np.full(records.num_rows, -1, dtype=np.int64)
         for ids in reversed(_ids(records, self.key)):
-            row = np.array([self.row.get(each, -1) for each in ids], dtype=np.int64)
+            row = np.array([self.row.get(normalize("NFC", each), -1) for each in ids], dtype=np.int64)
             found = np.where(row >= 0, row, found)
         return found
 
@@ -187,7 +188,7 @@ def _rows(path: Path, keys: list[Any], values: dict[str, list[Any]]) -> dict[str
         name = parse_text(key)
         if name is None:
             continue
-        before = rows.setdefault(name, number)
+        before = rows.setdefault(normalize("NFC", name), number)  # systems write names in several forms
         if any(cells[before] != cells[number] for cells in values.values()):
             raise UsageError(f"{path} gives {name!r} twice with other values (row {number + 2}): keep one")
     return rows
