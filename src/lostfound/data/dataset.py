@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -294,5 +295,6 @@ def write_dataset(folder: Path, records: pa.Table | StoredRecords, info: dict[st
 def _finish_writing(folder: Path, info: dict[str, Any]) -> None:
     """Put the next table in its place, if `dataset.json` says that it is the one."""
     following = folder / _NEXT_TABLE
-    if following.is_file() and file_digest(following) == info["records_sha256"]:
-        following.replace(folder / TABLE)
+    with suppress(FileNotFoundError):  # another process, which opens it too, may do the same meanwhile
+        if following.is_file() and file_digest(following) == info["records_sha256"]:
+            following.replace(folder / TABLE)
