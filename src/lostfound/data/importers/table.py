@@ -83,10 +83,12 @@ def read(source: Path) -> Listing:
         if file or not some:  # a table of something else beside the one of the images
             _read_table(path, {**columns, "file": file or columns["file"]}, base, listing, names)
     if source.is_dir():
-        taken = {os.path.realpath(image.file) for image in listing.images}
-        for each, original in files_below(source, listing):
-            if os.path.realpath(each) not in taken:
-                listing.skip(original, "no table names it")
+        taken = {os.path.normpath(image.file) for image in listing.images}
+        others = [each for each in files_below(source, listing) if os.path.normpath(each.file) not in taken]
+        real = {os.path.realpath(file) for file in taken} if others else set()  # a table may go through links
+        for each in others:
+            if os.path.realpath(each.file) not in real:
+                listing.skip(each.original, "no table names it")
     return listing
 
 
