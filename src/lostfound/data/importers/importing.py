@@ -208,7 +208,7 @@ def _list_sources(sources: Sequence[str | Path], layout: str | None, *, strict: 
         listed.guessed.update(listing.countries.guessed)
         listed.passed_over.update(listing.passed_over)
         listed.no_photos.extend(
-            (f"{name}/*{kind if kind.startswith('.') else f' ({kind})'}", f"no photo itself ({count} of them)")
+            (f"{name}/*{kind if kind[0] == '.' else f' ({kind})'}", f"no photo itself ({count} of them)")
             for kind, count in sorted(listing.passed_over.items())
         )
         listed.described.append(

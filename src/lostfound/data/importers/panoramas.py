@@ -36,10 +36,9 @@ def _metadata(source: Path, *, strict: bool = True) -> dict[str, tuple[float | N
         return {}
     try:
         samples = json.loads(path.read_text())["samples"]
-        return {
-            normalize("NFC", str(sample["pano_id"])): json_places.coordinates({"coordinates": sample["coordinates"]})
-            for sample in samples
-        }
+        names = [normalize("NFC", str(sample["pano_id"])) for sample in samples]
+        places = [json_places.coordinates({"coordinates": sample["coordinates"]}) for sample in samples]
+        return dict(zip(names, places, strict=True))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         if not strict:
             return {}
