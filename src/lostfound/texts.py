@@ -66,9 +66,9 @@ def _is_number(text: str) -> bool:
     return text.isascii() and not text.isspace() and text == text.strip()
 
 
-def json_text(values: object) -> str:
+def json_text(values: object, *, indent: int | None = 2) -> str:
     """Values as JSON: numbers that are not finite are null, what terminals obey is written out."""
-    text = json.dumps(_finite(values), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_finite(values), indent=indent, ensure_ascii=False, allow_nan=False)
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

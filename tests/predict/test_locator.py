@@ -277,3 +277,13 @@ def test_the_number_of_threads_changes_no_answer(model_folder: Path, photos: lis
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a model folder"):
         lostfound.load(tmp_path)
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (90, 120, 3)])
+def test_a_picture_of_one_colour_comes_with_a_warning(locator: Locator, photos: list[Path], colour) -> None:
+    blank = np.full((60, 80, 3), colour, dtype=np.uint8)
+    blank[::7] += np.uint8(1) if max(colour) < 255 else np.uint8(0)  # no picture in it, only noise
+    assert "nothing to see" in str(locator.locate(blank).warning)
+    assert locator.locate(photos[0]).warning is None
+    assert locator.locate_place([blank, photos[0]]).warning is None
+    assert "nothing to see" in str(locator.locate_place([blank, blank]).warning)

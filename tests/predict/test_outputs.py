@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import shapely
 
+from lostfound.cli.output.models import located_text
 from lostfound.pages.map import write_photo_map
 from lostfound.predict.guess import Candidate, Guess
 from lostfound.predict.outputs import LocatedPhoto, to_csv, to_geojson, to_json
@@ -52,7 +53,42 @@ def test_json_of_nothing_is_json() -> None:
     assert json.loads(to_json([]))["photos"] == []
 
 
+# --- pictures that hold nothing to see
+
+BLANK = [
+    LocatedPhoto("a.jpg", Guess((FRANCE,), warning="nothing to see")),
+    LocatedPhoto("b.jpg", Guess((FIJI,))),
+]
+
+
+def test_every_format_says_that_there_is_nothing_to_see(tmp_path: Path) -> None:
+    first, second = json.loads(to_json(BLANK))["photos"]
+    assert (first["warning"], "warning" in second) == ("nothing to see", False)
+    first, second = (each["properties"] for each in json.loads(to_geojson(BLANK))["features"])
+    assert (first["warning"], "warning" in second) == ("nothing to see", False)
+    rows = list(csv.DictReader(io.StringIO(to_csv(BLANK), newline="")))
+    assert [row["warning"] for row in rows] == ["nothing to see", ""]
+    assert "nothing to see" in located_text(BLANK)
+    write_photo_map(BLANK, tmp_path / "map.html")
+    assert '"warning":"nothing to see"' in (tmp_path / "map.html").read_text(encoding="utf-8")
+
+
+def test_a_photo_that_is_gone_costs_the_map_its_thumbnail_only(tmp_path: Path) -> None:
+    write_photo_map([LocatedPhoto(str(tmp_path / "gone.jpg"), Guess((FRANCE,)))], tmp_path / "map.html")
+    assert "gone.jpg" in (tmp_path / "map.html").read_text(encoding="utf-8")
+
+
 # --- CSV
+
+
+def test_csv_names_that_a_spreadsheet_would_compute_are_texts() -> None:
+    odd = [LocatedPhoto("=1+1.jpg", Guess((FIJI,))), LocatedPhoto("-x.jpg", None, "@y: cr\rlf")]
+    rows = list(csv.reader(io.StringIO(to_csv(odd), newline="")))
+    assert [row[0] for row in rows[1:]] == ["'=1+1.jpg", "'-x.jpg"]
+    assert rows[1][1] == "-17.800000"
+    assert rows[2][-1] == "'@y: cr\rlf"
+    raw = list(csv.reader(io.StringIO(to_csv(odd, raw=True), newline="")))
+    assert [row[0] for row in raw[1:]] == ["=1+1.jpg", "-x.jpg"]
 
 
 def test_csv_reads_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import stat
 import warnings
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Pillow warns of odd metadata and of many pixels; what is wrong with a photo is said by ImageError.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its words go to standard error
+pixels.give_memory_back()
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]

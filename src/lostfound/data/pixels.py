@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ BYTES = 10
 _SIGNED = 2  # of TIFF's SampleFormat
 _SAMPLE_FORMAT = 339
 _DEPTHS = (8, 10, 12, 14, 16)  # bits of a sensor
+_SOME = 2**20  # numbers that are looked at, or worked on, at a time
 _DARK = 8  # levels of 255 that a picture has at least, unless it is stretched
 
 
@@ -34,7 +37,7 @@ def max_pixels() -> int:
     text = os.environ.get(VARIABLE, "")
     if not text.strip():
         return MAX_PIXELS
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         if (limit := int(float(text))) > 0:
             return limit
     raise UsageError(f"{VARIABLE} is {text!r}: give a number of pixels, such as {MAX_PIXELS}")
@@ -88,7 +91,9 @@ def to_rgb(image: Image.Image, *, signed: bool = True) -> Image.Image:
         ImageError: It holds no numbers.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_levels(np.asarray(image), signed=signed)).convert("RGB")
+        with np.errstate(all="ignore"):  # numbers that are none are seen to
+            levels = _levels(np.asarray(image), signed=signed)
+        return Image.fromarray(levels).convert("RGB")
     if image.mode == "LAB":
         return _lab_to_srgb().apply(image)  # type: ignore[no-any-return]
     if image.mode in ("La", "RGBa"):
@@ -106,32 +111,44 @@ def _levels(values: NDArray[Any], *, signed: bool) -> NDArray[np.uint8]:
         values = values.view(np.uint32)
     if values.dtype.kind in "iu":
         lowest, highest = int(values.min()), int(values.max())
-        if lowest >= 0:
-            for bits in _DEPTHS:
-                if highest < 1 << bits:
-                    return np.asarray(values >> (bits - 8), dtype=np.uint8)
-        return _stretched(values)
-    finite = np.isfinite(values)
-    if not finite.all():
-        if not finite.any():
-            raise ImageError("an image whose pixels are no numbers holds nothing")
-        values = np.where(finite, values, values[finite].min())
-    lowest, highest = values.min(), values.max()
-    if lowest >= 0 and highest <= 1 and (highest - lowest) * 255 >= _DARK:
-        return np.asarray(np.rint(values * 255), dtype=np.uint8)
+        bits = next((bits for bits in _DEPTHS if lowest >= 0 and highest < 1 << bits), None)
+        return _stretched(values) if bits is None else _by_rows(values, lambda rows: rows >> (bits - 8))
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise ImageError("an image whose pixels are no numbers holds nothing")
+    darkest, brightest = float(finite.min()), float(finite.max())
+    del finite
+    if darkest >= 0 and brightest <= 1 and (brightest - darkest) * 255 >= _DARK:
+        return _by_rows(values, lambda rows: np.rint(np.clip(np.nan_to_num(rows, nan=darkest), 0, 1) * 255))
     return _stretched(values)
 
 
 def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Black and white where all but a thousandth of the values lie between."""
-    low, high = np.percentile(values, (0.1, 99.9)).astype(np.float64)
+    some = values.reshape(-1)[:: max(1, values.size // _SOME)].astype(np.float64)
+    some = some[np.isfinite(some)]
+    low, high = np.percentile(some, (0.1, 99.9)) if some.size else (0.0, 0.0)
     if low == high:
-        low, high = float(values.min()), float(values.max())
+        finite = values[np.isfinite(values)]
+        low, high = float(finite.min()), float(finite.max())
     if not low < high:
         return np.zeros(values.shape, dtype=np.uint8)
-    with np.errstate(over="ignore", invalid="ignore"):
-        shares = (np.clip(values, low, high).astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2)
-    return np.asarray(np.rint(np.nan_to_num(shares) * 255), dtype=np.uint8)
+    half = high / 2 - low / 2  # the whole may be more than there are numbers for
+
+    def levels(rows: NDArray[Any]) -> NDArray[np.float64]:
+        numbers = np.nan_to_num(np.clip(rows.astype(np.float64), low, high), nan=low)
+        return np.rint((numbers / 2 - low / 2) / half * 255)
+
+    return _by_rows(values, levels)
+
+
+def _by_rows(values: NDArray[Any], levels: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[np.uint8]:
+    """The levels of numbers, a few rows at a time: whole copies would take much memory."""
+    found = np.empty(values.shape, dtype=np.uint8)
+    step = max(1, _SOME // max(1, values.shape[1]))
+    for start in range(0, len(values), step):
+        found[start : start + step] = levels(values[start : start + step])
+    return found
 
 
 @cache
@@ -142,11 +159,19 @@ def _lab_to_srgb() -> Any:
     return ImageCms.buildTransform(own, srgb, "LAB", "RGB")
 
 
+def give_memory_back() -> None:
+    """Let Pillow ask for memory in pieces so large that the C library gives each back when it is free.
+
+    Smaller ones stay with the thread that had them: each would keep as much as its largest image took.
+    """
+    with suppress(AttributeError, ValueError):
+        import_module("PIL._imaging").set_block_size(64 * 2**20)  # glibc keeps pieces of up to 32 MiB
+
+
 @cache
 def quiet_libtiff() -> None:
     """Keep libtiff, which reads TIFF files for Pillow, from printing what it finds wrong with them."""
     import ctypes
-    from importlib import import_module
 
     with suppress(AttributeError, OSError):  # another library, or none
         library = ctypes.CDLL(import_module("PIL._imaging").__file__)  # its own libraries are searched too

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext
 
-TOTAL = 512 * 2**20
+TOTAL = 2**30
 """Bytes that decoding may take at once in all threads and processes of a command; one image may take more."""
 _UNIT = 16 * 2**20  # what takes less is not counted
 

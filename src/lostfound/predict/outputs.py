@@ -88,4 +88,4 @@ def to_geojson(results: Sequence[LocatedPhoto]) -> str:
         for each in results
         if each.guess is not None
     ]
-    return json_text({"type": "FeatureCollection", "features": features}) + "\n"
+    return json_text({"type": "FeatureCollection", "features": features}, indent=None) + "\n"
