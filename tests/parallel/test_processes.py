@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -48,21 +49,28 @@ def runs(pid):
         return False
 
 
+@pytest.fixture
+def short_folder():
+    """A folder of a short name: the server's socket lies in it, whose path has at most 107 letters."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("how", ["spawn", "forkserver"])
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_leaves_no_workers_and_no_folder(tmp_path, how, end):
-    (tmp_path / "tmp").mkdir()
+def test_a_killed_process_leaves_no_workers_and_no_folder(tmp_path, short_folder, how, end):
+    folder = short_folder
     (tmp_path / "starts.py").write_text(STARTS)
     command = [sys.executable, str(tmp_path / "starts.py"), how]
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     ) as process:
         workers = process.stdout.readline().split()
         assert len(workers) == 2
-        assert any((tmp_path / "tmp").iterdir())
+        assert any(folder.iterdir())
         process.send_signal(end)
         process.wait()
 
     assert until(lambda: not any(map(runs, workers)))
-    assert until(lambda: not any((tmp_path / "tmp").iterdir()))
+    assert until(lambda: not any(folder.iterdir()))
