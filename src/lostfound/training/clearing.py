@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lostfound.claims import LOCK
 from lostfound.files import remove_partials
 from lostfound.predict.model_folder import CALIBRATION, CARD, CONFIG, GRAPH, PARTITION, WEIGHTS
 
@@ -34,15 +35,16 @@ def holds_model(folder: Path) -> bool:
 
 
 def holds_run(folder: Path) -> bool:
-    """Is there a training of ours that did not finish?
+    """Is there a training of ours that did not finish?"""
+    return {"recipe", "data"} <= _read(folder / RUN / STATE).keys()
 
-    One that was killed while it began has left the first files of a run, and nothing else.
-    """
+
+def only_begun(folder: Path) -> bool:
+    """Has a training left its first files and nothing else, killed while it began?"""
     run = folder / RUN
-    if {"recipe", "data"} <= _read(run / STATE).keys():
-        return True
     names = {path.name for path in run.iterdir()} if run.is_dir() else set()
-    return RECIPE in names and names <= {RECIPE, ENVIRONMENT, IMAGES}
+    beside = {path.name for path in folder.iterdir()} if names else set()
+    return beside <= {RUN, LOCK} and RECIPE in names and names <= {RECIPE, ENVIRONMENT, IMAGES}
 
 
 def remove_model(folder: Path) -> None:

@@ -25,6 +25,7 @@ from lostfound.training.clearing import (
     STATE,
     holds_model,
     holds_run,
+    only_begun,
     remove_checkpoints,
     remove_run,
 )
@@ -121,6 +122,8 @@ class RunFolder:
             return resume and self.state.is_file()
         finished, stopped = holds_model(self.model), holds_run(self.model)
         if not finished and not stopped:
+            if only_begun(self.model):
+                return False
             if self.model.exists() and any(each.name != LOCK for each in self.model.iterdir()):
                 raise UsageError(f"{self.model} exists and is not a model folder: choose another folder")
             return False
