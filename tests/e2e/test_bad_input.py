@@ -173,13 +173,13 @@ CASES = {
     ),
     "unknown country": (
         lambda bad: bad.photos("France", "Japan", "Xanaduu"),
-        IMPORT,
+        (*IMPORT, "--strict"),
         1,
         ["'Xanaduu'", "like no country known", "rename"],
     ),
     "ambiguous country": (
         lambda bad: bad.photos("France", "Japan", "Korea"),
-        IMPORT,
+        (*IMPORT, "--strict"),
         1,
         ["'Korea'", "could be", "South Korea (KR)", "rename"],
     ),

