@@ -20,14 +20,15 @@ IMAGE_SUFFIXES = _endings("jpg jpeg jpe jfif jif mpo png webp bmp tif tiff gif h
 """Endings of photos that are read; of any other file the content decides."""
 _RAW_SUFFIXES = frozenset(
     _endings(
-        "3fr arw cr2 cr3 crw dcr dng erf gpr iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+        "3fr arw cr2 cr3 crw dcr dng erf gpr iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 "
+        "srf srw x3f"
     )
 )
 _OTHER_SUFFIXES = frozenset(
     _endings(
-        "aae avi css csv db doc docx geojson gpx gz htm html ico ini js json kml log m4a m4v md mkv mov mp3 mp4 "
-        "npy npz onnx parquet pdf py pyc safetensors sh sqlite svg tar thm toml tsv txt wav webm xls xlsx xml "
-        "xmp yaml yml zip"
+        "aae avi css csv db doc docx geojson gpx gz htm html ico ini js json kml log m4a m4v md mkv "
+        "mov mp3 mp4 npy npz onnx parquet pdf py pyc safetensors sh sqlite svg tar thm toml tsv txt "
+        "wav webm xls xlsx xml xmp yaml yml zip"
     )
 )
 """Endings of what is no photo: such files are many, and are not opened to look."""
