@@ -153,7 +153,8 @@ def _open(request: urllib.request.Request) -> HTTPResponse:
 
 
 def _ask(request: urllib.request.Request) -> HTTPResponse:
-    response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310
+    # An opener of its own: `urlopen` keeps, for all callers, the proxies of whoever first called it.
+    response: HTTPResponse = urllib.request.build_opener().open(request, timeout=_TIMEOUT_S)
     return response
 
 

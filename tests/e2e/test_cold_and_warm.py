@@ -141,9 +141,12 @@ class TestForkServer:
             server.run([], cwd=tmp_path, env=dict(os.environ), timeout=3)
         assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
 
-    def test_a_library_that_starts_a_thread_is_refused(self):
+    def test_a_library_that_starts_a_thread_is_refused(self, tmp_path: Path):
         """A fork would lose the thread."""
-        server = ForkServer(["onnxruntime"], dict(os.environ))
+        (tmp_path / "threaded.py").write_text(
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        )
+        server = ForkServer(["threaded"], os.environ | {"PYTHONPATH": str(tmp_path)})
         with pytest.raises(RuntimeError, match="the imports have started threads"):
             server.run(["--version"], cwd=None, env=dict(os.environ), timeout=60)
         server.close()

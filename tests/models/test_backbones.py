@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,7 @@ def test_the_hub_out_of_reach_is_one_clear_message(monkeypatch, tmp_path: Path) 
 def test_torchvisions_hub_out_of_reach_is_the_same_message(monkeypatch, tmp_path: Path) -> None:
     for variable in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies that it began with
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(RecipeError, match=r"torchvision:resnet18 can't be fetched .*--weights FILE"):
         build_backbone("torchvision:resnet18", {}, pretrained=True)
