@@ -36,9 +36,10 @@ from lostfound.evaluation.bootstrap import bootstrap
 from lostfound.evaluation.evaluate import Unit, evaluate, metric_samples
 from lostfound.evaluation.matching import Matched, Truth
 from lostfound.files import write_atomic
-from lostfound.predict.calibration import fitted_temperature
+from lostfound.predict.calibrate import fitted_temperature
+from lostfound.predict.calibration import Calibration
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_temperature
+from lostfound.predict.model_folder import CARD, CONFIG, STARTER, WEIGHTS, ModelFolder, set_calibration
 from lostfound.predict.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,9 +111,9 @@ def main() -> None:
     keep = work / "reports"
     record["elsewhere_as_trained"] = measured(elsewhere, sets["panoramas"], "test", keep)
     record["tried"] = tried(work, sets["panoramas"], keep)
-    set_temperature(elsewhere, own["elsewhere"] * factor)
+    set_calibration(elsewhere, Calibration(own["elsewhere"] * factor))
     record["elsewhere"] = measured(elsewhere, sets["panoramas"], "test", keep)
-    set_temperature(starter, own["starter"] * factor)
+    set_calibration(starter, Calibration(own["starter"] * factor))
     record["starter"] = measured(starter, sets["everything"], "test", keep)
     record["cambridge"] = measured(starter, sets["cambridge"], "all", keep)
     config = ModelFolder.open(starter).config

@@ -180,7 +180,7 @@ def test_a_model_that_gives_no_numbers_is_refused(model_folder, tmp_path, monkey
     with pytest.raises(ModelError, match="gives no numbers"):
         Locator.load(folder).locate(seeds()[0][1])
     (tmp_path / "photo.jpg").write_bytes(seeds()[0][1])
-    (located,) = locate_photos([tmp_path / "photo.jpg"], folder)
+    (located,) = locate_photos([tmp_path / "photo.jpg"], Locator.load(folder))
     assert "gives no numbers" in str(located.error)
 
 

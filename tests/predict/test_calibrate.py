@@ -9,9 +9,10 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError
-from lostfound.predict.calibration import fitted_temperature
+from lostfound.predict.calibrate import fitted_temperature
+from lostfound.predict.calibration import Calibration
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import ModelFolder, set_temperature
+from lostfound.predict.model_folder import ModelFolder, set_calibration
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_on_its_own_validation_images_it_is_what_the_training_found(
 def test_it_does_not_depend_on_the_model_s_own_temperature(model: Path, dataset_folder: Path) -> None:
     part = Dataset.open(dataset_folder).split("test")
     found = fitted_temperature(Locator.load(model), part)
-    set_temperature(model, 20.0)
+    set_calibration(model, Calibration(20.0))
     assert fitted_temperature(Locator.load(model), part) == pytest.approx(found)
 
 

@@ -15,8 +15,9 @@ from scipy.special import softmax
 import lostfound
 from lostfound.errors import ImageError, ModelError, UsageError
 from lostfound.geo.sphere import from_unit_vectors, unit_vectors
+from lostfound.predict.engine import BATCH_SIZE, Seen
 from lostfound.predict.guess import Guess
-from lostfound.predict.locator import BATCH_SIZE, Locator
+from lostfound.predict.locator import Locator
 
 
 @pytest.fixture(scope="module")
@@ -206,12 +207,12 @@ def test_a_candidate_is_its_cell(locator: Locator, photos: list[Path]) -> None:
 
 
 def test_equally_probable_cells_keep_the_partitions_order(locator: Locator) -> None:
-    guess = locator.guess(np.zeros(4, dtype=np.float32), top=4)
+    guess = locator.guess(Seen(np.zeros(4, dtype=np.float32), False), top=4)
     assert [each.cell_id for each in guess.candidates] == list(locator.model.partition.cell_ids)
 
 
 def test_huge_logits_give_probabilities(locator: Locator) -> None:
-    guess = locator.guess(np.array([3e4, -3e4, 0, 1], dtype=np.float32), top=4)
+    guess = locator.guess(Seen(np.array([3e4, -3e4, 0, 1], dtype=np.float32), False), top=4)
     assert [each.probability for each in guess.candidates] == pytest.approx([1, 0, 0, 0])
 
 
@@ -221,7 +222,7 @@ def test_huge_logits_give_probabilities(locator: Locator) -> None:
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_photos_of_one_place_are_answered_by_their_mean(locator: Locator, photos: list[Path], n: int) -> None:
     mean = np.mean(list(locator.outputs(photos[:n])), axis=0)
-    assert same(locator.locate_place(photos[:n]), locator.guess(mean))
+    assert same(locator.locate_place(photos[:n]), locator.guess(Seen(mean, False)))
 
 
 def test_a_place_needs_a_photo_and_readable_ones(locator: Locator, photos: list[Path]) -> None:
@@ -244,9 +245,9 @@ def test_a_bare_point_comes_with_the_country_that_holds_it(
     (outputs,) = locator.outputs([photos[0]])
     expected = from_unit_vectors(np.asarray(outputs, dtype=np.float64))
     assert (guess.latitude, guess.longitude) == pytest.approx(tuple(expected), abs=1e-4)
-    paris = locator.guess(unit_vectors((48.86, 2.35)))
+    paris = locator.guess(Seen(unit_vectors((48.86, 2.35)), False))
     assert (paris.country, paris.best.name) == ("FR", "France")
-    sea = locator.guess(unit_vectors((-48.9, -123.4)))
+    sea = locator.guess(Seen(unit_vectors((-48.9, -123.4)), False))
     assert (sea.country, sea.best.name) == (None, "open sea")
 
 

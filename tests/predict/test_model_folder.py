@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from lostfound.errors import ModelError
+from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import CellDecoder
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import ModelFolder, set_temperature
+from lostfound.predict.model_folder import ModelFolder, set_calibration
 
 PARTS = ["model.onnx", "model.safetensors", "partition.parquet", "calibration.json"]
 
@@ -178,7 +179,7 @@ def test_names_beyond_ascii_survive(folder: Path) -> None:
 
 def test_another_temperature_changes_how_sure_it_is_not_what_it_says(folder: Path) -> None:
     before = ModelFolder.open(folder).decoder
-    hotter = set_temperature(folder, 100.0).decoder
+    hotter = set_calibration(folder, Calibration(100.0)).decoder
     assert isinstance(before, CellDecoder)
     assert isinstance(hotter, CellDecoder)
     outputs = np.eye(before.width, dtype=np.float32)

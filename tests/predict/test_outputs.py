@@ -116,7 +116,7 @@ def test_csv_says_which_photo_could_not_be_read() -> None:
 @pytest.mark.parametrize("results", [[], [RESULTS[1]]])
 def test_csv_without_any_answer_has_its_header(results: list[LocatedPhoto]) -> None:
     header = to_csv(results).splitlines()[0]
-    assert header == "photo,latitude,longitude,country,probability,error"
+    assert header == "photo,latitude,longitude,radius_50_km,radius_90_km,country,probability,abstained,error"
 
 
 # --- GeoJSON

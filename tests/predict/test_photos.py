@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lostfound.errors import ModelError, UsageError
+from lostfound.predict.locator import Locator
 from lostfound.predict.photos import find_photos, locate_photos
 
 
@@ -58,7 +59,7 @@ def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
 
 
 def test_one_bad_photo_does_not_stop_the_rest(folder: Path, model_folder: Path) -> None:
-    results = locate_photos([folder], model_folder, top=2)
+    results = locate_photos([folder], Locator.load(model_folder), top=2)
     assert [Path(each.photo).name for each in results] == ["a.JPG", "b.jpg", "bad.jpg", "c.jpg"]
     assert [each.guess is None for each in results] == [False, False, True, False]
     assert results[2].error is not None
@@ -70,4 +71,4 @@ def test_one_bad_photo_does_not_stop_the_rest(folder: Path, model_folder: Path) 
 
 def test_a_model_that_cannot_be_used_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a model folder"):
-        locate_photos([folder], tmp_path)
+        locate_photos([folder], Locator.load(tmp_path))

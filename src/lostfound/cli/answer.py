@@ -30,6 +30,15 @@ class Unit(StrEnum):
     place = "place"
 
 
+class Point(StrEnum):
+    """Which point `lostfound locate` answers with."""
+
+    best = "best"
+    mean_distance = "mean-distance"
+    median_distance = "median-distance"
+    score = "score"
+
+
 class Format(StrEnum):
     """The outputs of `lostfound locate`."""
 
@@ -91,6 +100,18 @@ def locate(
         bool, typer.Option("--same-place", help="All photos show one place: one answer for them together.")
     ] = False,
     top: Annotated[int, typer.Option(metavar="N", help="How many candidates.", min=1)] = 5,
+    point: Annotated[
+        Point | None,
+        typer.Option(
+            metavar="RULE",
+            help="The point of the best candidate (best), or the one with the least expected distance "
+            "(mean-distance), the least radius that holds half of the probability (median-distance), or the "
+            "largest expected GeoGuessr score (score).",
+        ),
+    ] = None,
+    always_answer: Annotated[
+        bool, typer.Option("--always-answer", help='Never say "I don\'t know".')
+    ] = False,
     format: Annotated[  # noqa: A002
         Format | None,
         typer.Option(
@@ -113,12 +134,15 @@ def locate(
     are reported and the rest go on; the exit code is then 1.
     """
     form = _format(format, output)
+    from lostfound.predict.locator import Locator
     from lostfound.predict.model_folder import CARD, STARTER
     from lostfound.predict.photos import locate_photos
 
     if model is None:
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
-    results = locate_photos(photos, model or STARTER, top=top, same_place=same_place)
+    changes = {} if point is None else {"point": point.value}
+    locator = Locator.load(model or STARTER).using(always_answer=always_answer, **changes)
+    results = locate_photos(photos, locator, top=top, same_place=same_place)
     _write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):

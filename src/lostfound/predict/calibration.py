@@ -1,19 +1,98 @@
-"""Calibration: probabilities that mean what they say, on validation places or on other photos."""
+"""What makes a model's answers mean what they say: read from its folder, and the sums that fit it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from lostfound.data.dataset import Dataset
-from lostfound.data.records import coordinates, strings
-from lostfound.errors import DatasetError, ModelError
 from lostfound.partitions import OUTSIDE
-from lostfound.predict.locator import Locator
+from lostfound.predict.distribution import POINT_RULES, PointRule
+
+Pooling = Literal["logits", "probabilities"]
+"""What of several views is averaged."""
+SHARES = (0.5, 0.9)
+"""The shares of truths that the two radii are to hold."""
 
 COLDEST, HOTTEST = 0.05, 20.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibration.json` says; a model that was never calibrated on places has the temperature alone.
+
+    Attributes:
+        temperature: What the logits are divided by.
+        pooling: What of several views is averaged.
+        view_exponent: The mean logits of v views are multiplied by v to this power: 0 is the mean, 1 the
+            product of the views' probabilities.
+        prior: The classes' shares as training drew them, (cells,); None if unknown.
+        spread_km: How far a photo is off the points that stand for its cell; None if unknown.
+        radius_factors: What the distribution's own radii are multiplied by, for "one" view and "several", by
+            point rule: for 50 % and 90 %.
+        doubtful_below: The model says that it doesn't know where the best candidate's probability is less.
+        strange_above: ... and where a photo is farther than this from what it was trained on.
+        about: What it was fitted on, and what it reached there.
+    """
+
+    temperature: float = 1.0
+    pooling: Pooling = "logits"
+    view_exponent: float = 0.0
+    prior: tuple[float, ...] | None = None
+    spread_km: float | None = None
+    radius_factors: Mapping[str, Mapping[PointRule, tuple[float, float]]] = field(default_factory=dict)
+    doubtful_below: float | None = None
+    strange_above: float | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `from_dict` reads, as plain JSON values; what is unknown is left out."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, {})}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], cells: int | None) -> Calibration:
+        """Read what `as_dict` gave.
+
+        Args:
+            values: Plain JSON values; the temperature at least.
+            cells: How many the model tells apart.
+
+        Raises:
+            ValueError: A value is none that it can have.
+        """
+        numbers = {
+            name: None if values.get(name) is None else float(values[name])
+            for name in ("spread_km", "doubtful_below", "strange_above")
+        }
+        prior = values.get("prior")
+        found = cls(
+            float(values["temperature"]),
+            values.get("pooling", "logits"),
+            float(values.get("view_exponent", 0.0)),
+            None if prior is None else tuple(float(share) for share in prior),
+            radius_factors={
+                views: {rule: (float(half), float(most)) for rule, (half, most) in rules.items()}
+                for views, rules in values.get("radius_factors", {}).items()
+            },
+            about=dict(values.get("about", {})),
+            **numbers,
+        )
+        rules = [rule for each in found.radius_factors.values() for rule in each]
+        factors = [each for of in found.radius_factors.values() for pair in of.values() for each in pair]
+        positive = [found.temperature, *factors, 1.0 if found.spread_km is None else found.spread_km]
+        if not all(0 < number < np.inf for number in positive) or not 0 <= found.view_exponent <= 1:
+            raise ValueError("a number that must be more than 0, and is not")
+        if {*rules} - {*POINT_RULES} or found.pooling not in get_args(Pooling):
+            raise ValueError(f"there is no rule for one of {rules} or {found.pooling!r}")
+        shares = found.prior
+        if shares is not None and (len(shares) != cells or not all(0 < share <= 1 for share in shares)):
+            raise ValueError(f"a prior that is not of the {cells} cells")
+        return found
 
 
 def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> float:
@@ -39,26 +118,80 @@ def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> fl
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
-def fitted_temperature(locator: Locator, part: Dataset) -> float:
-    """The temperature with which a model's probabilities fit some labelled images best.
+def log_loss(probabilities: NDArray[np.float64], cells: NDArray[np.int64]) -> float:
+    """The mean negative log-likelihood, nats, of true cells (n,) by probabilities (n, classes)."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(cells)), cells], 1e-12)).mean())
 
-    A model of several views is judged by places, as it was trained.
+
+def fit_view_exponent(
+    logits: NDArray[np.float64], cells: NDArray[np.int64], views: NDArray[np.int64]
+) -> float:
+    """The power of the number of views that the mean logits of several views are to be multiplied by.
+
+    0 leaves the mean; 1 is the product of the views' probabilities, right if they were independent.
 
     Args:
-        locator: A model with cells.
-        part: Images that it was not trained on; those outside its cells are left out.
+        logits: Mean log-probabilities or scaled logits of places, (n, classes).
+        cells: Their true cells, (n,).
+        views: How many views of each, (n,).
 
-    Raises:
-        ModelError: The model has no cells.
-        DatasetError: There are no images, or one can't be read.
+    Returns:
+        The exponent in [0, 1] with the least negative log-likelihood.
     """
-    partition = locator.model.partition
-    if partition is None:
-        raise ModelError(f"{locator.model.path} gives no probabilities: there is nothing to calibrate")
-    if not len(part):
-        raise DatasetError(
-            f"{part.folder} has no images to calibrate on: use a data set with a validation split"
-        )
-    outputs, rows = locator.dataset_outputs(part)
-    cells = partition.assign(coordinates(part.records)[rows], strings(part.records, "country")[rows])
-    return fit_temperature(outputs[:, : len(partition)].astype(np.float64), cells)
+
+    def loss(exponent: float) -> float:
+        scaled = logits * (views**exponent)[:, None]
+        return float(np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(len(cells)), cells]))
+
+    return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
+
+
+def places_needed(share: float) -> int:
+    """The least number of places from which split conformal prediction can promise a coverage."""
+    return int(np.ceil(share / (1 - share) - 1e-9))
+
+
+def conformal_factor(scores: NDArray[np.float64], places: NDArray[np.object_], share: float) -> float:
+    """What radii are to be multiplied by so that they hold this share of new places' truths.
+
+    Args:
+        scores: The distance from answer to truth over the model's own radius, (n,).
+        places: The place of each, (n,); all of a place weigh as much as another place.
+        share: 0 to 1.
+
+    Returns:
+        The quantile of the scores at (p + 1) * share / p, p the number of places (Vovk et al. 2005).
+    """
+    _, index, counts = np.unique(places.astype(str), return_inverse=True, return_counts=True)
+    level = min((len(counts) + 1) * share / len(counts), 1.0)
+    order = np.argsort(scores, kind="stable")
+    weight = np.cumsum((1.0 / counts[index])[order]) / len(counts)
+    row = order[min(int(np.sum(weight < level - 1e-9)), len(order) - 1)]
+    return float(max(scores[row], 1e-6))
+
+
+def threshold_for(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], accuracy: float, fewest: int = 30
+) -> tuple[float, float, float]:
+    """The confidence from which on answers are right so often.
+
+    Args:
+        confidence: Of each answer, (n,), 0 to 1.
+        right: Whether it is right, (n,).
+        accuracy: The share that is to be right of what is answered.
+        fewest: So many answers at least must stay for an accuracy to count, or all there are.
+
+    Returns:
+        The least threshold that reaches it, else the one that comes nearest; the accuracy that it reaches,
+        and the share that it answers.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    reached = np.cumsum(right[order]) / answered
+    # a threshold lies between two different confidences
+    last = np.append(np.diff(confidence[order]) != 0, True)
+    usable = np.flatnonzero(last & (answered >= min(fewest, len(order))))
+    good = usable[reached[usable] >= accuracy]
+    row = int(good[-1]) if len(good) else int(usable[np.argmax(reached[usable])])
+    threshold = 0.0 if row == len(order) - 1 else float(confidence[order[row]])
+    return threshold, float(reached[row]), float(answered[row] / len(order))

@@ -1,4 +1,4 @@
-"""From a network's outputs to predictions: ranked cells with probabilities, and points on the Earth.
+"""From a network's outputs to what it believes, and to predictions: ranked cells, and points on the Earth.
 
 The same code decodes outputs while a model is validated, evaluated and used. The outputs of several views of
 one place are averaged before they are decoded.
@@ -17,6 +17,7 @@ from scipy.special import softmax
 
 from lostfound.geo.sphere import destination, from_unit_vectors, is_coordinate, unit_vectors, wrap_longitude
 from lostfound.partitions import Partition
+from lostfound.predict.belief import Belief
 from lostfound.predict.predictions import Predictions
 
 Scaling = Literal["unit_vector", "bounds", "origin"]
@@ -29,16 +30,31 @@ class OutputDecoder(ABC):
     partition: Partition | None
 
     @abstractmethod
+    def believe(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        ids: NDArray[np.object_] | None = None,
+        sharpness: NDArray[np.float64] | float = 1.0,
+    ) -> Belief:
+        """What outputs say of where samples are.
+
+        Args:
+            outputs: Of n samples, (n, width).
+            ids: What the samples are called, (n,); their numbers if None.
+            sharpness: What the logits are multiplied by beside the temperature, one or (n,).
+        """
+
     def decode(
         self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
     ) -> Predictions:
-        """The predictions that outputs mean.
+        """The predictions that outputs mean: the most probable cells, and the point of the best.
 
         Args:
             outputs: Of n samples, (n, width).
             top: At most so many cells of each.
             ids: What the samples are called, (n,); their numbers if None.
         """
+        return ranked(self.believe(outputs, ids), top)
 
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
@@ -57,18 +73,15 @@ class CellDecoder(OutputDecoder):
         """One output a cell."""
         return len(self.partition)
 
-    def decode(
-        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
-    ) -> Predictions:
-        """The most probable cells, and the point that the best decodes to."""
-        cells, probabilities = _rank(outputs, self.temperature, top)
-        return Predictions(
-            _names(ids, len(cells)),
-            self.partition.decode(cells[:, 0]),
-            np.array(self.partition.cell_ids, dtype=object)[cells],
-            probabilities,
-            partition=self.partition,
-        )
+    def believe(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        ids: NDArray[np.object_] | None = None,
+        sharpness: NDArray[np.float64] | float = 1.0,
+    ) -> Belief:
+        """The cells' probabilities."""
+        probabilities = _probabilities(outputs, self.temperature, sharpness)
+        return Belief(_names(ids, len(outputs)), self.partition, probabilities)
 
     def as_dict(self) -> dict[str, Any]:
         """Only the kind: the rest is the partition and the calibration."""
@@ -94,26 +107,22 @@ class HybridDecoder(OutputDecoder):
         """Three outputs a cell."""
         return 3 * len(self.partition)
 
-    def decode(
-        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
-    ) -> Predictions:
-        """The most probable cells, and the point in each."""
+    def believe(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        ids: NDArray[np.object_] | None = None,
+        sharpness: NDArray[np.float64] | float = 1.0,
+    ) -> Belief:
+        """The cells' probabilities, and the point in each."""
         count = len(self.partition)
-        cells, probabilities = _rank(outputs[:, :count], self.temperature, top)
         offsets = np.asarray(outputs[:, count:], dtype=np.float64).reshape(len(outputs), count, 2)
-        offsets = np.tanh(np.take_along_axis(offsets, cells[..., None], axis=1))
-        offsets = offsets * self.radii_km[cells][..., None]
+        offsets = np.tanh(offsets) * self.radii_km[:, None]
         bearing = np.degrees(np.arctan2(offsets[..., 1], offsets[..., 0]))
-        distance = np.hypot(offsets[..., 0], offsets[..., 1])
-        points = destination(self.partition.decode(cells), bearing, distance)
-        return Predictions(
-            _names(ids, len(cells)),
-            points[:, 0],
-            np.array(self.partition.cell_ids, dtype=object)[cells],
-            probabilities,
-            points,
-            partition=self.partition,
+        points = destination(
+            self.partition.centroids[None], bearing, np.hypot(offsets[..., 0], offsets[..., 1])
         )
+        probabilities = _probabilities(outputs[:, :count], self.temperature, sharpness)
+        return Belief(_names(ids, len(outputs)), self.partition, probabilities, points)
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the cells' radii."""
@@ -151,11 +160,14 @@ class PointDecoder(OutputDecoder):
             offsets[:, 1] %= 360.0
         return np.asarray(offsets / np.array(self.span))
 
-    def decode(
-        self, outputs: NDArray[np.floating[Any]], top: int = 5, ids: NDArray[np.object_] | None = None
-    ) -> Predictions:
+    def believe(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        ids: NDArray[np.object_] | None = None,
+        sharpness: NDArray[np.float64] | float = 1.0,
+    ) -> Belief:
         """The one point."""
-        del top
+        del sharpness
         outputs = np.asarray(outputs, dtype=np.float64)
         if self.scaling == "unit_vector":
             points = from_unit_vectors(outputs)
@@ -163,7 +175,7 @@ class PointDecoder(OutputDecoder):
             points = np.array(self.corner) + outputs * np.array(self.span)
             points[:, 0] = np.clip(points[:, 0], -90.0, 90.0)
             points[:, 1] = wrap_longitude(points[:, 1])
-        return Predictions(_names(ids, len(outputs)), points)
+        return Belief(_names(ids, len(outputs)), None, np.ones((len(outputs), 1)), points[:, None])
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the scaling."""
@@ -173,6 +185,22 @@ class PointDecoder(OutputDecoder):
             "corner": list(self.corner),
             "span": list(self.span),
         }
+
+
+def ranked(belief: Belief, top: int) -> Predictions:
+    """The most probable cells, and the point of the best; of bare coordinates, the point."""
+    if belief.partition is None:
+        return Predictions(belief.ids, belief.best_points())
+    cells = np.argsort(-belief.probabilities, axis=1, kind="stable")[:, : max(1, top)]
+    points = belief.points_of(cells)
+    return Predictions(
+        belief.ids,
+        points[:, 0],
+        np.array(belief.partition.cell_ids, dtype=object)[cells],
+        np.take_along_axis(belief.probabilities, cells, axis=1),
+        None if belief.points is None else points,
+        partition=belief.partition,
+    )
 
 
 def build_decoder(
@@ -218,13 +246,11 @@ def check_temperature(temperature: float) -> None:
         raise ValueError(f"a temperature of {temperature} (more than 0 is needed)")
 
 
-def _rank(
-    logits: NDArray[np.floating[Any]], temperature: float, top: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The numbers of the most probable cells, (n, m), and their probabilities."""
-    probabilities = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
-    cells = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, top)]
-    return cells, np.take_along_axis(probabilities, cells, axis=1)
+def _probabilities(
+    logits: NDArray[np.floating[Any]], temperature: float, sharpness: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    factor = np.reshape(np.asarray(sharpness, dtype=np.float64) / temperature, (-1, 1))
+    return np.asarray(softmax(np.asarray(logits, dtype=np.float64) * factor, axis=1))
 
 
 def _names(ids: NDArray[np.object_] | None, n: int) -> NDArray[np.object_]:

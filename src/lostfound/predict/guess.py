@@ -42,19 +42,28 @@ class Guess:
 
     Attributes:
         candidates: The most probable cells, best first.
-        warning: Why the answer is worth nothing, if that is known: the picture holds nothing to see.
+        point: The (latitude, longitude) that answers, degrees; None: that of the best candidate.
+        radius_50_km: How far from the point the truth lies at most, one time in two; None from a model that
+            was not calibrated for it.
+        radius_90_km: The same, nine times in ten.
+        warning: Why the answer is worth little, if that is known.
+        abstained: Whether the model would rather say "I don't know"; files and pages then give no place.
 
     Example:
         >>> import lostfound
         >>> guess = lostfound.load().locate("photo.jpg")
-        >>> sorted(guess.as_dict())
-        ['candidates', 'country', 'latitude', 'longitude', 'probability']
         >>> guess.country == guess.best.country
+        True
+        >>> guess.as_dict()["abstained"] == guess.abstained
         True
     """
 
     candidates: tuple[Candidate, ...]
+    point: tuple[float, float] | None = None
+    radius_50_km: float | None = None
+    radius_90_km: float | None = None
     warning: str | None = None
+    abstained: bool = False
 
     @property
     def best(self) -> Candidate:
@@ -63,13 +72,13 @@ class Guess:
 
     @property
     def latitude(self) -> float:
-        """Of the best coordinate, degrees."""
-        return self.best.latitude
+        """Of the point that answers, degrees."""
+        return self.best.latitude if self.point is None else self.point[0]
 
     @property
     def longitude(self) -> float:
-        """Of the best coordinate, degrees."""
-        return self.best.longitude
+        """Of the same point, degrees."""
+        return self.best.longitude if self.point is None else self.point[1]
 
     @property
     def country(self) -> str | None:
@@ -82,23 +91,58 @@ class Guess:
         return self.best.probability
 
     def as_dict(self) -> dict[str, Any]:
-        """The guess as plain values; `warning` only where there is one."""
-        return {
+        """The guess as plain values.
+
+        Where the model abstained, the place and its radii are None: the candidates say what it thought of.
+        """
+        place = {
             "latitude": self.latitude,
             "longitude": self.longitude,
+            "radius_50_km": self.radius_50_km,
+            "radius_90_km": self.radius_90_km,
             "country": self.country,
             "probability": self.probability,
-            "candidates": [asdict(candidate) for candidate in self.candidates],
+        }
+        return {
+            **(dict.fromkeys(place) if self.abstained else place),
+            "abstained": self.abstained,
             **({"warning": self.warning} if self.warning else {}),
+            "candidates": [asdict(candidate) for candidate in self.candidates],
         }
 
 
-def guesses(predictions: Predictions) -> list[Guess]:
-    """The guess that each prediction of a model stands for, in order."""
+def guesses(predictions: Predictions, *, always_answer: bool = False) -> list[Guess]:
+    """The guess that each prediction of a model stands for, in order.
+
+    Args:
+        predictions: Of n samples.
+        always_answer: None of them says "I don't know".
+    """
+    candidates = _candidates(predictions)
+    radii = [
+        [None] * len(predictions) if values is None else values.tolist()
+        for values in (predictions.radius_50_km, predictions.radius_90_km)
+    ]
+    reasons = predictions.abstained
+    return [
+        Guess(
+            candidates[row],
+            (float(latitude), float(longitude)),
+            radii[0][row],
+            radii[1][row],
+            None if reasons is None else reasons[row],
+            reasons is not None and reasons[row] is not None and not always_answer,
+        )
+        for row, (latitude, longitude) in enumerate(predictions.points)
+    ]
+
+
+def _candidates(predictions: Predictions) -> list[tuple[Candidate, ...]]:
+    """The ranked cells of each prediction; of bare coordinates the point."""
     partition, cells = predictions.partition, predictions.cells
     if partition is None or cells is None:
         return [
-            Guess((_bare(float(latitude), float(longitude), country),))
+            (_bare(float(latitude), float(longitude), country),)
             for (latitude, longitude), country in zip(
                 predictions.points, predictions.guessed_countries, strict=True
             )
@@ -119,7 +163,7 @@ def guesses(predictions: Predictions) -> list[Guess]:
         )
 
     return [
-        Guess(tuple(candidate(row, rank, cell) for rank, cell in enumerate(ranked) if cell is not None))
+        tuple(candidate(row, rank, cell) for rank, cell in enumerate(ranked) if cell is not None)
         for row, ranked in enumerate(cells)
     ]
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError, refused_as
 from lostfound.files import digest, write_atomic
 from lostfound.partitions import Partition
+from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
 
 FORMAT = 1
@@ -22,6 +28,8 @@ GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
     "partition.parquet",
     "calibration.json",
 )
+STATISTICS = "statistics.npz"
+"""Arrays that calibrating adds: where in their cells photos are, what photos look like, the head."""
 CONFIG, CARD = "config.json", "README.md"
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
@@ -38,6 +46,7 @@ class ModelFolder:
         preprocessing: How an image becomes the graph's input.
         decoder: From the graph's outputs to predictions, calibrated.
         views: How many views of a place were averaged in training.
+        calibration: What makes its answers mean what they say.
     """
 
     path: Path
@@ -45,6 +54,7 @@ class ModelFolder:
     preprocessing: Preprocessing
     decoder: OutputDecoder
     views: int
+    calibration: Calibration
 
     @property
     def partition(self) -> Partition | None:
@@ -55,6 +65,21 @@ class ModelFolder:
     def graph(self) -> Path:
         """The ONNX graph."""
         return self.path / GRAPH
+
+    @cached_property
+    def statistics(self) -> Mapping[str, NDArray[Any]]:
+        """The arrays that calibrating added, by name; none in a model that was not calibrated.
+
+        Raises:
+            ModelError: The file holds no arrays.
+        """
+        if STATISTICS not in self.config["files"]:
+            return {}
+        with (
+            refused_as(ModelError, f"{self.path / STATISTICS} can't be read"),
+            np.load(self.path / STATISTICS, allow_pickle=False) as arrays,
+        ):
+            return {name: arrays[name] for name in arrays}
 
     @classmethod
     def open(cls, path: str | Path) -> ModelFolder:
@@ -83,15 +108,17 @@ class ModelFolder:
                     "copy the folder whole or train again"
                 )
         partition = Partition.load(path / PARTITION) if PARTITION in config["files"] else None
-        temperature = float(json.loads((path / CALIBRATION).read_bytes())["temperature"])
+        cells = None if partition is None else len(partition)
+        calibration = Calibration.from_dict(json.loads((path / CALIBRATION).read_bytes()), cells)
         preprocessing = Preprocessing.from_dict(config["preprocessing"])
-        decoder, views = build_decoder(config["answer"], partition, temperature), int(config["views"])
+        decoder = build_decoder(config["answer"], partition, calibration.temperature)
+        views = int(config["views"])
         if views < 1 or not len(partition if partition is not None else "point"):
             raise ValueError("a model answers by one view or more, and tells one cell or more apart")
         task = config["task"]
         if not isinstance(task["kind"], str) or not 0 < float(task.get("clip_degrees", 1)) < float("inf"):
             raise ValueError(f"a task {task!r}")
-        return cls(path, config, preprocessing, decoder, views)
+        return cls(path, config, preprocessing, decoder, views, calibration)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -159,23 +186,33 @@ def write_folder(
     return ModelFolder.open(path)
 
 
-def set_temperature(path: Path, temperature: float) -> ModelFolder:
+def set_calibration(
+    path: Path, calibration: Calibration, statistics: Mapping[str, NDArray[Any]] | None = None
+) -> ModelFolder:
     """Calibrate a finished model anew, such as on photos of another origin than its training's.
 
     Args:
         path: The model folder.
-        temperature: What its logits are divided by.
+        calibration: What replaces its own.
+        statistics: Arrays to keep beside it, by name; those of other names stay.
 
     Raises:
         ModelError: It is not a complete model folder.
     """
     with refused_as(ModelError, f"{path} can't be calibrated"):
-        check_temperature(temperature)
-    config = dict(ModelFolder.open(path).config)
-    calibration = json.dumps({"temperature": temperature}).encode()
-    config["files"] = {**config["files"], CALIBRATION: digest(calibration)}
+        check_temperature(calibration.temperature)
+    model = ModelFolder.open(path)
+    written = {CALIBRATION: json.dumps(calibration.as_dict()).encode()}
+    if statistics:
+        arrays: dict[str, Any] = {**model.statistics, **statistics}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        written[STATISTICS] = buffer.getvalue()
+    config = dict(model.config)
+    config["files"] = {**config["files"], **{name: digest(data) for name, data in written.items()}}
     (path / CONFIG).unlink()
-    write_atomic(path / CALIBRATION, calibration)
+    for name, data in written.items():
+        write_atomic(path / name, data)
     write_atomic(path / CONFIG, _text(config))
     return ModelFolder.open(path)
 

@@ -11,6 +11,16 @@ from lostfound.texts import csv_text, json_text
 
 NOTE = "estimates from pixels alone, not measurements"
 
+# What a table says of the answer's place, and how it is written.
+_PLACE = {
+    "latitude": ".6f",
+    "longitude": ".6f",
+    "radius_50_km": ".3f",
+    "radius_90_km": ".3f",
+    "country": "",
+    "probability": ".6f",
+}
+
 
 @dataclass(frozen=True)
 class LocatedPhoto:
@@ -41,9 +51,10 @@ def written_name(name: str) -> str:
 
 
 def to_csv(results: Sequence[LocatedPhoto], *, raw: bool = False) -> str:
-    """One row a photo: the best coordinate, then the candidates; an error in the last column.
+    """One row a photo: the best coordinate and its radii, then the candidates; an error in the last column.
 
-    Before it is a column `warning`, if a guess has one.
+    A photo of which the model abstained has no coordinate; `warning`, a column that is there if a guess has
+    one, says why.
 
     Args:
         results: The photos.
@@ -52,37 +63,35 @@ def to_csv(results: Sequence[LocatedPhoto], *, raw: bool = False) -> str:
     top = max((len(each.guess.candidates) for each in results if each.guess), default=0)
     ranks = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("candidate", "probability")]
     warned = ["warning"] if any(each.guess and each.guess.warning for each in results) else []
-    rows: list[Sequence[object]] = [
-        ["photo", "latitude", "longitude", "country", "probability", *ranks, *warned, "error"]
-    ]
-    blank = [""] * (4 + 2 * top + len(warned))
+    rows: list[Sequence[object]] = [["photo", *_PLACE, "abstained", *ranks, *warned, "error"]]
+    blank = [""] * (len(_PLACE) + 1 + 2 * top + len(warned))
     for each in results:
         if each.guess is None:
             rows.append([written_name(each.photo), *blank, written_name(each.error or "")])
             continue
-        guess = each.guess
-        cells = [value for one in guess.candidates for value in (one.name, _probability(one.probability))]
-        best = [
-            f"{guess.latitude:.6f}",
-            f"{guess.longitude:.6f}",
-            guess.country,
-            _probability(guess.probability),
-        ]
+        guess, values = each.guess, each.guess.as_dict()
+        place = [_written(values[name], form) for name, form in _PLACE.items()]
+        cells = [value for one in guess.candidates for value in (one.name, _written(one.probability, ".6f"))]
         cells += [""] * (2 * top - len(cells)) + [guess.warning or ""] * len(warned)
-        rows.append([written_name(each.photo), *best, *cells, ""])
+        rows.append([written_name(each.photo), *place, str(guess.abstained).lower(), *cells, ""])
     return csv_text(rows, raw=raw)
 
 
-def _probability(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+def _written(value: float | str | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 def to_geojson(results: Sequence[LocatedPhoto]) -> str:
-    """A FeatureCollection (RFC 7946: longitude first) of the photos that were located."""
+    """A FeatureCollection (RFC 7946: longitude first) of the photos that were located.
+
+    A photo of which the model abstained has no geometry, as RFC 7946 has it for what is not located.
+    """
     features = [
         {
             "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [each.guess.longitude, each.guess.latitude]},
+            "geometry": None
+            if each.guess.abstained
+            else {"type": "Point", "coordinates": [each.guess.longitude, each.guess.latitude]},
             "properties": {"photo": written_name(each.photo), "estimate": NOTE, **each.guess.as_dict()},
         }
         for each in results

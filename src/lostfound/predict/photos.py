@@ -10,9 +10,9 @@ from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, m
 from lostfound.data.importers.source import no_images
 from lostfound.data.pixels import max_pixels
 from lostfound.errors import UsageError
+from lostfound.predict.engine import Seen, Unanswered
 from lostfound.predict.guess import Guess
-from lostfound.predict.locator import Locator, Seen, Unanswered, common_warning
-from lostfound.predict.model_folder import STARTER
+from lostfound.predict.locator import Locator
 from lostfound.predict.outputs import LocatedPhoto
 from lostfound.progress import note, progress
 
@@ -82,18 +82,23 @@ def find_photos(paths: Sequence[Path], passed: PassedOver | None = None) -> list
 
 
 def locate_photos(
-    paths: Sequence[Path], model: Path = STARTER, *, top: int = 5, same_place: bool = False
+    paths: Sequence[Path], locator: Locator | None = None, *, top: int = 5, same_place: bool = False
 ) -> list[LocatedPhoto]:
     """Locate all photos that paths mean, in order.
 
-    With `same_place`, their outputs are averaged: all get the same guess, but for those that can't be read.
+    With `same_place`, what they say is pooled: all get the same guess, but for those that can't be read.
+
+    Args:
+        paths: Files and folders.
+        locator: What answers; the starter if None.
+        top: How many candidates to give.
+        same_place: Whether they all show one place.
 
     Raises:
         UsageError: A path does not exist or holds no images.
-        ModelError: The model can't be used.
     """
+    locator = locator or Locator.load()
     max_pixels()  # a wrong limit is the user's error, not each photo's
-    locator = Locator.load(model)
     passed = PassedOver()
     photos = find_photos(paths, passed)
     looked = []
@@ -104,8 +109,7 @@ def locate_photos(
     readable = [each for each in looked if isinstance(each, Seen)]
     together = None
     if same_place and readable:
-        warning = common_warning(readable)
-        together = locator.guess_place([each.outputs for each in readable], top=top, warning=warning)
+        together = locator.guess_place(readable, top=top)
     located = [
         _located(locator, str(photo), each, together, top) for photo, each in zip(photos, looked, strict=True)
     ]
@@ -118,7 +122,6 @@ def _located(
     if not isinstance(seen, Seen):
         return LocatedPhoto(photo, None, str(seen))
     try:
-        warning = common_warning([seen])
-        return LocatedPhoto(photo, together or locator.guess(seen.outputs, top=top, warning=warning))
+        return LocatedPhoto(photo, together or locator.guess(seen, top=top))
     except Exception as error:  # of whatever kind: it must not cost the answers of other photos
         return LocatedPhoto(photo, None, f"unexpected {type(error).__name__}: {error} (please report it)")

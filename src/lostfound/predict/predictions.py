@@ -25,7 +25,7 @@ from lostfound.geo.boundaries import label_countries
 from lostfound.geo.sphere import is_coordinate
 from lostfound.partitions import Partition
 
-RADII = ("radius_50_km", "radius_90_km")
+NUMBERS = ("radius_50_km", "radius_90_km", "confidence")
 _CLIP = b"lostfound.clip_degrees"
 _RANKED = re.compile(r"(candidate|probability)_([1-9][0-9]*)")
 
@@ -50,6 +50,9 @@ class Predictions:
             model of distances (GeoTrainr).
         clip_degrees: Beyond this such a model tells no distances apart.
         partition: What the cells are; without it they are countries, by ISO code. It is not in the table.
+        confidence: How probable it is that the answer is right, 0 to 1, (n,); None: the best cell's
+            probability.
+        abstained: Why whoever answers would rather say "I don't know", (n,), None where it wouldn't.
 
     Raises:
         ValueError: Shapes don't fit, an id stands there twice, or a point is none.
@@ -77,6 +80,8 @@ class Predictions:
     anchor_degrees: NDArray[np.float32] | None = None
     clip_degrees: float | None = None
     partition: Partition | None = None
+    confidence: NDArray[np.float64] | None = None
+    abstained: NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -89,6 +94,8 @@ class Predictions:
             "countries": (self.countries, (n,)),
             "radius_50_km": (self.radius_50_km, (n,)),
             "radius_90_km": (self.radius_90_km, (n,)),
+            "confidence": (self.confidence, (n,)),
+            "abstained": (self.abstained, (n,)),
         }
         for name, (values, shape) in shapes.items():
             if values is not None and values.shape != shape:
@@ -143,9 +150,11 @@ class Predictions:
         if self.cell_points is not None:
             for axis, name in enumerate(("candidate_latitudes", "candidate_longitudes")):
                 columns[name] = pa.array(self.cell_points[..., axis].tolist())
-        for name in RADII:
-            if (radius := getattr(self, name)) is not None:
-                columns[name] = pa.array(radius, from_pandas=True)
+        for name in NUMBERS:
+            if (values := getattr(self, name)) is not None:
+                columns[name] = pa.array(values, from_pandas=True)
+        if self.abstained is not None:
+            columns["abstained"] = pa.array(self.abstained, pa.string())
         if self.anchor_degrees is not None:
             columns["anchor_degrees"] = pa.array(self.anchor_degrees.tolist(), pa.list_(pa.float32()))
         table = pa.table(columns)
@@ -189,7 +198,10 @@ class Predictions:
 
         points = [floats(f"guess_{axis}") for axis in ("latitude", "longitude")]
         cell_points = [lists(f"candidate_{axis}", np.float64) for axis in ("latitudes", "longitudes")]
-        has_countries = "guess_country" in table.column_names
+        texts = {
+            name: table[name].to_numpy(zero_copy_only=False) if name in table.column_names else None
+            for name in ("guess_country", "abstained")
+        }
         metadata = table.schema.metadata or {}
         return cls(
             table["image_id"].to_numpy(zero_copy_only=False),
@@ -197,12 +209,12 @@ class Predictions:
             lists("candidates", object),
             lists("probabilities", np.float64),
             None if cell_points[0] is None else np.stack(cell_points, axis=-1),  # type: ignore[arg-type]
-            table["guess_country"].to_numpy(zero_copy_only=False) if has_countries else None,
-            floats("radius_50_km"),
-            floats("radius_90_km"),
-            lists("anchor_degrees", np.float32),
-            float(metadata[_CLIP]) if _CLIP in metadata else None,
-            partition,
+            texts["guess_country"],
+            anchor_degrees=lists("anchor_degrees", np.float32),
+            clip_degrees=float(metadata[_CLIP]) if _CLIP in metadata else None,
+            partition=partition,
+            abstained=texts["abstained"],
+            **{name: floats(name) for name in NUMBERS},
         )
 
     def save(self, path: str | Path) -> Path:
@@ -275,8 +287,7 @@ def _read_csv(path: Path) -> pa.Table:
     """A CSV file in which codes stay texts; an empty field is null, "NA" is Namibia."""
     with path.open(encoding="utf-8") as file:
         names = file.readline().rstrip("\r\n").replace('"', "").split(",")
-    texts = {
-        name: pa.string() for name in names if name in ("image_id", "guess_country") or "candidate_" in name
-    }
+    plain = ("image_id", "guess_country", "abstained")
+    texts = {name: pa.string() for name in names if name in plain or "candidate_" in name}
     options = pyarrow.csv.ConvertOptions(column_types=texts, null_values=[""], strings_can_be_null=True)
     return pyarrow.csv.read_csv(path, convert_options=options)

@@ -12,11 +12,12 @@ from lostfound.errors import DatasetError, RecipeError, UsageError
 from lostfound.evaluation.card import measure
 from lostfound.evaluation.evaluate import Evaluation
 from lostfound.models.averaging import average_weights
-from lostfound.predict.calibration import fitted_temperature
-from lostfound.predict.locator import Locator, Unit
-from lostfound.predict.model_folder import ModelFolder, set_temperature
+from lostfound.predict.calibrate import calibrate
+from lostfound.predict.locator import Unit
+from lostfound.predict.model_folder import ModelFolder
 from lostfound.training.clearing import holds_model, holds_run, remove_model
 from lostfound.training.fit import FitResult, evaluation_part, fit
+from lostfound.training.images import select_images
 from lostfound.training.run_folder import training_alone
 from lostfound.training.settings import Recipe
 
@@ -84,6 +85,7 @@ def train_model(
     with training_alone(Path(to)):
         result = fit_model(recipe, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
         after_fit(result)
+        calibrate(result.folder.path, select_images(dataset, recipe.data), radii_needed=False)
         part, split = evaluate_on or evaluation_part(recipe, dataset)
         return Trained(result.folder, measure(result.folder.path, part, split, unit=unit), result)
 
@@ -139,5 +141,5 @@ def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path
         )
     model = average_weights([Path(path) for path in paths], Path(to))
     part, split = evaluation_part(Recipe.model_validate(model.config["recipe"]), dataset)
-    model = set_temperature(model.path, fitted_temperature(Locator(model), part.split("val")))
+    calibrate(model.path, part, radii_needed=False)
     return Trained(model, measure(model.path, part, split))

@@ -16,6 +16,7 @@ from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
     from lostfound.evaluation.evaluate import Evaluation
+    from lostfound.predict.guess import Guess
     from lostfound.predict.outputs import LocatedPhoto
     from lostfound.training.fit import FitResult
 
@@ -90,7 +91,7 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
                 )
             continue
         guess = together[0].guess
-        where = f"{guess.latitude:.3f}, {guess.longitude:.3f}"
+        where = "I don't know" if guess.abstained else _where(guess)
         listed = "\n".join(
             one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
             for one in guess.candidates
@@ -99,4 +100,19 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
             listed = f"{guess.warning}\n{listed}"
         table.add_row("\n".join(shown_name(each.photo) for each in together), where, listed, end_section=True)
     console.print(table)
+    if any(each.guess and each.guess.abstained for each in results):
+        console.print(
+            "\n--always-answer gives the best coordinate also where the model doesn't know.", style="dim"
+        )
     console.print(f"\nThese are {NOTE}.", style="dim")
+
+
+def _where(guess: Guess) -> str:
+    """The best coordinate, and how far off it may be."""
+    where = f"{guess.latitude:.3f}, {guess.longitude:.3f}"
+    radii = [
+        f"{share} % within {radius:,.0f} km"
+        for share, radius in ((50, guess.radius_50_km), (90, guess.radius_90_km))
+        if radius is not None
+    ]
+    return "\n".join([where, *radii])

@@ -1,0 +1,161 @@
+"""From what a model believes to what it answers: which point, within what radius, and whether at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lostfound.errors import UsageError
+from lostfound.predict.belief import Belief
+from lostfound.predict.calibration import SHARES, Calibration
+from lostfound.predict.decoders import ranked
+from lostfound.predict.distribution import HALF_WAY_ROUND_KM, POINT_RULES, Distribution, PointRule
+from lostfound.predict.model_folder import ModelFolder
+from lostfound.predict.predictions import Predictions
+from lostfound.predict.support import Support
+
+DEFAULT_POINT: PointRule = "best"
+
+BLANK = "there is nothing to see in it: it is all of one colour"
+STRANGE = "it does not look like the photos that the model learnt from"
+DOUBTFUL = "nothing in it speaks clearly for one place: the best of {n} candidates has {best:.0%}"
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """How a model's belief becomes an answer.
+
+    Attributes:
+        point: Which point answers.
+        always_answer: Never say "I don't know".
+    """
+
+    point: PointRule = DEFAULT_POINT
+    always_answer: bool = False
+
+    def changed(self, **changes: Any) -> AnswerSettings:
+        """The same with other values.
+
+        Raises:
+            UsageError: There is no such setting, or it can't have the value.
+        """
+        names = [each.name for each in fields(self)]
+        for name in changes:
+            if name not in names:
+                raise UsageError(f"no setting {name!r}: choose of {', '.join(names)}")
+        settings = replace(self, **changes)
+        if settings.point not in POINT_RULES:
+            raise UsageError(f"no point rule {settings.point!r}: choose of {', '.join(POINT_RULES)}")
+        return settings
+
+    def check(self, model: ModelFolder) -> None:
+        """See whether a model can answer so.
+
+        Raises:
+            UsageError: It can't.
+        """
+        if self.point != "best" and model.partition is None:
+            raise UsageError(
+                f"{model.path} answers with one bare coordinate: there is no other point to choose; leave "
+                "out the point rule"
+            )
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is known of how n samples look, whatever the network answers.
+
+    Attributes:
+        views: How many photos of each there are, (n,).
+        blank: Which hold nothing to see, (n,).
+        strangeness: How far each is from the photos that the model learnt from, (n,); None if unknown.
+    """
+
+    views: NDArray[np.int64]
+    blank: NDArray[np.bool_]
+    strangeness: NDArray[np.float64] | None = None
+
+
+def answer(
+    belief: Belief,
+    looks: Looks,
+    calibration: Calibration,
+    support: Support | None,
+    settings: AnswerSettings,
+    *,
+    top: int = 5,
+) -> Predictions:
+    """The predictions that a belief comes to, with radii and reasons not to answer where they are known.
+
+    Args:
+        belief: Of n samples.
+        looks: Of the same samples.
+        calibration: The model's.
+        support: Where in its cells photos are.
+        settings: How to answer.
+        top: At most so many cells of each.
+    """
+    point = settings.point
+    found = ranked(belief, top)
+    cloud = belief.distribution(support)
+    if point != "best" and belief.ranks_cells:
+        found = replace(found, points=cloud.best_points(point))
+    half, most = (radius_km(cloud, found.points, share, point, looks.views, calibration) for share in SHARES)
+    return replace(
+        found,
+        radius_50_km=half,
+        radius_90_km=most if half is None or most is None else np.maximum(half, most),
+        confidence=None if found.probabilities is None else found.probabilities[:, 0],
+        abstained=_abstained(found, belief, looks, calibration),
+    )
+
+
+def own_radius_km(
+    cloud: Distribution, points: NDArray[np.float64], share: float, spread_km: float
+) -> NDArray[np.float64]:
+    """The distance within which a distribution itself has this share of the truth, (n,), in km.
+
+    Args:
+        cloud: Of n samples.
+        points: The answers, (n, 2), degrees.
+        share: 0 to 1.
+        spread_km: How far photos are off the cloud's points.
+    """
+    return np.hypot(cloud.radius_km(points, share), spread_km)
+
+
+def radius_km(
+    cloud: Distribution,
+    points: NDArray[np.float64],
+    share: float,
+    rule: PointRule,
+    views: NDArray[np.int64],
+    calibration: Calibration,
+) -> NDArray[np.float64] | None:
+    """The calibrated radii, (n,); None from a model that was never calibrated on places."""
+    factors = calibration.radius_factors
+    if calibration.spread_km is None or rule not in factors.get("one", {}):
+        return None
+    which = SHARES.index(share)
+    one = factors["one"][rule][which]
+    several = factors.get("several", {}).get(rule, factors["one"][rule])[which]
+    own = own_radius_km(cloud, points, share, calibration.spread_km)
+    return np.minimum(own * np.where(views > 1, several, one), HALF_WAY_ROUND_KM)
+
+
+def _abstained(
+    found: Predictions, belief: Belief, looks: Looks, calibration: Calibration
+) -> NDArray[np.object_]:
+    """Why the model would rather not answer, (n,); None where it would."""
+    reasons = np.full(len(found), None, dtype=object)
+    if calibration.doubtful_below is not None and found.probabilities is not None:
+        best = found.probabilities[:, 0]
+        for row in np.flatnonzero(best < calibration.doubtful_below):
+            reasons[row] = DOUBTFUL.format(n=belief.probabilities.shape[1], best=best[row])
+    if calibration.strange_above is not None and looks.strangeness is not None:
+        reasons[looks.strangeness > calibration.strange_above] = STRANGE
+    reasons[looks.blank] = BLANK
+    return reasons

@@ -1,0 +1,300 @@
+"""Calibrating a finished model on photos it never saw: probabilities, radii, when to say "I don't know"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lostfound.data.dataset import Dataset
+from lostfound.data.records import coordinates, strings
+from lostfound.data.sharing.lists import limit
+from lostfound.errors import DatasetError, ModelError, UsageError
+from lostfound.geo.sphere import haversine_km
+from lostfound.partitions import OUTSIDE
+from lostfound.predict.answering import own_radius_km
+from lostfound.predict.belief import Belief
+from lostfound.predict.calibration import (
+    SHARES,
+    Calibration,
+    conformal_factor,
+    fit_temperature,
+    fit_view_exponent,
+    log_loss,
+    places_needed,
+    threshold_for,
+)
+from lostfound.predict.distribution import POINT_RULES, PointRule
+from lostfound.predict.engine import Seen
+from lostfound.predict.locator import Locator, SeenDataset
+from lostfound.predict.model_folder import ModelFolder, set_calibration
+from lostfound.predict.outliers import FEWEST, Outliers
+from lostfound.predict.support import Support
+from lostfound.predict.views import pooled
+
+ACCURACY = 0.5
+"""How often what a model answers is to be right, by default."""
+FALSE_ALARMS = 0.02
+"""The share of validation photos that may be held to be no photos of its kind."""
+_TRAINING_IMAGES = 2000
+_BARE_SPREAD_KM = 1000.0  # of an answer without a distribution; its factor does the rest
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Labelled photos, and what the network says of them.
+
+    Attributes:
+        seen: What it says of n photos.
+        points: Where they are, (n, 2), degrees; NaN where unknown.
+        cells: Their cells, (n,); `OUTSIDE` where they lie in none, and of a model without cells.
+        places: The places they show, (n,).
+        features: The network's of each, (n, channels); None if it gives none.
+    """
+
+    seen: SeenDataset
+    points: NDArray[np.float64]
+    cells: NDArray[np.int64]
+    places: NDArray[np.object_]
+    features: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, locator: Locator, part: Dataset) -> Photos:
+        """Look at a part of a data set.
+
+        Raises:
+            DatasetError: There are no images, or one can't be read.
+        """
+        points, partition = coordinates(part.records), locator.model.partition
+        cells = np.full(len(part), OUTSIDE, dtype=np.int64)
+        if partition is not None:
+            cells = partition.assign(points, strings(part.records, "country"))
+        each = list(locator.see_each(part))
+        features = features_of(each) if locator.gives_features else None
+        return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), features)
+
+    @property
+    def located(self) -> NDArray[np.bool_]:
+        """Whose coordinates are known, (n,)."""
+        return np.asarray(np.isfinite(self.points).all(axis=1))
+
+
+def calibrate(
+    model: str | Path,
+    dataset: Dataset,
+    *,
+    split: str = "val",
+    accuracy: float = ACCURACY,
+    radii_needed: bool = True,
+) -> ModelFolder:
+    """Fit what makes a finished model's answers mean what they say, and write it into its folder.
+
+    The temperature (Guo et al. 2017), how several views are pooled, the factors of the radii (split conformal
+    prediction, one score a place: Vovk et al. 2005), the probability below which it says "I don't know", and
+    what its training photos look like.
+
+    Args:
+        model: The model folder.
+        dataset: Photos whose places it never learnt from in the split; its training split, if it has one,
+            says where in the cells photos are and what they look like.
+        split: The one to fit on; or "all".
+        accuracy: How often what it answers is to be right, 0 to 1.
+        radii_needed: Whether too few places for the radii are an error, or leave them out.
+
+    Raises:
+        UsageError: The accuracy is no share.
+        ModelError: It is no complete model folder.
+        DatasetError: The split is empty or has too few places, or an image can't be read.
+    """
+    if not 0 < accuracy < 1:
+        raise UsageError(f"an accuracy of {accuracy}: give a share between 0 and 1, such as 0.5")
+    locator = Locator.load(model)
+    part = dataset if split == "all" else dataset.split(split)
+    if not len(part):
+        raise DatasetError(
+            f"{dataset.folder} has no images to calibrate on in the split {split!r}: use a data set with a "
+            "validation split, or --split all for photos that the model never saw"
+        )
+    photos = Photos.of(locator, part)
+    located = len(set(photos.places[photos.located]))
+    needed = max(places_needed(share) for share in SHARES)
+    if radii_needed and located < needed:
+        raise DatasetError(
+            f"{dataset.folder} has {located} places with coordinates in the split {split!r}: a radius that "
+            f"holds {max(SHARES):.0%} of new places needs at least {needed}, and a steady one a hundred"
+        )
+    training = dataset.split("train") if split != "all" else part
+    support, outliers, statistics = _statistics(locator, training if len(training) else part)
+    found = _probabilities(locator.model, photos)
+    found = _radii(locator.model, photos, found, support) if located >= needed else found
+    found = _doubts(locator.model, photos, found, outliers, accuracy)
+    about = {
+        "dataset": dataset.name,
+        "split": split,
+        "images": len(part),
+        "places": len(set(photos.places)),
+        "places_with_coordinates": located,
+        **found.about,
+    }
+    return set_calibration(locator.model.path, replace(found, about=about), statistics)
+
+
+def fitted_temperature(locator: Locator, part: Dataset) -> float:
+    """The temperature with which a model's probabilities fit some labelled images best.
+
+    Args:
+        locator: A model with cells.
+        part: Images that it was not trained on; those outside its cells are left out.
+
+    Raises:
+        ModelError: The model has no cells.
+        DatasetError: There are no images, or one can't be read.
+    """
+    partition = locator.model.partition
+    if partition is None:
+        raise ModelError(f"{locator.model.path} gives no probabilities: there is nothing to calibrate")
+    if not len(part):
+        raise DatasetError(
+            f"{part.folder} has no images to calibrate on: use a data set with a validation split"
+        )
+    photos = Photos.of(locator, part)
+    return fit_temperature(photos.seen.outputs[:, : len(partition)].astype(np.float64), photos.cells)
+
+
+def features_of(seen: Iterable[Seen]) -> NDArray[np.float32]:
+    """The features (n, channels) of photos, of a network that gives them."""
+    return np.stack([each.features for each in seen if each.features is not None])
+
+
+def _statistics(
+    locator: Locator, training: Dataset
+) -> tuple[Support | None, Outliers | None, dict[str, NDArray[Any]]]:
+    """Where in the cells training photos are, what they look like, and both as arrays."""
+    partition, records = locator.model.partition, training.records
+    arrays: dict[str, NDArray[Any]] = {}
+    support, outliers = None, None
+    if partition is not None:
+        support = Support.of(partition, coordinates(records), strings(records, "country"))
+        arrays.update(support.as_arrays())
+    if locator.gives_features and len(training) >= FEWEST:
+        outliers = Outliers.fit(features_of(locator.see_each(limit(training, _TRAINING_IMAGES))))
+        arrays.update(outliers.as_arrays())
+        outliers = Outliers.of(arrays)  # as it will be read
+    return support, outliers, arrays
+
+
+def _probabilities(model: ModelFolder, photos: Photos) -> Calibration:
+    """The temperature, how views are pooled, and the prior that training had."""
+    partition = model.partition
+    if partition is None:
+        return Calibration()
+    logits = photos.seen.outputs[:, : len(partition)].astype(np.float64)
+    found = Calibration(fit_temperature(logits, photos.cells), prior=_prior(model))
+    decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
+    means, first, views = pooled(decoder, found, photos.seen.outputs, photos.places)
+    several = (views > 1) & (photos.cells[first] != OUTSIDE)
+    if not several.any():
+        return found
+    cells = photos.cells[first][several]
+    heat = np.log(np.maximum(means.probabilities[several], 1e-300))
+    exponent = fit_view_exponent(heat, cells, views[several])
+    ways = {
+        "logits": replace(found, view_exponent=exponent),
+        "product": replace(found, view_exponent=1.0),
+        "probabilities": replace(found, pooling="probabilities"),
+        "mean": found,
+    }
+    losses = {
+        name: log_loss(
+            pooled(decoder, way, photos.seen.outputs, photos.places)[0].probabilities[several], cells
+        )
+        for name, way in ways.items()
+    }
+    best = min(("logits", "probabilities"), key=lambda name: losses[name])
+    return replace(
+        ways[best], about={"pooling_losses": losses, "places_of_several_views": int(several.sum())}
+    )
+
+
+def _prior(model: ModelFolder) -> tuple[float, ...] | None:
+    """The classes' shares as training drew them, if that is known."""
+    assert model.partition is not None
+    power = model.config.get("recipe", {}).get("data", {}).get("sampling_power")
+    counts = model.partition.counts.astype(np.float64)
+    if not counts.all():
+        return None
+    shares = counts ** (1.0 if power is None else float(power))
+    return tuple((shares / shares.sum()).tolist())
+
+
+def _radii(model: ModelFolder, photos: Photos, found: Calibration, support: Support | None) -> Calibration:
+    """The factors of the radii."""
+    spread = _spread_km(photos, support) if model.partition is not None else _BARE_SPREAD_KM
+    decoder = model.decoder
+    if model.partition is not None:
+        decoder = replace(decoder, temperature=found.temperature)  # type: ignore[type-var]
+    where = photos.located
+    rows = np.array([f"{row:012}" for row in range(len(where))], dtype=object)
+    factors = {}
+    for name, groups in (("one", rows), ("several", photos.places)):
+        belief, first, views = pooled(decoder, found, photos.seen.outputs, groups)
+        kept = where[first] & ((views > 1) | (name == "one"))
+        places = photos.places[first][kept]
+        if len(set(places)) >= max(places_needed(share) for share in SHARES):
+            factors[name] = _factors(belief, kept, photos.points[first], places, support, spread)
+    return replace(found, spread_km=spread, radius_factors=factors)
+
+
+def _factors(
+    belief: Belief,
+    kept: NDArray[np.bool_],
+    truth: NDArray[np.float64],
+    places: NDArray[np.object_],
+    support: Support | None,
+    spread_km: float,
+) -> dict[PointRule, tuple[float, float]]:
+    cloud = belief.distribution(support).take(kept)
+    found = {}
+    for rule in POINT_RULES if belief.ranks_cells else POINT_RULES[:1]:
+        points = belief.best_points()[kept] if rule == "best" else cloud.best_points(rule)
+        off = haversine_km(points, truth[kept])
+        half, most = (
+            conformal_factor(off / own_radius_km(cloud, points, share, spread_km), places, share)
+            for share in SHARES
+        )
+        found[rule] = half, most
+    return found
+
+
+def _spread_km(photos: Photos, support: Support | None) -> float:
+    """How far photos are off the nearest of the points that stand for their cell, in the middle."""
+    known = photos.located & (photos.cells != OUTSIDE)
+    if support is None or not known.any():
+        return _BARE_SPREAD_KM
+    nearest = [
+        haversine_km(support.points[support.cells == cell], point).min()
+        for cell, point in zip(photos.cells[known], photos.points[known], strict=True)
+    ]
+    return float(max(np.median(nearest), 0.01))
+
+
+def _doubts(
+    model: ModelFolder, photos: Photos, found: Calibration, outliers: Outliers | None, accuracy: float
+) -> Calibration:
+    """When to say "I don't know"."""
+    about = dict(found.about)
+    if model.partition is not None:
+        decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
+        probabilities = decoder.believe(photos.seen.outputs).probabilities
+        right = np.argmax(probabilities, axis=1) == photos.cells
+        threshold, reached, answered = threshold_for(probabilities.max(axis=1), right, accuracy)
+        about.update(accuracy_asked=accuracy, accuracy_of_answers=reached, answered=answered)
+        found = replace(found, doubtful_below=threshold)
+    if outliers is not None and photos.features is not None:
+        limit_of = np.quantile(outliers.strangeness(photos.features), 1 - FALSE_ALARMS)
+        found = replace(found, strange_above=float(limit_of))
+    return replace(found, about=about)

@@ -1,0 +1,200 @@
+"""Running a model folder's graph on ONNX Runtime: what the network says of photos."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from lostfound.data.images import ImageSource
+from lostfound.errors import ImageError, ModelError, refused_as
+from lostfound.predict.model_folder import ModelFolder
+from lostfound.predict.outliers import Outliers
+
+BATCH_SIZE = 32
+_LEVELS_OF_BLANK = 2  # of 255, between the darkest and the brightest
+
+Unanswered = ImageError | ModelError
+"""Why a photo has no answer: it can't be read, or the model gives no numbers for it."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network said of a photo.
+
+    Attributes:
+        outputs: Its outputs, (width,).
+        blank: Whether the photo holds nothing to see.
+        features: Its last feature map averaged over the photo, (channels,); None if the graph gives none.
+        strangeness: How far it is from the photos that the model learnt from; None if that is unknown.
+    """
+
+    outputs: NDArray[np.float32]
+    blank: bool
+    features: NDArray[np.float32] | None = None
+    strangeness: float | None = None
+
+
+onnxruntime.disable_telemetry_events()  # nothing about what is located is anyone else's business
+
+
+class Engine:
+    """Runs one model. Safe to use from several threads.
+
+    Attributes:
+        model: The model folder.
+        threads: CPU threads for the network.
+        session: The graph on ONNX Runtime.
+        gives_features: Whether the graph also gives its last feature map.
+    """
+
+    def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
+        self.model = model
+        self.threads = threads or os.cpu_count() or 1
+        self._opening = Lock()
+        self._outliers = Outliers.of(model.statistics)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        size = [model.preprocessing.height, model.preprocessing.width, 3]
+        with refused_as(ModelError, f"{model.graph} can't be run"):
+            self.session = onnxruntime.InferenceSession(
+                model.graph, options, providers=["CPUExecutionProvider"]
+            )
+            nodes = (*self.session.get_inputs(), *self.session.get_outputs())
+            shapes = {node.name: node.shape for node in nodes}
+            if "images" not in shapes or len(shapes.get("outputs", ())) != 2:
+                raise ModelError(f"{model.graph} is no graph of a lostfound model: train again")
+        width = shapes["outputs"][1]
+        if isinstance(width, int) and width != model.decoder.width:
+            raise ModelError(
+                f"{model.graph} has {width} outputs where the model's answers need "
+                f"{model.decoder.width}: the folder was changed; copy it whole or train again"
+            )
+        if shapes["images"][1:] != size:
+            raise ModelError(
+                f"{model.graph} takes other images than config.json says ({size[0]}x{size[1]} pixels): the "
+                "folder was changed; copy it whole or train again"
+            )
+        self.gives_features = "features" in shapes
+        if not self.gives_features:
+            self._outliers = None
+
+    def outputs(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.float32] | Unanswered]:
+        """The network's outputs (width,) for each photo, in order; one without any gives its error."""
+        for seen in self.look(photos):
+            yield seen.outputs if isinstance(seen, Seen) else seen
+
+    def look(self, photos: Iterable[ImageSource]) -> Iterator[Seen | Unanswered]:
+        """What the network says of each photo, in order; one that it says nothing of gives its error.
+
+        Photos are decoded in threads while the network runs.
+
+        Raises:
+            ModelError: The graph can't be run, or has other outputs than the model's answers need.
+        """
+        batch: list[NDArray[np.uint8] | ImageError] = []
+        for prepared in self._prepared(photos):
+            batch.append(prepared)
+            if len(batch) == BATCH_SIZE:
+                yield from self._answer(batch)
+                batch = []
+        yield from self._answer(batch)
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The outputs (n, width) for prepared images (n, height, width, 3), uint8.
+
+        Raises:
+            ModelError: The graph can't be run, or has other outputs than the model's answers need.
+        """
+        return self._run(images, ["outputs"])[0]
+
+    def embed(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The outputs, and the last feature map averaged over the image, (n, channels), of prepared images.
+
+        Raises:
+            ModelError: The graph can't be run, or gives no features.
+        """
+        outputs, features = self._run(images, ["outputs", "features"])
+        return outputs, pooled_features(features)
+
+    def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
+        with refused_as(ModelError, f"{self.model.graph} can't be run"):
+            found = [
+                np.asarray(each, dtype=np.float32) for each in self.session.run(names, {"images": images})
+            ]
+        outputs = found[0]
+        if outputs.shape != (len(images), self.model.decoder.width):
+            raise ModelError(
+                f"{self.model.graph} gives outputs of the shape {outputs.shape} for {len(images)} images, "
+                f"where {self.model.decoder.width} each are needed: copy the folder whole or train again"
+            )
+        return found
+
+    def _prepared(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.uint8] | ImageError]:
+        with ThreadPoolExecutor(min(self.threads, 8)) as pool:
+            waiting: deque[Future[NDArray[np.uint8] | ImageError]] = deque()
+            for photo in photos:
+                waiting.append(pool.submit(self._prepare, photo))
+                if len(waiting) > 2 * BATCH_SIZE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _prepare(self, photo: ImageSource) -> NDArray[np.uint8] | ImageError:
+        if isinstance(photo, Image.Image):
+            # Pillow reads an open image when it is first used, and not in two threads at once
+            with self._opening, suppress(Exception):  # preprocessing meets the same error, and names it
+                photo.load()
+        try:
+            return self.model.preprocessing(photo)
+        except ImageError as error:
+            return error
+        except Exception as error:  # of whatever kind: it must not cost the answers of other photos
+            return ImageError(f"unexpected {type(error).__name__}: {error} (please report it)")
+
+    def _answer(self, batch: Sequence[NDArray[np.uint8] | ImageError]) -> Iterator[Seen | Unanswered]:
+        images = [each for each in batch if not isinstance(each, ImageError)]
+        rows = iter(self._see(np.stack(images))) if images else iter(())
+        for each in batch:
+            yield each if isinstance(each, ImageError) else next(rows)
+
+    def _see(self, images: NDArray[np.uint8]) -> Iterator[Seen | Unanswered]:
+        outputs, features = self.embed(images) if self.gives_features else (self.run(images), None)
+        strange = None if self._outliers is None or features is None else self._outliers.strangeness(features)
+        blank = np.ptp(images, axis=(1, 2)).max(axis=1) <= _LEVELS_OF_BLANK
+        for row, each in enumerate(outputs):
+            if np.isfinite(each).all():
+                yield Seen(
+                    each,
+                    bool(blank[row]),
+                    None if features is None else features[row],
+                    None if strange is None else float(strange[row]),
+                )
+            else:
+                yield ModelError(f"{self.model.graph} gives no numbers for it: train the model again")
+
+
+def pooled_features(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A last feature map averaged over the image, (n, channels).
+
+    Args:
+        features: (n, channels, h, w), or of transformers (n, tokens, channels) or (n, h, w, channels): of
+            four axes the image's are the two of the same length.
+    """
+    axes: tuple[int, ...] = ()
+    if features.ndim == 3:
+        axes = (1,)
+    elif features.ndim == 4:
+        _, a, b, c = features.shape
+        axes = (1, 2) if a == b != c else (2, 3)
+    return np.asarray(features.mean(axis=axes) if axes else features)
