@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from lostfound.data.preparing.prepare import prepare
     from lostfound.evaluation.evaluate import evaluate, score
     from lostfound.partitions import Partition, build_partition
+    from lostfound.predict.explain import EvidenceMap, Explanation
     from lostfound.predict.guess import Candidate, Guess
     from lostfound.predict.locator import Locator
     from lostfound.predict.predictions import Predictions
+    from lostfound.predict.similar import SimilarPhoto
     from lostfound.training.recipe import load_recipe
     from lostfound.training.settings import Recipe
     from lostfound.training.train import train_model
@@ -51,6 +53,8 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "DiskFullError",
+    "EvidenceMap",
+    "Explanation",
     "Guess",
     "ImageError",
     "Locator",
@@ -61,6 +65,7 @@ __all__ = [
     "Predictions",
     "Recipe",
     "RecipeError",
+    "SimilarPhoto",
     "UsageError",
     "__version__",
     "build_partition",
@@ -76,11 +81,14 @@ __all__ = [
 _MODULES = {
     "Candidate": "predict.guess",
     "Dataset": "data.dataset",
+    "EvidenceMap": "predict.explain",
+    "Explanation": "predict.explain",
     "Guess": "predict.guess",
     "Locator": "predict.locator",
     "Partition": "partitions",
     "Predictions": "predict.predictions",
     "Recipe": "training.settings",
+    "SimilarPhoto": "predict.similar",
     "build_partition": "partitions",
     "evaluate": "evaluation.evaluate",
     "import_images": "data.importers.importing",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from lostfound.predict.predictions import Predictions
 from lostfound.predict.support import Support
 from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
+
+if TYPE_CHECKING:
+    from lostfound.predict.explain import Explanation, Method
 
 Answer = TypeVar("Answer")
 Unit = Literal["image", "place"]
@@ -152,6 +155,47 @@ class Locator(Engine):
             raise UsageError("a place can't be located without a photo of it: give one or more")
         return self.guess_place([_readable(each) for each in self.look(photos)], top=top)
 
+    def explain(
+        self,
+        photo: ImageSource,
+        country: str | None = None,
+        method: Method = "auto",
+        *,
+        like: Dataset | None = None,
+    ) -> Explanation:
+        """Say which parts of a photo speak for the answer, and which for the runner-up.
+
+        Args:
+            photo: As `locate` takes it.
+            country: Another country to look at, by its name or code; of a model with finer cells, its most
+                probable cell in it.
+            method: cam for class activation, exact and quick, which only some models have; occlusion for what
+                the answer loses while a part is hidden, which runs the network some 170 times; auto for all
+                that the model has.
+            like: A data set of which to give the most similar photos; the first call with it looks at all of
+                them, later ones remember.
+
+        Raises:
+            ImageError: The photo can't be read.
+            CountryNameError: No such country is known; the message names the nearest.
+            UsageError: The model can't answer with that country.
+            ModelError: The model has no class activation, and that alone was asked for; or it gives no
+                features to compare photos by.
+            DatasetError: The data set is empty or damaged.
+
+        Example:
+            >>> import lostfound
+            >>> explanation = lostfound.load("models/mine").explain("photo.jpg")
+            >>> explanation.guess == lostfound.load("models/mine").locate("photo.jpg")
+            True
+            >>> points, down, across = explanation.maps[0].strongest  # where it speaks most for the answer
+            >>> 0 < down < 1 and 0 < across < 1
+            True
+        """
+        from lostfound.predict.explain import explain  # which needs this module
+
+        return explain(self, photo, country=country, method=method, like=like)
+
     def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | Unanswered]:
         """Locate any number of photos, in order, in flat memory; one without an answer gives its error."""
         for seen in self.look(photos):
@@ -275,6 +319,12 @@ class Locator(Engine):
             return None
         with refused_as(ModelError, f"{self.model.path} holds damaged statistics"):
             return Support.from_arrays(self.model.statistics, len(partition))
+
+    def decode(self, outputs: NDArray[np.floating[Any]], *, top: int = 5) -> Predictions:
+        """What outputs (n, width) for single photos come to, answered as `settings` say."""
+        seen = SeenDataset(np.asarray(outputs, dtype=np.float32), np.zeros(len(outputs), dtype=bool), None)
+        belief, looks, _ = self.believe(seen, _row_names(len(outputs)))
+        return self._answer_to(belief, looks, top)
 
     def _answer_to(self, belief: Belief, looks: Looks, top: int) -> Predictions:
         return answer(belief, looks, self.model.calibration, self.support, self.settings, top=top)
