@@ -21,7 +21,7 @@ HEAVY = {
     *("matplotlib", "numpy", "pandas", "PIL", "pillow_heif", "pyarrow", "pycountry", "rapidfuzz", "scipy"),
     *("babel", "rich", "shapely", "yaml"),
 }
-COMMANDS = ("demo", "import", "prepare", "stats", "collect", "train", "evaluate", "locate")
+COMMANDS = ("demo", "import", "prepare", "stats", "collect", "train", "evaluate", "locate", "explain")
 
 
 def loaded(code: str) -> set[str]:

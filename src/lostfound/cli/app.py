@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, data, share, study, train
+from lostfound.cli import answer, data, explain, share, study, train
 from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training, show
 from lostfound.cli.partition import partition
@@ -23,6 +23,7 @@ _AFTER_CTRL_C = {
     "collect": _SAME_COMMAND,
     "compare": _SAME_COMMAND,
     "demo": _SAME_COMMAND,
+    "explain": "features of a data set that were computed are kept, and the same command goes on",
     "import": _SAME_COMMAND,
     "prepare": _SAME_COMMAND,
     "publish": _SAME_COMMAND,
@@ -66,6 +67,7 @@ app.add_typer(partition, name="partition")
 app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)
 app.add_typer(answer.COMMANDS)
+app.add_typer(explain.COMMANDS)
 
 
 def _print_version(wanted: bool) -> None:
