@@ -25,7 +25,7 @@ from PIL import Image
 
 from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.predict.explain import class_activation, decode_all, explain_head, occlusion, probability_of
-from lostfound.predict.features import run_with_features
+from lostfound.predict.features import feature_map
 from lostfound.predict.guess import Candidate
 from lostfound.predict.head import LinearHead
 from lostfound.predict.locator import Locator
@@ -75,7 +75,7 @@ def judge(
     seconds: dict[str, float],
 ) -> None:
     """Add the areas under both curves for one photo, for every kind of map."""
-    guess = locator.guess(locator.run(image[None])[0])
+    guess = locator.locate(image)
     answer = guess.best
     head, _ = explain_head(locator, image)
     assert head is not None, "choose a model with class activation"
@@ -108,7 +108,7 @@ def judge(
 
 def contrasted(locator: Locator, image: Image8, head: LinearHead, answer: Candidate, against: str) -> Map:
     """Class activation, less the mean of other answers; not what is shipped."""
-    (outputs,), (features,) = run_with_features(locator, image[None])
+    (outputs,), (features,) = feature_map(locator, image[None])
     cell = locator.model.partition.cell_ids.index(answer.cell_id)  # type: ignore[union-attr]
     weights = np.full(len(outputs), 1 / len(outputs))
     if against == "rivals":

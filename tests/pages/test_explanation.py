@@ -43,7 +43,12 @@ def explanation(**changes: object) -> Explanation:
         EvidenceMap("answer", JAPAN, "distance", np.abs(100 * VALUES)),
         EvidenceMap("runner-up", KENYA, "probability", VALUES),
     )
-    values = {"guess": Guess((JAPAN, KENYA)), "picture": PICTURE, "maps": maps, "similar": (similar(),)}
+    values = {
+        "guess": Guess((JAPAN, KENYA), 36.0, 138.0),
+        "picture": PICTURE,
+        "maps": maps,
+        "similar": (similar(),),
+    }
     return Explanation(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -136,7 +141,7 @@ class TestInBrowser:
     def test_bare_coordinates_without_similar_photos(self, tmp_path: Path) -> None:
         sea = Candidate(None, "open sea", None, 0.0, -30.0, None)
         maps = (EvidenceMap("answer", sea, "distance", np.abs(VALUES)),)
-        page = self.shown(tmp_path, guess=Guess((sea,)), maps=maps, similar=(), notice="no cells")
+        page = self.shown(tmp_path, guess=Guess((sea,), 0.0, -30.0), maps=maps, similar=(), notice="no cells")
         assert self.by_id(page, "answer")[1] == "Answer: open sea"
         assert self.by_id(page, "notice")[1] == "No class activation: no cells."
         assert "hidden" in self.by_id(page, "similar")[0]
@@ -144,12 +149,24 @@ class TestInBrowser:
             "leaflet-interactive" not in has["class"] for has, _ in page.with_class("second")
         )
 
+    def test_a_model_that_does_not_know_marks_no_answer(self, tmp_path: Path) -> None:
+        guess = Guess((JAPAN, KENYA), 36.0, 138.0, warning="nothing speaks for it", abstained=True)
+        page = self.shown(tmp_path, guess=guess)
+        assert self.by_id(page, "answer")[1] == "I don't know. Most probable: Japan 40%"
+        assert self.by_id(page, "warning")[1] == "Why not: nothing speaks for it"
+        assert not [has for has, _ in page.with_class("guess") if "leaflet-interactive" in has["class"]]
+
     def test_names_can_run_nothing(self, tmp_path: Path) -> None:
         hostile = Candidate("JP", ATTACK, 0.4, 36.0, 138.0, "JP")
         maps = (EvidenceMap("answer", hostile, "probability", VALUES),)
         write_explanation(
             tmp_path / "why",
-            explanation(guess=Guess((hostile,)), maps=maps, similar=(similar(ATTACK, None),), notice=ATTACK),
+            explanation(
+                guess=Guess((hostile,), 36.0, 138.0),
+                maps=maps,
+                similar=(similar(ATTACK, None),),
+                notice=ATTACK,
+            ),
             name=ATTACK,
             note=ATTACK,
         )

@@ -93,6 +93,7 @@ def _data(explanation: Explanation) -> dict[str, Any]:
             for each in guess.candidates
         ],
         "warning": guess.warning,
+        "abstained": guess.abstained,
         "notice": explanation.notice,
         "maps": [_map(each, explanation) for each in explanation.maps],
         "similar": [_similar(each) for each in explanation.similar],

@@ -17,7 +17,8 @@ def print_explanation(explanation: Explanation) -> None:
     """Print where a picture speaks most for each answer, and the photos that are most alike."""
     guess = explanation.guess
     if guess.warning:
-        show(f"Beware: {guess.warning}")
+        doubt = "I don't know" if guess.abstained else "Beware"
+        show(f"{doubt}: {guess.warning}\n")
     table = make_table("answer", "probability", "measured by", "most of it", "where", numbers=["probability"])
     for each in explanation.maps:
         probability = each.candidate.probability

@@ -71,8 +71,9 @@
   };
   const unique = (key) => [...new Set(why.maps.map((each) => each[key]))];
   byId("picture").src = `data:image/jpeg;base64,${why.picture}`;
-  byId("answer").textContent = `Answer: ${named(why.candidates[0])}`;
-  tell("warning", why.warning && `Beware: ${why.warning}`);
+  const answer = why.abstained ? `I don't know. Most probable: ${named(why.candidates[0])}` : `Answer: ${named(why.candidates[0])}`;
+  byId("answer").textContent = answer;
+  tell("warning", why.warning && `${why.abstained ? "Why not" : "Beware"}: ${why.warning}`);
   tell("notice", why.notice && `No class activation: ${why.notice}.`);
   choices("roles", "role", unique("role").map((role) => [role, `${named(why.maps.find((each) => each.role === role))} (${role})`]));
   const titles = { "class activation": "class activation", "probability": "occlusion: probability", "distance": "occlusion: kilometres" };
@@ -110,7 +111,8 @@
     each.at && ring(each.at, "alike", 5, [each.name, each.country].filter(Boolean).join(": ")));
   const others = unique("role").filter((role) => role !== "answer").map((role) => why.maps.find((each) => each.role === role));
   others.forEach((each) => ring(each.at, "second", 6, `${named(each)} (${each.role})`));
-  ring(why.guess, "guess", 7, `Answer: ${named(why.candidates[0])}`);
+  if (!why.abstained) ring(why.guess, "guess", 7, answer);
+  document.querySelector("#legend [data-for=guess]").hidden = why.abstained;
   byId("second-name").textContent = others.map((each) => each.role).join(", ");
   document.querySelector("#legend [data-for=second]").hidden = !others.length;
   document.querySelector("#legend [data-for=similar]").hidden = !similar.some(Boolean);
@@ -133,6 +135,7 @@
     card.title = each.name;
     card.addEventListener("click", () => {
       if (!similar[index]) return;
+      byId("place").scrollIntoView({ block: "nearest" });
       frame.go(L.latLngBounds([each.at]), { maxZoom: 6 });
       similar[index].openTooltip();
     });
