@@ -44,7 +44,7 @@ def explanation(**changes: object) -> Explanation:
         EvidenceMap("runner-up", KENYA, "probability", VALUES),
     )
     values = {
-        "guess": Guess((JAPAN, KENYA), 36.0, 138.0),
+        "guess": Guess((JAPAN, KENYA)),
         "picture": PICTURE,
         "maps": maps,
         "similar": (similar(),),
@@ -74,6 +74,13 @@ def test_everything_is_written_and_nothing_else(tmp_path: Path) -> None:
         "unit": "points",
         "values": [[4.0, 0.0], [-1.0, 0.5]],
     }
+
+
+def test_pictures_of_an_earlier_explanation_go_and_other_files_stay(tmp_path: Path) -> None:
+    write_explanation(tmp_path, explanation(), name="photo.jpg")
+    (tmp_path / "mine.png").touch()
+    write_explanation(tmp_path, explanation(maps=explanation().maps[:1]), name="photo.jpg")
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["answer-class-activation.png", "mine.png"]
 
 
 def test_a_page_that_can_not_be_written(tmp_path: Path) -> None:
@@ -141,7 +148,7 @@ class TestInBrowser:
     def test_bare_coordinates_without_similar_photos(self, tmp_path: Path) -> None:
         sea = Candidate(None, "open sea", None, 0.0, -30.0, None)
         maps = (EvidenceMap("answer", sea, "distance", np.abs(VALUES)),)
-        page = self.shown(tmp_path, guess=Guess((sea,), 0.0, -30.0), maps=maps, similar=(), notice="no cells")
+        page = self.shown(tmp_path, guess=Guess((sea,)), maps=maps, similar=(), notice="no cells")
         assert self.by_id(page, "answer")[1] == "Answer: open sea"
         assert self.by_id(page, "notice")[1] == "No class activation: no cells."
         assert "hidden" in self.by_id(page, "similar")[0]
@@ -150,7 +157,7 @@ class TestInBrowser:
         )
 
     def test_a_model_that_does_not_know_marks_no_answer(self, tmp_path: Path) -> None:
-        guess = Guess((JAPAN, KENYA), 36.0, 138.0, warning="nothing speaks for it", abstained=True)
+        guess = Guess((JAPAN, KENYA), warning="nothing speaks for it", abstained=True)
         page = self.shown(tmp_path, guess=guess)
         assert self.by_id(page, "answer")[1] == "I don't know. Most probable: Japan 40%"
         assert self.by_id(page, "warning")[1] == "Why not: nothing speaks for it"
@@ -162,7 +169,7 @@ class TestInBrowser:
         write_explanation(
             tmp_path / "why",
             explanation(
-                guess=Guess((hostile,), 36.0, 138.0),
+                guess=Guess((hostile,)),
                 maps=maps,
                 similar=(similar(ATTACK, None),),
                 notice=ATTACK,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from lostfound.geo.boundaries import outlines
 from lostfound.geo.countries import country_codes, country_name
 from lostfound.pages.frame import fill_page, write_page
 from lostfound.pages.heat_map import ENDS, colours, draw_heat_map, overlay, scale_of
-from lostfound.predict.explain import EvidenceMap, Explanation
+from lostfound.predict.explain import EvidenceMap, Explanation, Measure, Role
 from lostfound.predict.outputs import NOTE, written_name
 from lostfound.predict.similar import SimilarPhoto
 
@@ -32,7 +33,7 @@ def write_explanation(folder: Path, explanation: Explanation, *, name: str, note
     """Write an explanation as pictures, a page that opens offline, and numbers.
 
     Args:
-        folder: Where to; made if need be. Files of an earlier explanation are replaced.
+        folder: Where to; made if need be. Files of an earlier explanation are replaced or removed.
         explanation: What to write.
         name: Of the photo.
         note: A sentence for the page's footer, such as which model answered.
@@ -46,13 +47,20 @@ def write_explanation(folder: Path, explanation: Explanation, *, name: str, note
     """
     written = []
     for evidence in explanation.maps:
-        path = folder / f"{evidence.role.replace(' ', '-')}-{evidence.measure.replace(' ', '-')}.png"
+        path = folder / _file_name(evidence.role, evidence.measure)
         scale = scale_of(evidence.measure, explanation.maps)
         write_atomic(path, draw_heat_map(explanation.picture, evidence, scale=scale, title=heading(evidence)))
         written.append(path)
+    for role, measure in product(get_args(Role), get_args(Measure)):
+        if (old := folder / _file_name(role, measure)) not in written:
+            old.unlink(missing_ok=True)
     page = render_explanation(explanation, title=f"Why? {written_name(name)}", note=note)
     write_json(folder / NUMBERS, {"photo": written_name(name), "note": NOTE, **explanation.as_dict()})
     return [*written, folder / NUMBERS, write_page(folder / PAGE, page)]
+
+
+def _file_name(role: Role, measure: Measure) -> str:
+    return f"{role}-{measure}.png".replace(" ", "-")
 
 
 def heading(evidence: EvidenceMap) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lostfound.predict.explain import EvidenceMap, Explanation
 
 _DOWN, _ACROSS = ("top", "middle", "bottom"), ("left", "centre", "right")
+_NOTHING = ("nothing", "moves nowhere")
 
 
 def print_explanation(explanation: Explanation) -> None:
@@ -27,7 +28,7 @@ def print_explanation(explanation: Explanation) -> None:
             "" if probability is None else f"{100 * probability:.1f} %",
             "class activation" if each.measure == "class activation" else "hiding parts",
             _amount(each),
-            _where(each),
+            "" if _amount(each) in _NOTHING else _where(each),
         )
     console = make_console()
     console.print(table)
@@ -49,8 +50,8 @@ def _amount(evidence: EvidenceMap) -> str:
     if evidence.measure == "class activation":
         return f"{value:+.1f} logit"
     if evidence.measure == "probability":
-        return f"{-value:+.1f} points" if abs(value) >= 0.05 else "nothing"
-    return f"moves {value:,.0f} km" if value >= 0.5 else "moves nowhere"
+        return f"{-value:+.1f} points" if abs(value) >= 0.05 else _NOTHING[0]
+    return f"moves {value:,.0f} km" if value >= 0.5 else _NOTHING[1]
 
 
 def _where(evidence: EvidenceMap) -> str:
