@@ -110,6 +110,18 @@ def test_a_model_without_a_linear_head_is_explained_by_occlusion(
         starter.explain(photo, method="cam")
 
 
+def test_a_head_that_can_not_be_looked_for(
+    starter: Locator, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An install without the training packages, and a folder that no head was kept in."""
+    monkeypatch.setattr(module, "stored_head", lambda *_: None)
+    monkeypatch.setattr(module, "find_head", lambda *_: None)
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    head, notice = module.explain_head(starter, starter.model.preprocessing(photo))
+    assert head is None
+    assert "pip install 'lostfound[train]'" in notice
+
+
 @pytest.mark.parametrize(
     ("shape", "says"), [((4, 50, 768), "its features are no map"), ((4, 1280, 1, 1), "a single place")]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -275,6 +276,11 @@ def explain_head(locator: Locator, image: NDArray[np.uint8]) -> tuple[LinearHead
     head = (
         stored if stored is not None and stored.explains(features, outputs) else find_head(locator, several)
     )
+    if head is None and find_spec("onnx") is None:
+        return (
+            None,
+            "the model's head is not in its folder, and finding it needs pip install 'lostfound[train]'",
+        )
     return (None, NO_CAM.format(detail="")) if head is None else (head, None)
 
 
