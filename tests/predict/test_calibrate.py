@@ -5,12 +5,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from lostfound.data.dataset import Dataset
-from lostfound.errors import DatasetError
-from lostfound.predict.calibrate import fitted_temperature
+from lostfound.data.records import coordinates
+from lostfound.errors import DatasetError, UsageError
+from lostfound.evaluation.evaluate import score
+from lostfound.geo.sphere import haversine_km
+from lostfound.predict.calibrate import calibrate, fitted_temperature
 from lostfound.predict.calibration import Calibration
+from lostfound.predict.distribution import POINT_RULES
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder, set_calibration
 
@@ -39,3 +46,95 @@ def test_without_images_it_is_an_error(model: Path, dataset_folder: Path) -> Non
     dataset = Dataset.open(dataset_folder)
     with pytest.raises(DatasetError, match="no images to calibrate on"):
         fitted_temperature(Locator.load(model), dataset.with_records(dataset.records.slice(0, 0)))
+
+
+# --- all of it
+
+
+@pytest.fixture
+def calibrated(model: Path, dataset_folder: Path) -> ModelFolder:
+    return calibrate(model, Dataset.open(dataset_folder), split="all")
+
+
+def test_it_writes_what_answers_need(calibrated: ModelFolder) -> None:
+    found = calibrated.calibration
+    assert set(found.radius_factors) == {"one", "several"}
+    assert set(found.radius_factors["one"]) == set(POINT_RULES)
+    assert found.spread_km is not None
+    assert found.strange_above is not None
+    assert found.doubtful_below is not None
+    assert found.prior is not None
+    assert sum(found.prior) == pytest.approx(1)
+    assert found.about["places_with_coordinates"] >= 9
+    assert {"support_points", "feature_mean", "head_weight"} <= set(calibrated.statistics)
+
+
+def test_answers_have_radii_then(calibrated: ModelFolder, world: Path) -> None:
+    photo = sorted((world / "images").iterdir())[0]
+    guess = Locator(calibrated).using(always_answer=True).locate(photo)
+    assert guess.radius_50_km is not None
+    assert guess.radius_90_km is not None
+    assert 0 < guess.radius_50_km <= guess.radius_90_km
+    assert not guess.abstained
+
+
+def test_the_places_it_was_calibrated_on_are_covered(calibrated: ModelFolder, dataset_folder: Path) -> None:
+    part = Dataset.open(dataset_folder)
+    scores = score(Locator(calibrated).predict(part), part)
+    truth, found = coordinates(part.records), Locator(calibrated).predict(part)
+    off = haversine_km(found.points, truth)
+    assert (off <= found.radius_90_km).mean() >= 0.9
+    assert (off <= found.radius_50_km).mean() >= 0.5
+    assert scores.about["images"] == len(part)
+
+
+def test_what_is_unlike_street_scenes_is_not_placed(calibrated: ModelFolder) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    locator = Locator(calibrated)
+    guess = locator.locate(noise)
+    assert guess.abstained
+    assert "does not look like" in str(guess.warning)
+    assert guess.as_dict()["latitude"] is None
+    answered = locator.using(always_answer=True).locate(noise)
+    assert not answered.abstained
+    assert answered.warning == guess.warning
+    assert answered.as_dict()["latitude"] == answered.latitude
+
+
+def test_a_model_of_bare_points_has_radii_too(
+    point_model_folder: Path, dataset_folder: Path, tmp_path
+) -> None:
+    copy = Path(shutil.copytree(point_model_folder, tmp_path / "p", ignore=shutil.ignore_patterns("run")))
+    dataset = Dataset.open(dataset_folder)
+    locator = Locator(calibrate(copy, dataset, split="all"))
+    found = locator.predict(dataset.split("test"), unit="image")
+    assert found.radius_90_km is not None
+    assert len(set(found.radius_90_km.round(6))) == 1  # it knows no photo from another
+    assert (found.radius_90_km > 0).all()
+    with pytest.raises(UsageError, match="one bare coordinate"):
+        locator.using(point="score")
+
+
+def test_too_few_places_are_refused_and_counted(model: Path, dataset_folder: Path) -> None:
+    dataset = Dataset.open(dataset_folder)
+    val = dataset.split("val")
+    places = sorted(set(val.records["place_id"].to_pylist()))[:4]
+    few = val.records.filter(pc.is_in(val.records["place_id"], pa.array(places)))
+    with pytest.raises(DatasetError, match=r"has 4 places with coordinates .* needs at least 9"):
+        calibrate(model, dataset.with_records(few))
+    left_out = calibrate(model, dataset.with_records(few), radii_needed=False).calibration
+    assert left_out.radius_factors == {}
+    assert left_out.temperature > 0
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.0, -3, float("nan")])
+def test_an_accuracy_is_a_share(model: Path, dataset_folder: Path, accuracy: float) -> None:
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        calibrate(model, Dataset.open(dataset_folder), accuracy=accuracy)
+
+
+def test_no_such_setting_and_no_such_rule(model: Path) -> None:
+    with pytest.raises(UsageError, match="no setting 'pont': choose of point"):
+        Locator.load(model).using(pont="best")
+    with pytest.raises(UsageError, match="no point rule 'middle': choose of best, mean-distance"):
+        Locator.load(model).using(point="middle")

@@ -1,12 +1,23 @@
-"""Calibration: a known temperature is found again."""
+"""Calibration: known temperatures, poolings, radii and thresholds are found again."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import softmax
 
-from lostfound.predict.calibration import fit_temperature
+from lostfound.predict.calibration import (
+    Calibration,
+    conformal_factor,
+    fit_temperature,
+    fit_view_exponent,
+    places_needed,
+    threshold_for,
+)
 
 
 def drawn(temperature: float, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -43,3 +54,104 @@ def test_it_stays_within_bounds(cells: list[int], limit: float) -> None:
 
 def test_huge_logits_do_no_harm() -> None:
     assert np.isfinite(fit_temperature(1e5 * np.eye(3), np.array([0, 1, 0])))
+
+
+# --- several views
+
+
+def test_independent_views_are_multiplied_and_equal_ones_are_not() -> None:
+    generator = np.random.default_rng(0)
+    cells = generator.integers(0, 5, 3000)
+    views = np.full(3000, 4)
+    evidence = generator.normal(size=(4, 3000, 5))
+    evidence[:, np.arange(3000), cells] += 1.0  # log-likelihood ratio of unit normals
+    independent = evidence.mean(axis=0)
+    assert fit_view_exponent(independent, cells, views) == pytest.approx(1, abs=0.1)
+    assert fit_view_exponent(evidence[0], cells, views) == pytest.approx(0, abs=0.1)
+
+
+# --- radii
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.integers(20, 300), st.sampled_from([0.5, 0.9]))
+def test_a_factor_holds_its_share_of_the_places_it_was_fitted_on(seed: int, n: int, share: float) -> None:
+    scores = np.random.default_rng(seed).exponential(size=n)
+    factor = conformal_factor(scores, np.arange(n).astype(str).astype(object), share)
+    assert share <= (scores <= factor).mean() <= share + 2 / n + 1e-9
+
+
+def test_new_places_are_covered_as_promised() -> None:
+    """On average over many draws: what split conformal prediction promises."""
+    generator = np.random.default_rng(0)
+    places = np.arange(50).astype(str).astype(object)
+    covered = [
+        (
+            generator.exponential(size=400) <= conformal_factor(generator.exponential(size=50), places, 0.9)
+        ).mean()
+        for _ in range(300)
+    ]
+    assert 0.9 - 0.01 <= np.mean(covered) <= 0.9 + 1 / 51 + 0.01
+
+
+def test_a_place_of_many_views_counts_once() -> None:
+    scores = np.concatenate([np.full(100, 5.0), np.linspace(0.1, 1.9, 19)])
+    places = np.array(["seen often"] * 100 + [f"place {n}" for n in range(19)], dtype=object)
+    assert conformal_factor(scores, places, 0.5) < 1.5
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.5, 1), (0.9, 9), (0.95, 19)])
+def test_a_coverage_needs_places(share: float, needed: int) -> None:
+    assert places_needed(share) == needed
+
+
+# --- when to answer
+
+
+def test_the_threshold_answers_as_much_as_the_accuracy_allows() -> None:
+    confidence = np.linspace(0, 1, 1001)
+    right = np.random.default_rng(0).random(1001) < confidence
+    threshold, reached, answered = threshold_for(confidence, right, 0.8)
+    assert threshold == pytest.approx(0.6, abs=0.08)  # the mean from there on is 0.8
+    assert reached >= 0.8
+    assert answered == pytest.approx((confidence >= threshold).mean())
+
+
+def test_a_model_that_is_good_enough_always_answers() -> None:
+    assert threshold_for(np.linspace(0.1, 1, 50), np.ones(50, dtype=bool), 0.9) == (0.0, 1.0, 1.0)
+
+
+def test_an_accuracy_out_of_reach_comes_as_near_as_it_can() -> None:
+    confidence = np.linspace(0, 1, 200)
+    _, reached, answered = threshold_for(confidence, confidence > 0.95, 0.99, fewest=30)
+    assert reached == pytest.approx(10 / 30, abs=0.02)
+    assert answered == pytest.approx(0.15)
+
+
+# --- on disk
+
+
+def test_plain_values_bring_it_back() -> None:
+    found = Calibration(
+        0.7, "logits", 0.3, (0.4, 0.6), 12.5, {"one": {"best": (1.0, 1.2)}}, 0.2, 1.5, {"n": 3}
+    )
+    assert Calibration.from_dict(json.loads(json.dumps(found.as_dict())), 2) == found
+    assert Calibration.from_dict({"temperature": 2.0}, None) == Calibration(2.0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temperature": 0.0},
+        {"view_exponent": 2.0},
+        {"pooling": "sums"},
+        {"prior": [1.0]},
+        {"prior": [0.0, 1.0]},
+        {"spread_km": -1.0},
+        {"radius_factors": {"one": {"best": [0.0, 1.0]}}},
+        {"radius_factors": {"one": {"worst": [1.0, 1.0]}}},
+    ],
+)
+def test_values_that_it_can_t_have_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"more than 0|no rule|not of the 2 cells"):
+        Calibration.from_dict({"temperature": 1.0, **changes}, 2)

@@ -30,6 +30,7 @@ from lostfound.predict.calibration import (
 )
 from lostfound.predict.distribution import POINT_RULES, PointRule
 from lostfound.predict.engine import Seen
+from lostfound.predict.head import find_head
 from lostfound.predict.locator import Locator, SeenDataset
 from lostfound.predict.model_folder import ModelFolder, set_calibration
 from lostfound.predict.outliers import FEWEST, Outliers
@@ -41,6 +42,7 @@ ACCURACY = 0.5
 FALSE_ALARMS = 0.02
 """The share of validation photos that may be held to be no photos of its kind."""
 _TRAINING_IMAGES = 2000
+_IMAGES_FOR_HEAD = 8
 _BARE_SPREAD_KM = 1000.0  # of an answer without a distribution; its factor does the rest
 
 
@@ -184,6 +186,9 @@ def _statistics(
         outliers = Outliers.fit(features_of(locator.see_each(limit(training, _TRAINING_IMAGES))))
         arrays.update(outliers.as_arrays())
         outliers = Outliers.of(arrays)  # as it will be read
+        some = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]
+        if head := find_head(locator, np.stack(some)):
+            arrays.update(head.arrays())
     return support, outliers, arrays
 
 

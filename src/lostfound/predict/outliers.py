@@ -17,12 +17,12 @@ FEWEST = 30
 class Outliers:
     """Measures how strange photos are.
 
-    The Mahalanobis distance in the principal components of the training images' features, with what lies
-    outside of those components measured by its own deviation (Lee et al. 2018; the residual as in Wang et al.
-    2022, ViM).
+    The Mahalanobis distance in the principal components of the training images' features of unit length, with
+    what lies outside of those components measured by its own deviation (Lee et al. 2018; the residual as in
+    Wang et al. 2022, ViM).
 
     Attributes:
-        mean: Of the training images' features, (channels,).
+        mean: Of the training images' features of unit length, (channels,).
         components: The principal ones, (channels, k), each divided by its standard deviation.
         residual: The deviation of a feature outside of them.
     """
@@ -51,10 +51,10 @@ class Outliers:
         n, channels = features.shape
         if n < FEWEST:
             raise ValueError(f"{n} images say little about what is strange: {FEWEST} or more are needed")
-        values = np.asarray(features, dtype=np.float64)
+        values = _of_unit_length(features)
         mean = values.mean(axis=0)
         _, deviations, axes = np.linalg.svd(values - mean, full_matrices=False)
-        k = min(components, n // 2, channels)
+        k = min(components, n // 2, max(channels // 2, 1))
         scale = np.maximum(deviations[:k] / np.sqrt(n), 1e-9)
         rest = max(channels - k, 1)
         left = np.sqrt(np.sum(deviations[k:] ** 2) / (n * rest))
@@ -67,7 +67,7 @@ class Outliers:
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """What `of` reads, small."""
         return {
-            "feature_mean": self.mean.astype(np.float16),
+            "feature_mean": self.mean,
             "feature_components": self.components.astype(np.float16),
             "feature_residual": np.array(self.residual),
         }
@@ -78,10 +78,13 @@ class Outliers:
         Args:
             features: Of n photos, (n, channels).
         """
-        off = np.asarray(features, dtype=np.float32) - self.mean
+        off = _of_unit_length(features) - self.mean
         inside = off @ self.components
-        k = inside.shape[1]
-        lengths = np.linalg.norm(self.components, axis=0)
-        along = inside / lengths  # the lengths of its parts along the components, which are orthogonal
+        along = inside / np.linalg.norm(self.components, axis=0)  # parts of it, along orthogonal components
         outside = np.maximum((off**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.residual**2
-        return np.asarray(np.sqrt(((inside**2).sum(axis=1) + outside) / (k + off.shape[1] - k)), np.float64)
+        return np.asarray(np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1]))
+
+
+def _of_unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    values = np.asarray(features, dtype=np.float64)
+    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12))

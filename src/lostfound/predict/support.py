@@ -102,10 +102,12 @@ class Support:
 
 def _groups(cells: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
     """The rows of each cell that has any."""
+    cells, rows = cells[cells != OUTSIDE], np.flatnonzero(cells != OUTSIDE)
+    if not len(cells):
+        return []
     order = np.argsort(cells, kind="stable")
     numbers, starts = np.unique(cells[order], return_index=True)
-    groups = zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
-    return [(cell, rows) for cell, rows in groups if cell != OUTSIDE]
+    return list(zip(numbers.tolist(), np.split(rows[order], starts[1:]), strict=True))
 
 
 def _middles(points: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

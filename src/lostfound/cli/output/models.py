@@ -17,6 +17,7 @@ from lostfound.texts import shown_name
 if TYPE_CHECKING:
     from lostfound.evaluation.evaluate import Evaluation
     from lostfound.predict.guess import Guess
+    from lostfound.predict.model_folder import ModelFolder
     from lostfound.predict.outputs import LocatedPhoto
     from lostfound.training.fit import FitResult
 
@@ -63,6 +64,32 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
         show(f"{counted(outside, 'image')} in no cell of the model, counted as wrong: {where}")
+
+
+def print_calibration(model: ModelFolder, *, as_json: bool = False) -> None:
+    """Say what calibrating a model found."""
+    found = model.calibration
+    if as_json:
+        print_json(found.as_dict())
+        return
+    about = found.about
+    table = make_table("what", "value", numbers=["value"])
+    table.add_row("images, places", f"{about['images']}, {about['places']}")
+    table.add_row("places with coordinates", str(about["places_with_coordinates"]))
+    if model.partition is not None:
+        table.add_row("temperature", f"{found.temperature:.3f}")
+        table.add_row("several views", f"{found.pooling}, times views^{found.view_exponent:.2f}")
+        table.add_row("answers from", f"{100 * (found.doubtful_below or 0):.1f} %")
+        table.add_row("... so many of these images", f"{100 * about['answered']:.1f} %")
+        table.add_row("... which are right for", f"{100 * about['accuracy_of_answers']:.1f} %")
+    for views, rules in found.radius_factors.items():
+        half, most = rules["best"]
+        table.add_row(f"its own 50 and 90 % radii, {views}", f"x {half:.2f}, x {most:.2f}")
+    if found.strange_above is not None:
+        table.add_row("strange from", f"{found.strange_above:.2f}")
+    make_console().print(table)
+    if about.get("accuracy_of_answers", 1) < about.get("accuracy_asked", 0):
+        show(f"\nNo threshold makes it right for {about['accuracy_asked']:.0%}: this is the nearest.")
 
 
 def print_located(results: Sequence[LocatedPhoto]) -> None:

@@ -1,0 +1,39 @@
+"""`lostfound calibrate`: make a finished model's answers mean what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lostfound.cli.common import AsJson, DatasetFolder, example
+
+COMMANDS = typer.Typer(rich_markup_mode=None)
+
+
+@COMMANDS.command(epilog=example("lostfound calibrate model data/streets --accuracy 0.7"))
+def calibrate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
+    dataset: DatasetFolder,
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="val by default; or all, for photos it never saw.")
+    ] = "val",
+    accuracy: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="How often what it answers is to be right; else it abstains."),
+    ] = 0.5,
+    json: AsJson = False,
+) -> None:
+    """Fit a finished model's temperature, radii, and when it says "I don't know".
+
+    MODEL and DATASET are their folders. The split must hold places that the model never learnt from; the
+    training split, if there is one, says where in the cells photos are and what they look like. Nothing of
+    the network changes. Training ends with it; it is for models of former versions, and for photos of
+    another kind than a model was trained on.
+    """
+    from lostfound.cli.output.models import print_calibration
+    from lostfound.data.dataset import Dataset
+    from lostfound.predict.calibrate import calibrate as fit
+
+    print_calibration(fit(model, Dataset.open(dataset), split=split, accuracy=accuracy), as_json=json)
