@@ -193,6 +193,21 @@ def model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
 
 
 @pytest.fixture(scope="session")
+def calibrated_model_folder(made_once, model_folder: Path, dataset_folder: Path) -> Path:
+    """That model, calibrated: it knows its radii, and says "I don't know"."""
+    from lostfound.data.dataset import Dataset
+    from lostfound.predict.calibrate import calibrate
+
+    def build(folder: Path) -> None:
+        shutil.copytree(model_folder, folder)
+        calibrate(
+            folder, Dataset.open(dataset_folder), split="all"
+        )  # the others have too few places for radii
+
+    return made_once("calibrated-model", build)
+
+
+@pytest.fixture(scope="session")
 def point_model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
     """A model that answers with bare coordinates, from pairs of views, trained for one epoch."""
     from lostfound.data.dataset import Dataset

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from lostfound.cli.output.models import located_text
 from lostfound.predict.guess import Candidate, Guess
 from lostfound.predict.outputs import LocatedPhoto
@@ -30,3 +32,45 @@ def test_unreadable_photos_are_all_listed():
 
 def test_a_model_without_cells_shows_no_probability():
     assert "%" not in located_text([LocatedPhoto("a.jpg", guess(None))])
+
+
+def unsure(*, abstained: bool) -> Guess:
+    why = "nothing in it speaks clearly for one place: the best of 169 candidates has 4%"
+    candidates = tuple(
+        Candidate("BO", name, 0.04, 0.0, 0.0, "BO")
+        for name in ("Bosnia and Herzegovina", "United Arab Emirates")
+    )
+    return Guess(candidates, (-33.86785, 151.20732), 1234.0, 18_765.0, why, abstained)
+
+
+def test_radii_are_told():
+    text = located_text([LocatedPhoto("a.jpg", Guess(guess().candidates, (45.0, 16.0), 0.94, 2287.0))])
+    for words in ("45.000, 16.000", "50 % within 940 m", "90 % within 2,300 km"):
+        assert words in text
+    assert "always-answer" not in text
+
+
+def test_an_abstention_says_why_and_gives_no_place():
+    text = located_text([LocatedPhoto("a.jpg", unsure(abstained=True)), LocatedPhoto("b.jpg", guess())])
+    assert "I don't know" in text
+    assert "nothing in it speaks" in text
+    assert "151.207" not in text
+    assert "km" not in text
+    assert "Bosnia" in text
+    assert "--always-answer" in text
+
+
+def test_an_answer_that_was_asked_for_comes_with_its_warning():
+    text = located_text([LocatedPhoto("a.jpg", unsure(abstained=False))])
+    assert "-33.868, 151.207" in text
+    assert "beware: nothing in it" in text
+    assert "always-answer" not in text
+
+
+@pytest.mark.parametrize("abstained", [True, False])
+def test_it_fits_80_columns(abstained: bool):
+    same = unsure(abstained=abstained)
+    names = [f"photos/IMG_2024010{day}.jpg" for day in range(3)]
+    text = located_text([LocatedPhoto(name, same) for name in names])
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(f"{name} " in text for name in names)

@@ -5,19 +5,15 @@ import hashlib
 import io
 import math
 import re
-from itertools import pairwise
 
 import pytest
 from html_page import ATTACK, Page, needs_browser, render
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from lostfound.errors import LostFoundError
 from lostfound.geo.boundaries import outlines
-from lostfound.geo.sphere import haversine_km
-from lostfound.pages.map import MapEntry, great_circle, render_map, write_map
-from lostfound.predict.guess import Candidate
+from lostfound.pages.map import MapEntry, render_map, write_map
+from lostfound.predict.guess import Candidate, Guess
 
 HOSTILE_NAMES = [
     ATTACK,
@@ -32,20 +28,24 @@ HOSTILE_NAMES = [
     "back\\slash\"quote'.jpg",
     "日本 🗺️.jpg",
 ]
-points = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 
 
 def candidate(name, probability, country=None):
     return Candidate(country, name, probability, 0.0, 0.0, country)
 
 
-def entry(name="photo.jpg", **changes):
-    values = {
-        "latitude": 45.8,
-        "longitude": 16.0,
-        "candidates": [candidate("Croatia", 0.62, "HR"), candidate("Slovenia", 0.21, "SI")],
-    }
-    return MapEntry(name, **(values | changes))
+CROATIA = (candidate("Croatia", 0.62, "HR"), candidate("Slovenia", 0.21, "SI"))
+WHY = "nothing in it speaks clearly for one place"
+
+
+def entry(name="photo.jpg", *, at=(45.8, 16.0), candidates=CROATIA, thumbnail=None, truth=None, **changes):
+    truth_name = changes.pop("truth_name", None)
+    guess = Guess(tuple(candidates), at, **changes)
+    return MapEntry(name, guess, thumbnail, truth, truth_name)
+
+
+def unsure(name="unsure.jpg", **changes):
+    return entry(name, radius_50_km=900.0, radius_90_km=2287.0, warning=WHY, abstained=True, **changes)
 
 
 def jpeg():
@@ -131,9 +131,7 @@ class TestContent:
     def test_error_is_the_distance_to_the_truth(self):
         assert entry().error_km is None
         assert entry(truth=(45.8, 16.0)).error_km == 0
-        assert entry(latitude=0, longitude=0, truth=(0, 90)).error_km == pytest.approx(
-            math.pi / 2 * 6371.0088
-        )
+        assert entry(at=(0, 0), truth=(0, 90)).error_km == pytest.approx(math.pi / 2 * 6371.0088)
 
     def test_candidates_say_their_country(self):
         own = [candidate("Zagreb", 0.5, "HR"), candidate("Zagreb and Graz", 0.2)]
@@ -147,6 +145,24 @@ class TestContent:
     def test_counts_photos(self, count, text):
         assert Page(render_map([entry()] * count, title="Photos")).texts("p", id="count") == [text]
 
+    def test_counts_photos_that_were_not_placed(self):
+        page = Page(render_map([entry(), unsure(), unsure()], title="Photos"))
+        assert page.texts("p", id="count") == ["3 photos, 2 not placed"]
+
+    def test_of_one_that_abstained_no_place_is_in_the_page(self):
+        (data,) = Page(render_map([unsure(truth=(1.0, 2.0), truth_name="At sea")], title="Photos")).data(
+            "entries"
+        )
+        assert (data["guess"], data["circles"], data["way"], data["error"]) == (None, [], None, None)
+        assert (data["truth"], data["truthName"], data["warning"]) == ([1.0, 2.0], "At sea", WHY)
+
+    def test_circles_are_those_radii_that_are_known(self):
+        of = lambda **radii: Page(render_map([entry(**radii)], title="Photos")).data("entries")[0]["circles"]  # noqa: E731
+        assert of() == []
+        half, most = of(radius_50_km=0.9312, radius_90_km=2287.0)
+        assert [(each["share"], each["radius"]) for each in (half, most)] == [(50, "930 m"), (90, "2,300 km")]
+        assert {round(math.dist(point, (45.8, 16.0)), 1) for point in half["area"]} == {0.0}
+
     def test_says_that_guesses_are_estimates(self):
         page = render_map([], title="Photos", note="Model demo.")
         assert "Estimates by lostfound, from pixels alone; not measurements." in page
@@ -155,7 +171,7 @@ class TestContent:
     @pytest.mark.parametrize("place", [(91, 0), (0, 181), (math.nan, 0), (0, math.inf)])
     def test_refuses_places_off_the_earth(self, place):
         with pytest.raises(ValueError, match="off the Earth"):
-            entry(latitude=place[0], longitude=place[1])
+            entry(at=place)
         with pytest.raises(ValueError, match="off the Earth"):
             entry(truth=place)
 
@@ -179,33 +195,24 @@ class TestWriting:
         assert sorted(tmp_path.iterdir()) == [tmp_path / "file", taken]
 
 
-class TestLines:
-    @given(points, points)
-    def test_great_circle_is_the_shortest_way_in_small_steps(self, start, end):
-        way = great_circle(start, end)
-        direct = float(haversine_km(start, end))
-        assert way[0] == start
-        assert way[-1][0] == end[0]
-        assert math.remainder(way[-1][1] - end[1], 360) == pytest.approx(0, abs=1e-9)
-        assert all(abs(a[1] - b[1]) <= 180 + 1e-9 for a, b in pairwise(way))
-        steps = [float(haversine_km(a, b)) for a, b in pairwise(way)]
-        assert sum(steps) == pytest.approx(direct, rel=1e-4, abs=1e-3)
-        if direct < 20_000:
-            assert max(steps) <= 300 * 1.001
+def on_map(page, word):
+    """The classes of what is drawn of the chosen photo and has this one."""
+    return [
+        has["class"].removesuffix(" leaflet-interactive")
+        for has, _ in page.with_class(word)
+        if "leaflet-interactive" in has["class"]
+    ]
 
-    def test_great_circle_runs_on_past_the_date_line(self):
-        way = great_circle((-17.8, 178.0), (-13.8, -171.8))
-        assert [longitude for _, longitude in way] == sorted(longitude for _, longitude in way)
-        assert way[-1] == pytest.approx((-13.8, 188.2))
 
-    def test_antipodes_are_joined(self):
-        assert great_circle((0.0, 10.0), (0.0, -170.0)) == [(0.0, 10.0), (0.0, -170.0)]
+def legend(page):
+    """What the legend says now."""
+    return [text for tag, has, text in page.elements if tag == "li" and "hidden" not in has]
 
 
 @needs_browser
 class TestInBrowser:
     def test_draws_map_and_cards(self, tmp_path):
-        entries = [entry(f"{i}.jpg", latitude=i, longitude=3 * i, thumbnail=jpeg()) for i in range(40)]
+        entries = [entry(f"{i}.jpg", at=(i, 3 * i), thumbnail=jpeg()) for i in range(40)]
         page = render(write_map(tmp_path / "map.html", entries, title="Photos"), tmp_path / "profile")
         assert len(page.with_class("card")) == 40
         countries = page.with_class("country")
@@ -218,7 +225,7 @@ class TestInBrowser:
 
     def test_chosen_photo_shows_candidates_truth_and_distance(self, tmp_path):
         across = entry(
-            latitude=-17.8, longitude=178.0, truth=(-13.8, -171.8), truth_name="Samoa",
+            at=(-17.8, 178.0), truth=(-13.8, -171.8), truth_name="Samoa",
             candidates=[candidate("Fiji", 0.7, "FJ"), candidate("New Zealand", 0.2, "NZ")],
         )  # fmt: skip
         path = write_map(tmp_path / "map.html", [entry(), across], title="Photos")
@@ -228,15 +235,69 @@ class TestInBrowser:
             "photo.jpg: Fiji 70%, New Zealand 20%, 1,178 km from the truth"
         ]
         assert len(page.with_class("shaded")) == 4, "two candidates, on both sides of the date line"
-        on_map = [
-            word
-            for word in ("arc", "truth", "guess")
-            for has, _ in page.with_class(word)
-            if "leaflet-interactive" in has["class"]
+        assert [each for word in ("arc", "truth", "guess") for each in on_map(page, word)] == [
+            "arc",
+            "truth",
+            "guess",
         ]
-        assert on_map == ["arc", "truth", "guess"]
         said = {text for *_, text in page.elements}
         assert {"Guess: Fiji 70%", "Truth: Samoa, 1,178 km off"} <= said
+
+    def test_chosen_photo_shows_its_circles(self, tmp_path):
+        known = entry(radius_50_km=930.0, radius_90_km=2287.0)
+        page = render(write_map(tmp_path / "map.html", [known], title="Photos"), tmp_path / "profile")
+        (card,) = page.with_class("card")
+        assert card[0]["aria-label"].endswith("Slovenia 21%, 50 %: within 930 km, 90 %: within 2,300 km")
+        assert [text for _, text in page.with_class("within")] == [
+            "50 %: within 930 km",
+            "90 %: within 2,300 km",
+        ]
+        assert on_map(page, "border") == ["border share-50", "border share-90"]
+        assert {"holds the place 1 time in 2", "9 times in 10"} <= set(legend(page))
+
+    @pytest.mark.parametrize(
+        ("at", "radius_km", "times"),
+        [((-17.8, 178.0), 2000.0, 1), ((80.0, 20.0), 5000.0, 3), ((0.0, 0.0), 15_000.0, 3)],
+    )
+    def test_circles_run_past_the_date_line_and_over_poles(self, tmp_path, at, radius_km, times):
+        far = entry(at=at, radius_50_km=1.0, radius_90_km=radius_km)
+        page = render(write_map(tmp_path / "map.html", [far], title="Photos"), tmp_path / "profile")
+        assert len(on_map(page, "share-90")) == times
+        worlds = len(page.with_class("country")) / len(outlines()["features"])
+        assert worlds == (3 if times == 3 else 2), "the world goes on where the circle does"
+
+    def test_without_radii_there_is_no_circle(self, tmp_path):
+        page = render(write_map(tmp_path / "map.html", [entry()], title="Photos"), tmp_path / "profile")
+        assert on_map(page, "border") == []
+        assert legend(page) == ["guess", "probability"]
+
+    def test_one_that_abstained_says_so_and_why_and_shows_its_truth(self, tmp_path):
+        entries = [entry(), unsure(truth=(-13.8, -171.8), truth_name="Samoa")]
+        path = write_map(tmp_path / "map.html", entries, title="Photos")
+        page = render(path, tmp_path / "profile", "#photo-2")
+        ((card, _),) = page.with_class("abstained")
+        assert card["aria-selected"] == "true"
+        assert card["aria-label"] == f"unsure.jpg: I don't know: {WHY}, Croatia 62%, Slovenia 21%"
+        assert [text for _, text in page.with_class("unknown")] == ["I don't know"]
+        assert [text for _, text in page.with_class("why")] == [WHY]
+        assert (on_map(page, "guess"), on_map(page, "border")) == ([], [])
+        assert on_map(page, "truth") == ["truth"]
+        assert not page.with_class("shaded"), "no country is claimed"
+        said = [text for *_, text in page.elements]
+        assert said.count("Truth: Samoa") == 2, "on the card and on the map"
+        assert [text for text in said if text.startswith("Guess: ")] == ["Guess: 45.800° N, 16.000° E"]
+
+    def test_nothing_placed_at_all(self, tmp_path):
+        page = render(write_map(tmp_path / "map.html", [unsure()] * 7, title="Photos"), tmp_path / "profile")
+        assert len(page.with_class("unknown")) == 7
+        assert not page.with_class("off")
+
+    def test_one_that_had_to_be_answered_is_placed_and_warned_of(self, tmp_path):
+        asked = entry(radius_50_km=900.0, radius_90_km=2287.0, warning=WHY)
+        page = render(write_map(tmp_path / "map.html", [asked], title="Photos"), tmp_path / "profile")
+        assert [text for _, text in page.with_class("why")] == [f"Beware: {WHY}"]
+        assert on_map(page, "guess") == ["guess"]
+        assert not page.with_class("unknown")
 
     def test_names_can_run_nothing(self, tmp_path):
         hostile = [

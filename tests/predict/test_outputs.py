@@ -16,7 +16,7 @@ import shapely
 from lostfound.cli.output.models import located_text
 from lostfound.pages.map import write_photo_map
 from lostfound.predict.guess import Candidate, Guess
-from lostfound.predict.outputs import LocatedPhoto, to_csv, to_geojson, to_json
+from lostfound.predict.outputs import LocatedPhoto, to_csv, to_geojson, to_json, written_radius
 
 FRANCE = Candidate("FR", "France", 0.7, 46.5, 2.25, "FR")
 FIJI = Candidate("FJ", "Fiji", 0.2, -17.8, 178.0, "FJ")
@@ -76,6 +76,66 @@ def test_every_format_says_that_there_is_nothing_to_see(tmp_path: Path) -> None:
 def test_a_photo_that_is_gone_costs_the_map_its_thumbnail_only(tmp_path: Path) -> None:
     write_photo_map([LocatedPhoto(str(tmp_path / "gone.jpg"), Guess((FRANCE,)))], tmp_path / "map.html")
     assert "gone.jpg" in (tmp_path / "map.html").read_text(encoding="utf-8")
+
+
+# --- radii, and photos of which the model abstained
+
+UNSURE = [
+    LocatedPhoto("sure.jpg", Guess((FRANCE, FIJI), (45.5, 2.5), 321.5, 2287.25)),
+    LocatedPhoto("unsure.jpg", Guess((FIJI,), (-17.8, 178.0), 900.0, 9000.0, "it is too dark", True)),
+    LocatedPhoto("asked.jpg", Guess((FIJI,), (-17.8, 178.0), 900.0, 9000.0, "it is too dark")),
+]
+PLACE = ("latitude", "longitude", "radius_50_km", "radius_90_km", "country", "probability")
+
+
+def test_json_has_nulls_for_what_the_model_does_not_know() -> None:
+    sure, unsure, asked = json.loads(to_json(UNSURE), parse_constant=refuse)["photos"]
+    assert [sure[name] for name in PLACE] == [45.5, 2.5, 321.5, 2287.25, "FR", 0.7]
+    assert [unsure[name] for name in PLACE] == [None] * 6
+    assert [asked[name] for name in PLACE] == [-17.8, 178.0, 900.0, 9000.0, "FJ", 0.2]
+    assert [each["abstained"] for each in (sure, unsure, asked)] == [False, True, False]
+    assert unsure["warning"] == asked["warning"] == "it is too dark"
+    assert unsure["candidates"] == [asdict(FIJI)]
+
+
+def test_csv_has_blanks_for_what_the_model_does_not_know() -> None:
+    sure, unsure, asked = csv.DictReader(io.StringIO(to_csv(UNSURE), newline=""))
+    assert [sure[name] for name in PLACE] == [
+        *("45.500000", "2.500000", "321.500", "2287.250", "FR", "0.700000"),
+    ]
+    assert [unsure[name] for name in PLACE] == [""] * 6
+    assert [float(asked[name]) for name in PLACE[:4]] == [-17.8, 178.0, 900.0, 9000.0]
+    assert [each["abstained"] for each in (sure, unsure, asked)] == ["false", "true", "false"]
+    assert [each["warning"] for each in (sure, unsure, asked)] == ["", "it is too dark", "it is too dark"]
+    assert (unsure["candidate_1"], unsure["probability_1"]) == ("Fiji", "0.200000")
+
+
+def test_geojson_has_no_geometry_for_what_the_model_does_not_know() -> None:
+    sure, unsure, asked = json.loads(to_geojson(UNSURE), parse_constant=refuse)["features"]
+    assert sure["geometry"] == {"type": "Point", "coordinates": [2.5, 45.5]}
+    assert unsure["geometry"] is None
+    assert asked["geometry"]["coordinates"] == [178.0, -17.8]
+    assert sure["properties"]["radius_90_km"] == 2287.25
+    assert [unsure["properties"][name] for name in PLACE] == [None] * 6
+    assert unsure["properties"]["candidates"] == [asdict(FIJI)]
+
+
+def test_a_model_without_radii_leaves_them_out() -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv(RESULTS[:1]), newline=""))
+    assert (row["radius_50_km"], row["radius_90_km"], row["abstained"]) == ("", "", "false")
+    (found,) = json.loads(to_json(RESULTS[:1]))["photos"]
+    assert (found["radius_50_km"], found["radius_90_km"], found["abstained"]) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("radius_km", "text"),
+    [
+        *((0.0123, "12 m"), (0.94, "940 m"), (0.9996, "1.0 km"), (4.44, "4.4 km")),
+        *((9.96, "10 km"), (321.5, "320 km"), (2287.25, "2,300 km"), (20_015.1, "20,000 km")),
+    ],
+)
+def test_radii_are_written_with_the_digits_that_mean_something(radius_km: float, text: str) -> None:
+    assert written_radius(radius_km) == text
 
 
 # --- CSV

@@ -6,25 +6,22 @@ Everything the page needs is inside it: Leaflet, country outlines, styles, thumb
 from __future__ import annotations
 
 import base64
-import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from lostfound.data.images import open_image, shrink
 from lostfound.data.jpeg import encode_jpeg
 from lostfound.geo.boundaries import outlines
-from lostfound.geo.sphere import EARTH_RADIUS_KM, from_unit_vectors, haversine_km, unit_vectors
+from lostfound.geo.sphere import haversine_km
 from lostfound.pages.frame import fill_page, write_page
-from lostfound.predict.guess import Candidate
-from lostfound.predict.outputs import LocatedPhoto, written_name
+from lostfound.pages.lines import Point, circle, great_circle
+from lostfound.predict.guess import Guess
+from lostfound.predict.outputs import LocatedPhoto, written_name, written_radius
 
 THUMBNAIL_SIDE = 240
-Point = tuple[float, float]  # (latitude, longitude), degrees
 
 
 @dataclass(frozen=True)
@@ -33,39 +30,35 @@ class MapEntry:
 
     Attributes:
         name: File name or id; shown as it is, never interpreted.
-        latitude: Of the guess, degrees.
-        longitude: Of the guess, degrees in [-180, 180].
-        candidates: The answers considered, best first; the page shows all of them, so give about five, and
-            shades their countries.
+        guess: Where it may be; the page shows all of its candidates, so give about five, and shades their
+            countries. One that abstained is listed, but has no place on the map.
         thumbnail: JPEG bytes, embedded; about 320 pixels wide looks sharp and keeps the page small.
         truth: The known (latitude, longitude), if any.
         truth_name: Name of the true place, such as its country.
-        warning: Why the answer is worth nothing, if that is known.
     """
 
     name: str
-    latitude: float
-    longitude: float
-    candidates: Sequence[Candidate]
+    guess: Guess
     thumbnail: bytes | None = None
     truth: Point | None = None
     truth_name: str | None = None
-    warning: str | None = None
 
     def __post_init__(self) -> None:
-        for latitude, longitude in filter(None, [self.guess, self.truth]):
+        for latitude, longitude in filter(None, [self.place, self.truth]):
             if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
                 raise ValueError(f"{self.name!r} has a place off the Earth: {latitude}, {longitude}.")
 
     @property
-    def guess(self) -> Point:
-        """The guessed (latitude, longitude)."""
-        return (self.latitude, self.longitude)
+    def place(self) -> Point | None:
+        """The guessed (latitude, longitude); None if the model abstained."""
+        return None if self.guess.abstained else (self.guess.latitude, self.guess.longitude)
 
     @property
     def error_km(self) -> float | None:
-        """Great-circle distance from the guess to the truth; None if the truth isn't known."""
-        return None if self.truth is None else float(haversine_km(self.guess, self.truth))
+        """Great-circle distance from the guess to the truth; None if one of them isn't known."""
+        if self.place is None or self.truth is None:
+            return None
+        return float(haversine_km(self.place, self.truth))
 
 
 def write_map(path: str | Path, entries: Sequence[MapEntry], *, title: str, note: str = "") -> Path:
@@ -99,13 +92,10 @@ def write_photo_map(
     entries = [
         MapEntry(
             written_name(os.path.relpath(each.photo, common)),
-            each.guess.latitude,
-            each.guess.longitude,
-            each.guess.candidates,
+            each.guess,
             _thumbnail(Path(each.photo)),
             each.truth,
             each.truth_name,
-            each.guess.warning,
         )
         for each in results
         if each.guess is not None
@@ -129,58 +119,46 @@ def render_map(entries: Sequence[MapEntry], *, title: str, note: str = "") -> st
     return fill_page(
         "map",
         title=title,
-        count=f"{len(entries):,} photo{'' if len(entries) == 1 else 's'}",
+        count=_count(entries),
         note=note,
         data={"outlines": outlines(), "entries": [_entry(entry) for entry in entries]},
     )
 
 
-def great_circle(start: Point, end: Point, *, step_km: float = 300.0) -> list[Point]:
-    """Points along the shortest way between two places.
-
-    Args:
-        start: (latitude, longitude), degrees.
-        end: (latitude, longitude), degrees.
-        step_km: Most distance between two points. Closer ones would show the map's rounding to whole pixels.
-
-    Returns:
-        The points, both ends included. Longitudes run on past ±180 where the way crosses the date line, so
-        that neighbours are never a map's width apart. Antipodes, which every way joins, stand alone.
-    """
-    length = float(haversine_km(start, end))
-    angle = length / EARTH_RADIUS_KM
-    if math.pi - angle < 1e-6:
-        return _unwrapped([start, end])
-    shares = np.linspace(0, 1, max(1, math.ceil(length / step_km)) + 1)[1:-1, None]
-    vectors = np.sin((1 - shares) * angle) * unit_vectors(start) + np.sin(shares * angle) * unit_vectors(end)
-    return _unwrapped([start, *map(tuple, from_unit_vectors(vectors).tolist()), end])
+def _count(entries: Sequence[MapEntry]) -> str:
+    """How many photos there are, and of how many the model abstained."""
+    abstained = sum(entry.guess.abstained for entry in entries)
+    count = f"{len(entries):,} photo{'' if len(entries) == 1 else 's'}"
+    return f"{count}, {abstained:,} not placed" if abstained else count
 
 
 def _entry(entry: MapEntry) -> dict[str, object]:
     """What map.js reads of one photo."""
-    image = entry.thumbnail
+    image, place, truth = entry.thumbnail, entry.place, entry.truth
+    way = None if place is None or truth is None else _rounded(great_circle(place, truth))
     return {
         "name": entry.name,
-        "guess": entry.guess,
+        "guess": place,
+        "circles": [] if place is None else _circles(place, entry.guess),
         "candidates": [
             {"name": each.name, "probability": each.probability, "code": each.country}
-            for each in entry.candidates
+            for each in entry.guess.candidates
         ],
         "thumbnail": None if image is None else base64.b64encode(image).decode(),
+        "truth": truth if way is None else way[-1],  # its longitude as the way runs
         "truthName": entry.truth_name,
-        "warning": entry.warning,
+        "warning": entry.guess.warning,
         "error": entry.error_km,
-        "way": None if entry.truth is None else _rounded(great_circle(entry.guess, entry.truth)),
+        "way": way,
     }
 
 
-def _unwrapped(points: list[Point]) -> list[Point]:
-    """The same points, each longitude within 180° of the one before."""
-    result = points[:1]
-    for latitude, longitude in points[1:]:
-        turns = round((result[-1][1] - longitude) / 360)
-        result.append((latitude, longitude + 360 * turns))
-    return result
+def _circles(place: Point, guess: Guess) -> list[dict[str, object]]:
+    """The circles that hold the truth so many times in a hundred, the smaller first."""
+    return [
+        {"share": share, "radius": written_radius(radius), "area": _rounded(circle(place, radius))}
+        for share, radius in guess.radii_km.items()
+    ]
 
 
 def _rounded(points: list[Point]) -> list[Point]:

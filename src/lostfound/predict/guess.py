@@ -90,6 +90,12 @@ class Guess:
         """Of the best candidate, 0 to 1; None from a model without cells."""
         return self.best.probability
 
+    @property
+    def radii_km(self) -> dict[int, float]:
+        """The radii that are known, by how many times in a hundred they hold the truth; the smaller first."""
+        radii = {50: self.radius_50_km, 90: self.radius_90_km}
+        return {share: radius for share, radius in radii.items() if radius is not None}
+
     def as_dict(self) -> dict[str, Any]:
         """The guess as plain values.
 

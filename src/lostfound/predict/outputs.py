@@ -50,6 +50,14 @@ def written_name(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
+def written_radius(radius_km: float) -> str:
+    """A radius as people read it, such as 2,300 km or 940 m: an estimate has no more than two digits."""
+    rounded = float(f"{radius_km:.2g}")
+    if rounded < 1:
+        return f"{1000 * rounded:,.0f} m"
+    return f"{rounded:.1f} km" if rounded < 10 else f"{rounded:,.0f} km"
+
+
 def to_csv(results: Sequence[LocatedPhoto], *, raw: bool = False) -> str:
     """One row a photo: the best coordinate and its radii, then the candidates; an error in the last column.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from lostfound.predict.model_folder import ModelFolder
     from lostfound.predict.outputs import LocatedPhoto
     from lostfound.training.fit import FitResult
+
+_ANSWER_WIDTH = 22  # leaves room for names in 80 columns
 
 
 def print_fit(result: FitResult) -> None:
@@ -107,39 +110,43 @@ def located_text(results: Sequence[LocatedPhoto]) -> str:
 def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
     from lostfound.predict.outputs import NOTE
 
-    table = make_table("photo", "best coordinate", "candidates", numbers=["best coordinate"])
+    table = make_table("photo", "answer", "candidates")
     # Photos of one place share their guess, and then their row
     for _, group in groupby(results, key=lambda each: each.guess and id(each.guess)):
         together = list(group)
-        if together[0].guess is None:
+        guess = together[0].guess
+        if guess is None:
             for each in together:
                 table.add_row(
                     shown_name(each.photo), "", Text(str(each.error), style="red"), end_section=True
                 )
             continue
-        guess = together[0].guess
-        where = "I don't know" if guess.abstained else _where(guess)
-        listed = "\n".join(
-            one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
-            for one in guess.candidates
-        )
-        if guess.warning:
-            listed = f"{guess.warning}\n{listed}"
-        table.add_row("\n".join(shown_name(each.photo) for each in together), where, listed, end_section=True)
+        names = "\n".join(shown_name(each.photo) for each in together)
+        candidates = Text(_candidates(guess), style="dim" if guess.abstained else "")
+        table.add_row(names, _answer(guess), candidates, end_section=True)
     console.print(table)
     if any(each.guess and each.guess.abstained for each in results):
-        console.print(
-            "\n--always-answer gives the best coordinate also where the model doesn't know.", style="dim"
-        )
+        console.print("\n`lostfound locate --always-answer` names a place all the same.", style="dim")
     console.print(f"\nThese are {NOTE}.", style="dim")
 
 
-def _where(guess: Guess) -> str:
-    """The best coordinate, and how far off it may be."""
-    where = f"{guess.latitude:.3f}, {guess.longitude:.3f}"
-    radii = [
-        f"{share} % within {radius:,.0f} km"
-        for share, radius in ((50, guess.radius_50_km), (90, guess.radius_90_km))
-        if radius is not None
-    ]
-    return "\n".join([where, *radii])
+def _answer(guess: Guess) -> str:
+    """The best coordinate, how far off it may be, and why it is worth little; in narrow lines."""
+    from lostfound.predict.outputs import written_radius
+
+    if guess.abstained:
+        lines = ["I don't know"]
+    else:
+        lines = [f"{guess.latitude:.3f}, {guess.longitude:.3f}"]
+        lines += [f"{share} % within {written_radius(radius)}" for share, radius in guess.radii_km.items()]
+    if guess.warning:
+        why = guess.warning if guess.abstained else f"beware: {guess.warning}"
+        lines += wrap(why, _ANSWER_WIDTH)
+    return "\n".join(lines)
+
+
+def _candidates(guess: Guess) -> str:
+    return "\n".join(
+        one.name if one.probability is None else f"{100 * one.probability:5.1f} %  {one.name}"
+        for one in guess.candidates
+    )

@@ -13,7 +13,9 @@
     `${Math.abs(latitude).toFixed(3)}° ${latitude < 0 ? "S" : "N"}, ` +
     `${Math.abs(longitude).toFixed(3)}° ${longitude < 0 ? "W" : "E"}`;
   const best = (entry) => entry.candidates[0];
-  const sureness = (entry) => (best(entry) ? best(entry).probability ?? 0 : 0);
+  const sureness = (entry) => (entry.guess ? best(entry)?.probability ?? 0 : -1);
+  const unknown = "I don't know";
+  const within = ({ share, radius }) => `${share}\u00a0%: within ${radius}`;
 
   // The dots may be thousands, hence they are drawn on a canvas.
   map.setMaxZoom(16);
@@ -27,11 +29,12 @@
 
   const dotStyle = () => ({ fillColor: colour("--accent"), color: colour("--card") });
   const dots = entries.map((entry, index) =>
-    L.circleMarker(entry.guess, { radius: entries.length > 300 ? 4 : 5, weight: 1, fillOpacity: 0.85, ...dotStyle() })
+    entry.guess && L.circleMarker(entry.guess, { radius: entries.length > 300 ? 4 : 5, weight: 1, fillOpacity: 0.85, ...dotStyle() })
       .bindTooltip(() => make("span", "", [entry.name, best(entry)?.name].filter(Boolean).join(": ")))
       .on("click", () => select(index)));
-  const dotLayer = L.layerGroup(dots).addTo(map);
-  whenColoursChange(() => dots.forEach((dot) => dot.setStyle(dotStyle())));
+  const placed = dots.filter(Boolean);
+  const dotLayer = L.layerGroup(placed).addTo(map);
+  whenColoursChange(() => placed.forEach((dot) => dot.setStyle(dotStyle())));
 
   // Hovering a country names it. The dots' canvas lies above the outlines, so they are asked for by position.
   const hover = L.tooltip({ direction: "top", offset: [0, -6], opacity: 1 });
@@ -39,7 +42,7 @@
   map.on("mousemove", (event) => {
     const { clientX, clientY } = event.originalEvent;
     const path = document.elementsFromPoint(clientX, clientY).find((each) => each.classList.contains("country"));
-    if (!path || dots.some((dot) => dot.isTooltipOpen())) return map.closeTooltip(hover);
+    if (!path || placed.some((dot) => dot.isTooltipOpen())) return map.closeTooltip(hover);
     const { code, name } = path.feature.properties;
     hover.setLatLng(event.latlng).setContent(make("span", "", code in shares ? `${name} ${percent(shares[code])}` : name));
     return map.openTooltip(hover);
@@ -57,13 +60,16 @@
 
   // The cards: all exist, so that any can be reached; what's in them is built when they come near.
   const cards = entries.map((entry, index) => {
-    const card = make("div", entry.thumbnail ? "card" : "card bare");
+    const card = make("div", "card");
+    card.classList.toggle("bare", !entry.thumbnail);
+    card.classList.toggle("abstained", !entry.guess);
     card.tabIndex = -1;
     card.setAttribute("role", "option");
     card.setAttribute("aria-selected", "false");
     const answers = entry.candidates.map((each) => `${each.name} ${percent(each.probability)}`);
+    if (!entry.guess) answers.unshift(`${unknown}: ${entry.warning}`);
     const off = entry.error === null ? [] : [`${distance(entry.error)} from the truth`];
-    card.setAttribute("aria-label", `${entry.name}: ${[...answers, ...off].join(", ")}`);
+    card.setAttribute("aria-label", `${entry.name}: ${[...answers, ...entry.circles.map(within), ...off].join(", ")}`);
     card.addEventListener("click", () => select(index));
     list.append(card);
     return card;
@@ -84,6 +90,7 @@
     top.append(name);
     if (entry.error !== null) top.append(make("span", "off", `${distance(entry.error)} off`));
     const bars = make("div", "bars");
+    if (!entry.guess) bars.append(make("div", "unknown", unknown), make("div", "why", entry.warning));
     for (const { name: label, probability } of entry.candidates) {
       const bar = make("div", "bar");
       const track = make("div", "track");
@@ -94,10 +101,11 @@
       if (probability !== null) bar.append(track);
       bars.append(bar);
     }
+    entry.circles.forEach((each) => bars.append(make("div", `within share-${each.share}`, within(each))));
+    if (entry.guess && entry.warning) bars.append(make("div", "why", `Beware: ${entry.warning}`));
     const more = make("div", "more");
-    more.append(make("span", "", `Guess: ${coordinates(entry.guess)}`));
-    if (entry.way) more.append(make("span", "", ["Truth", entry.truthName].filter(Boolean).join(": ")));
-    if (entry.warning) more.append(make("span", "warning", `Beware: ${entry.warning}`));
+    if (entry.guess) more.append(make("span", "", `Guess: ${coordinates(entry.guess)}`));
+    if (entry.truth) more.append(make("span", "", ["Truth", entry.truthName].filter(Boolean).join(": ")));
     card.append(top, bars, more);
   };
   const near = new IntersectionObserver((changes) => {
@@ -114,32 +122,49 @@
   const go = (bounds, maxZoom) =>
     frame.go(bounds, { paddingTopLeft: [90, 84], paddingBottomRight: [90, 76], maxZoom });
   const everything = () => {
-    const shown = dots.filter((dot) => dotLayer.hasLayer(dot)).map((dot) => dot.getLatLng());
+    const shown = placed.filter((dot) => dotLayer.hasLayer(dot)).map((dot) => dot.getLatLng());
     return shown.length ? L.latLngBounds(shown) : frame.world;
   };
 
   // Choosing a photo.
   let chosen = null;
   const overlay = L.layerGroup().addTo(map);
-  const mark = (legend, visible) => { document.querySelector(`#legend [data-for=${legend}]`).hidden = !visible; };
+  const mark = (legend, visible) => document.querySelectorAll(`#legend [data-for=${legend}]`)
+    .forEach((each) => { each.hidden = !visible; });
   const show = (index) => {
     if (chosen !== null) cards[chosen].setAttribute("aria-selected", "false");
     chosen = index;
     overlay.clearLayers();
     shares = {};
     const entry = index === null ? null : entries[index];
-    for (const { code, probability } of entry ? entry.candidates : []) {
+    for (const { code, probability } of entry?.guess ? entry.candidates : []) {
       if (code && probability !== null) shares[code] = (shares[code] || 0) + probability;
     }
     byId("map").classList.toggle("chosen", entry !== null);
     byId("all").hidden = entry === null || entries.length === 1;
-    mark("truth", Boolean(entry?.way));
+    mark("truth", Boolean(entry?.truth));
+    mark("circles", Boolean(entry?.circles.length));
     mark("shade", Object.keys(shares).length > 0);
     if (entry) {
       cards[index].setAttribute("aria-selected", "true");
       draw(entry);
     }
     shade(world);
+  };
+  // All points that are drawn of a photo.
+  const outline = ({ guess, truth, way, circles }) =>
+    [guess, truth, ...(way || []), ...circles.flatMap(({ area }) => area)].filter(Boolean);
+  // A circle that holds a pole spans all longitudes, and is drawn wherever the world is.
+  const turns = (area) => area.some(([latitude]) => Math.abs(latitude) === 90) ? [-360, 0, 360] : [0];
+  const turned = (points, turn) => points.map(([latitude, longitude]) => [latitude, longitude + turn]);
+  // A circle may end where the map does; there it has no border of its own.
+  const borders = (area) => {
+    const lines = [[]];
+    for (const point of area) {
+      if (Math.abs(point[0]) > L.Projection.SphericalMercator.MAX_LATITUDE) lines.push([]);
+      else lines.at(-1).push(point);
+    }
+    return lines.filter((points) => points.length > 1);
   };
   const draw = (entry) => {
     const line = (points, className) => L.polyline(points, { pane: "chosen", renderer: drawn, className, smoothFactor: 0 });
@@ -148,23 +173,34 @@
       content: make("span", "", text), permanent: true, direction, offset: [0, direction === "top" ? -10 : 10], opacity: 1,
     });
     const drawn = L.svg({ pane: "chosen", padding: 0.6 });
-    const truth = entry.way?.at(-1);
-    const points = [...(entry.way || []), entry.guess];
+    const { guess, truth, way, circles } = entry;
+    const points = outline(entry);
     // Where the drawing runs past the date line, the world goes on there.
     for (const [shift, beyond] of [[-360, (lon) => lon < -180], [360, (lon) => lon > 180]]) {
-      if (!points.some(([, longitude]) => beyond(longitude))) continue;
+      const everywhere = circles.some(({ area }) => turns(area).includes(shift));
+      if (!everywhere && !points.some(([, longitude]) => beyond(longitude))) continue;
       const copy = countries(shift);
       overlay.addLayer(copy);
       shade(copy);
     }
-    if (truth) overlay.addLayer(line(entry.way, "arc")).addLayer(ring(truth, "truth", 7));
-    overlay.addLayer(ring(entry.guess, "guess", 7));
-    const answer = best(entry) ? `Guess: ${best(entry).name}\u00a0${percent(best(entry).probability)}` : "Guess";
-    const [above, below] = ["top", "bottom"];
-    overlay.addLayer(sign(entry.guess, answer, truth && truth[0] > entry.guess[0] ? below : above));
+    for (const { share, area } of circles) {
+      for (const points of turns(area).map((turn) => turned(area, turn))) {
+        overlay.addLayer(L.polygon(points, { pane: "chosen", renderer: drawn, className: "area", smoothFactor: 0 }));
+        overlay.addLayer(line(borders(points), `border share-${share}`));
+      }
+    }
+    if (way) overlay.addLayer(line(way, "arc"));
+    if (truth) overlay.addLayer(ring(truth, "truth", 7));
+    const truthAbove = !guess || (truth && truth[0] > guess[0]);
+    if (guess) {
+      overlay.addLayer(ring(guess, "guess", 7));
+      const answer = best(entry) ? `Guess: ${best(entry).name}\u00a0${percent(best(entry).probability)}` : "Guess";
+      overlay.addLayer(sign(guess, answer, truthAbove ? "bottom" : "top"));
+    }
     if (truth) {
-      const text = `${entry.truthName ? `Truth: ${entry.truthName}` : "Truth"}, ${distance(entry.error)}\u00a0off`;
-      overlay.addLayer(sign(truth, text, truth[0] > entry.guess[0] ? above : below));
+      const off = entry.error === null ? [] : [`${distance(entry.error)}\u00a0off`];
+      const text = [entry.truthName ? `Truth: ${entry.truthName}` : "Truth", ...off].join(", ");
+      overlay.addLayer(sign(truth, text, truthAbove ? "top" : "bottom"));
     }
   };
   const select = (index, { focus = false } = {}) => {
@@ -175,7 +211,9 @@
     cards[index].scrollIntoView({ block: "nearest" });
     if (focus) cards[index].focus({ preventScroll: true });
     history.replaceState(null, "", `#photo-${index + 1}`);
-    go(L.latLngBounds([entry.guess, ...(entry.way || [])]), entry.way ? 5 : 4);
+    const points = outline(entry);
+    if (points.length) go(L.latLngBounds(points), entry.circles.length ? 9 : entry.way ? 5 : 4);
+    else go(frame.world);
   };
   const clear = () => {
     show(null);
@@ -202,11 +240,12 @@
   const knowsTruth = entries.some((entry) => entry.error !== null);
   byId("tools").hidden = entries.length < 6;
   document.querySelectorAll("[data-needs-truth]").forEach((option) => { if (!knowsTruth) option.remove(); });
-  const text = entries.map((entry) => [entry.name, best(entry)?.name, entry.truthName].join("\n").toLowerCase());
+  const text = entries.map((entry) => [entry.name, entry.guess ? best(entry)?.name : unknown, entry.truthName].join("\n").toLowerCase());
   byId("filter").addEventListener("input", (event) => {
     const wanted = event.target.value.trim().toLowerCase();
     cards.forEach((card, i) => {
       card.hidden = !text[i].includes(wanted);
+      if (!dots[i]) return;
       if (card.hidden) dotLayer.removeLayer(dots[i]);
       else dotLayer.addLayer(dots[i]);
     });

@@ -1,0 +1,88 @@
+"""A model that does not know: what `lostfound locate` says then, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from html_page import Page
+from PIL import Image
+
+
+@pytest.fixture
+def photos(tmp_path: Path, world: Path) -> Path:
+    """A photo, and a picture that holds nothing."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(next((world / "images").iterdir()), folder / "a.jpg")
+    Image.new("RGB", (64, 48)).save(folder / "black.png")
+    return folder
+
+
+@pytest.fixture
+def locate(lostfound, photos: Path, calibrated_model_folder: Path):
+    """Locate both; gives what was printed."""
+
+    def run(*options: object, **variables: str) -> str:
+        done = lostfound(
+            *("locate", "photos", "--model", calibrated_model_folder, *options),
+            cwd=photos.parent,
+            **variables,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_table_says_so_and_why_in_80_columns(locate):
+    said = re.sub(r"\x1b\[[0-9;]*m", "", locate(COLUMNS="80", FORCE_COLOR="1"))
+    assert "I don't know" in said
+    assert "there is nothing" in said
+    assert "--always-answer" in said
+    assert max(len(line.rstrip()) for line in said.splitlines()) <= 80
+
+
+def test_asked_to_it_answers_all_the_same_and_warns(locate):
+    said = locate("--always-answer")
+    assert "I don't know" not in said
+    assert "beware: there is" in said
+    assert len(re.findall(r"-?\d+\.\d{3}, -?\d+\.\d{3}", said)) == 2
+
+
+def test_photos_of_one_place_get_one_answer_with_radii(locate):
+    said = locate("--same-place", "--always-answer")
+    assert len(re.findall(r"-?\d+\.\d{3}, -?\d+\.\d{3}", said)) == 1
+    assert "90 % within" in said
+
+
+def test_files_hold_no_place_unless_asked_to(locate):
+    def black(form: str, *options: str):
+        text = locate("--format", form, *options)
+        if form == "csv":
+            return list(csv.DictReader(io.StringIO(text)))[1]
+        found = json.loads(text)
+        return found["photos"][1] if form == "json" else found["features"][1]
+
+    assert black("json")["latitude"] is None
+    assert black("csv")["latitude"] == black("csv")["radius_90_km"] == ""
+    assert black("geojson")["geometry"] is None
+    assert black("json", "--always-answer")["latitude"] is not None
+    assert float(black("csv", "--always-answer")["radius_90_km"]) > 0
+    assert black("geojson", "--always-answer")["geometry"]["type"] == "Point"
+
+
+@pytest.mark.parametrize(("options", "placed"), [([], False), (["--always-answer"], True)])
+def test_the_map_places_it_only_if_asked_to(locate, photos: Path, options: list[str], placed: bool):
+    locate("--output", "map.html", *options)
+    page = Page((photos.parent / "map.html").read_text(encoding="utf-8"))
+    black = page.data("entries")[1]
+    assert "nothing to see" in black["warning"]
+    assert (black["guess"] is not None) == placed
+    assert [each["share"] for each in black["circles"]] == ([50, 90] if placed else [])
+    assert ("not placed" in page.texts("p", id="count")[0]) != placed
