@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 CHUNK = 2_000_000
 """Resampled values held at once."""
+
+Statistic = Literal["mean", "median", "balanced", "risk_coverage"]
 
 Resampled = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """From how often each place is drawn, (resamples, places), to the statistic of each resample."""
@@ -24,14 +26,17 @@ class Samples:
     Attributes:
         places: The place of each sample, (n,).
         values: Its value, (n,): 0 or 1 where the metric is a share, kilometres where it is a distance.
-        statistic: What makes one number of them; "balanced" is the mean over the classes of their means.
+        statistic: What makes one number of them; "balanced" is the mean over the classes of their means,
+            "risk_coverage" the area under the curve of risk and coverage.
         classes: The true class of each, (n,), for "balanced".
+        confidences: How sure each answer was, (n,), for "risk_coverage".
     """
 
     places: NDArray[np.object_]
     values: NDArray[np.float64]
-    statistic: Literal["mean", "median", "balanced"] = "mean"
+    statistic: Statistic = "mean"
     classes: NDArray[np.object_] | None = None
+    confidences: NDArray[np.float64] | None = None
 
     def on(self, places: NDArray[np.str_]) -> Resampled:
         """The statistic over some places (sorted), as a function of how often each is drawn."""
@@ -43,16 +48,18 @@ class Samples:
             return _median(values, place)
         if self.statistic == "mean":
             return _mean(values, place)
+        if self.statistic == "risk_coverage":
+            assert self.confidences is not None
+            return _risk_coverage(values, place, self.confidences[kept])
         assert self.classes is not None
         return _balanced(values, place, self.classes[kept], len(places))
 
     @property
     def value(self) -> float:
         """The statistic of the samples themselves."""
-        if self.statistic == "balanced":
-            places = np.array(["all"])
-            everywhere = Samples(np.full(len(self.values), "all"), self.values, "balanced", self.classes)
-            return float(everywhere.on(places)(np.ones((1, 1)))[0])
+        if self.statistic in ("balanced", "risk_coverage"):
+            everywhere = replace(self, places=np.full(len(self.values), "all", dtype=object))
+            return float(everywhere.on(np.array(["all"]))(np.ones((1, 1)))[0])
         return float(np.median(self.values) if self.statistic == "median" else np.mean(self.values))
 
 
@@ -131,3 +138,22 @@ def _balanced(
         return found
 
     return balanced
+
+
+def _risk_coverage(
+    values: NDArray[np.float64], place: NDArray[np.int64], confidences: NDArray[np.float64]
+) -> Resampled:
+    """The mean over the answers of the risk among those that are at least as sure (Geifman et al. 2019)."""
+    order = np.argsort(-confidences, kind="stable")
+    values, place = values[order], place[order]
+    as_sure = np.searchsorted(-confidences[order], -confidences[order], side="right") - 1
+
+    def area(times: NDArray[np.float64]) -> NDArray[np.float64]:
+        weight = times[:, place]
+        answered = np.cumsum(weight, axis=1)[:, as_sure]
+        wrong = np.cumsum(weight * values, axis=1)[:, as_sure]
+        risk = np.divide(wrong, answered, out=np.zeros_like(wrong), where=answered > 0)
+        found: NDArray[np.float64] = (weight * risk).sum(axis=1) / weight.sum(axis=1)
+        return found
+
+    return area
