@@ -102,6 +102,33 @@ def bootstrap(samples: Samples, *, seed: int = 0) -> Score:
     return Score(samples.value, float(low), float(high), len(samples.values), count)
 
 
+def mean_intervals(
+    places: NDArray[np.object_], values: NDArray[np.float64], *, seed: int = 0
+) -> NDArray[np.float64]:
+    """The 95 % bootstrap intervals by place of several means, on the same resamples.
+
+    Args:
+        places: The place of each sample, (n,).
+        values: Its values, (n, k).
+        seed: Of the draws.
+
+    Returns:
+        Lower and upper ends, (k, 2).
+    """
+    names, place = np.unique(places.astype(str), return_inverse=True)
+    sums = np.stack([np.bincount(place, column) for column in values.T], axis=1)
+    sizes = np.bincount(place).astype(np.float64)
+    generator, count = np.random.default_rng(seed), len(names)
+    step = max(1, CHUNK // count)
+    resampled = []
+    for start in range(0, RESAMPLES, step):
+        rows = min(step, RESAMPLES - start)
+        times = generator.multinomial(count, np.full(count, 1 / count), size=rows).astype(np.float64)
+        resampled.append((times @ sums) / (times @ sizes)[:, None])
+    ends: NDArray[np.float64] = np.percentile(np.concatenate(resampled), [2.5, 97.5], axis=0).T
+    return ends
+
+
 def _mean(values: NDArray[np.float64], place: NDArray[np.int64]) -> Resampled:
     sums, sizes = np.bincount(place, values), np.bincount(place).astype(np.float64)
     return lambda times: (times @ sums) / (times @ sizes)

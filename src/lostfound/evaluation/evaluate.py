@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import SPLITS, strings
@@ -90,13 +91,14 @@ class Evaluation:
             read.matched()  # is it a table of predictions at all?
         return read
 
-    def matched(self, partition: Partition | None = None) -> Matched:
-        """The predictions beside the truth.
+    def matched(self) -> Matched:
+        """The predictions beside the truth; the true cells are those that the table has."""
+        return Matched(Predictions.from_table(self.predictions), Truth(self.predictions))
 
-        Args:
-            partition: What the cells are; without it the true cells are those that the table has.
-        """
-        return Matched(Predictions.from_table(self.predictions, partition), Truth(self.predictions))
+    def on(self, rows: NDArray[np.integer[Any]]) -> Matched:
+        """Some of the predictions beside the truth, by their rows."""
+        table = self.predictions.take(pa.array(rows))
+        return Matched(Predictions.from_table(table), Truth(table))
 
     @property
     def scored(self) -> str:
