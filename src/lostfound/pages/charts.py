@@ -1,7 +1,7 @@
 """Charts as SVG, drawn without a library: lines over two axes, a matrix of shares, and bars of shares.
 
-Colours are classes of ``assets/report.css``. A chart of lines is drawn 360 units wide, so that its words can be
-read on a phone. Each chart says in words what it shows, for those who can't see it.
+Colours are classes of ``assets/report.css``. A chart of lines is drawn 360 units wide, so that its words can
+be read on a phone. Each chart says in words what it shows, for those who can't see it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from lostfound.pages.elements import element
 
 _WIDTH, _HEIGHT = 360.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 10.0, 10.0, 42.0
-_CELL, _NAMES = 13, 34  # of a matrix: the side of a cell, and the room for names
+_NAMES = 34.0  # the room for names beside a matrix
+_CELLS = (13.0, 30.0, 400.0)  # the sides of a matrix's cells: the least, the most, and of all of them
 COLOURS = 6
 """As many lines have colours and dashes of their own."""
 
@@ -183,21 +184,23 @@ def matrix_chart(
         shares: Row, column, share (0 to 1) and what is said of it, of each cell that is not empty.
         says: What the matrix shows, in words.
     """
-    size = _CELL * len(names)
+    least, most, whole = _CELLS
+    side = min(max(whole / max(len(names), 1), least), most)
+    size = side * len(names)
     rects = [
         element(
             "rect",
             element("title", text),
-            x=_NAMES + column * _CELL,
-            y=_NAMES + row * _CELL,
-            width=_CELL,
-            height=_CELL,
+            x=_NAMES + column * side,
+            y=_NAMES + row * side,
+            width=side,
+            height=side,
             class_="right" if row == column else "wrong",
             fill_opacity=0.12 + 0.88 * share,
         )
         for row, column, share, text in shares
     ]
-    ends = [sum(groups[:number]) * _CELL + _NAMES for number in range(len(groups) + 1)]
+    ends = [sum(groups[:number]) * side + _NAMES for number in range(len(groups) + 1)]
     lines = [
         each
         for end in ends
@@ -210,11 +213,11 @@ def matrix_chart(
         each
         for number, name in enumerate(names)
         for each in (
-            element("text", name, x=_NAMES - 4, y=_NAMES + (number + 0.72) * _CELL, class_="tick end"),
+            element("text", name, x=_NAMES - 4, y=_NAMES + (number + 0.72) * side, class_="tick end"),
             element(
                 "text",
                 name,
-                transform=f"translate({_NAMES + (number + 0.72) * _CELL:.1f} {_NAMES - 4}) rotate(-90)",
+                transform=f"translate({_NAMES + (number + 0.72) * side:.1f} {_NAMES - 4}) rotate(-90)",
                 class_="tick",
             ),
         )

@@ -16,6 +16,7 @@ from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
     from lostfound.evaluation.evaluate import Evaluation
+    from lostfound.evaluation.report.versus import Comparison
     from lostfound.predict.guess import Guess
     from lostfound.predict.outputs import LocatedPhoto
     from lostfound.training.fit import FitResult
@@ -63,6 +64,27 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
         show(f"{counted(outside, 'image')} in no cell of the model, counted as wrong: {where}")
+
+
+def print_comparison(comparison: Comparison, *, as_json: bool = False) -> None:
+    """Print several answers to the same images, beside each other."""
+    from lostfound.evaluation.metrics import METRICS
+    from lostfound.evaluation.report.versus_page import NOTE, cells, shared, warnings
+
+    if as_json:
+        print_json(comparison.as_dict())
+        return
+    show(f"On {shared(comparison)}:\n")
+    numbers = ("value", "95 % interval", "difference", "its 95 % interval", "p")
+    table = make_table("metric", "who", *numbers, numbers=numbers)
+    last = None
+    for row in comparison.rows:
+        heading = METRICS[row.metric].heading if row.metric != last else ""
+        table.add_row(heading, row.name, *cells(row))
+        last = row.metric
+    make_console().print(table)
+    for text in (*warnings(comparison), NOTE):
+        show(f"\n{text}")
 
 
 def print_located(results: Sequence[LocatedPhoto]) -> None:

@@ -81,7 +81,7 @@ def confusion_section(matched: Matched) -> Element | None:
         names, groups, shares, says="Confusion of countries; the tables above and below have its numbers"
     )
     caption = (
-        "True countries down, guessed ones across, by continent; darker is more of the true country's images. "
+        "True countries down, guessed ones across, by continent; darker is more of the true one's images. "
         f"The {CONFUSED} countries with most images stand alone, “…” are the others of their continent."
     )
     return section(
@@ -99,7 +99,8 @@ def confusion_section(matched: Matched) -> Element | None:
 def _confused(found: numbers.Confusion, row: int, column: int) -> str:
     true, guess = (named(found.classes[each]) for each in (row, column))
     of = int(found.counts[row].sum())
-    return f"{true} taken for {guess}: {percent(found.shares[row, column])} ({found.counts[row, column]} of {of})"
+    count, share = found.counts[row, column], percent(found.shares[row, column])
+    return f"{true} taken for {guess}: {share} ({count} of {of})"
 
 
 def guesses_section(matched: Matched, *, by_cells: bool, name: Callable[[str], str]) -> Element | None:

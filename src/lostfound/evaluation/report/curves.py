@@ -42,7 +42,10 @@ def distance_section(matched: Matched) -> Element | None:
         [line],
         says="Share of answers within a distance: " + "; ".join(": ".join(row) for row in rows),
     )
-    caption = f"How many answers are within a distance, on a logarithmic axis, with the 95 % interval ({len(known)})."
+    caption = (
+        f"How many of the {len(known)} answers are within a distance, on a logarithmic axis, with the 95 % "
+        "interval."
+    )
     content = details("The numbers", table(["within", "#answers"], rows, caption="Answers within a distance"))
     return section("How far off", figure(chart, caption=caption, rest=[content]), id_="distance")
 
@@ -94,8 +97,7 @@ def risk_section(evaluation: Evaluation, matched: Matched) -> Element | None:
         lines.append(Line("as it abstains", [(float((~abstained).mean()), 1 - right)], dots=True))
         said = " The dot is where the model itself stops."
     chart = line_chart(
-        percent_axis("answered, the surest first (%)"),
-        percent_axis("wrong among them (%)", float(curve[:, 1].max())),
+        *risk_axes(curve),
         lines,
         says="Risk by coverage: " + "; ".join(": ".join(row) for row in _risks(curve)),
     )
@@ -108,8 +110,8 @@ def risk_section(evaluation: Evaluation, matched: Matched) -> Element | None:
         else f" Area under the curve: {METRICS['area_under_risk_coverage'].text(area.value)}."
     )
     caption = (
-        f"If it answers only the photos that it is surest of, how many are wrong? An answer is wrong if {wrong}."
-        f"{size}{said}"
+        "If it answers only the photos that it is surest of, how many are wrong? "
+        f"An answer is wrong if {wrong}.{size}{said}"
     )
     listed = table(["answered", "#wrong among them"], _risks(curve), caption="Risk by coverage")
     return section(
@@ -117,6 +119,12 @@ def risk_section(evaluation: Evaluation, matched: Matched) -> Element | None:
         figure(chart, caption=caption, rest=[details("The numbers", listed)]),
         id_="risk",
     )
+
+
+def risk_axes(curve: NDArray[np.float64]) -> tuple[Axis, Axis]:
+    """The axes of coverage and risk."""
+    across = percent_axis("answered, the surest first (%)")
+    return across, percent_axis("wrong among them (%)", float(curve[:, 1].max()))
 
 
 def _risks(curve: NDArray[np.float64]) -> list[tuple[str, str]]:

@@ -21,7 +21,10 @@ SIDE = 160
 
 
 def worst_rows(matched: Matched, most: int = MOST) -> NDArray[np.intp]:
-    """The rows of wrong answers, the surest first; of answers that don't say how sure they are the farthest."""
+    """The rows of wrong answers, one a place, the surest first.
+
+    Of answers that don't say how sure they are the farthest.
+    """
     found = wrong_answers(matched)
     if found is None:
         rows = np.flatnonzero(matched.located)
@@ -30,7 +33,8 @@ def worst_rows(matched: Matched, most: int = MOST) -> NDArray[np.intp]:
         assert matched.confidence is not None
         rows = np.flatnonzero(found[0] & found[1])
         order = np.argsort(-matched.confidence[rows], kind="stable")
-    return rows[order[:most]]
+    _, first = np.unique(matched.truth.places[rows[order]].astype(str), return_index=True)
+    return rows[order[np.sort(first)[:most]]]
 
 
 def mistakes_section(matched: Matched, dataset: Dataset | None) -> Element | None:
@@ -48,8 +52,8 @@ def mistakes_section(matched: Matched, dataset: Dataset | None) -> Element | Non
         for row in rows
     ]
     text = (
-        "Wrong answers that the model was surest of: an error in the data, a sign that it reads too much into, "
-        "or a place that looks like another."
+        "Wrong answers that the model was surest of, one a place: an error in the data, a sign that it reads "
+        "too much into, or a place that looks like another."
         if sure
         else "The answers that are farthest off."
     )
@@ -76,7 +80,7 @@ def _card(matched: Matched, row: int, name: str, picture: bytes | None) -> Eleme
         true += f", {METRICS['mean_distance_km'].text(float(matched.distance_km[row]))} off"
     return element(
         "li",
-        None if picture is None else element("img", src=data_uri(picture), alt="", loading="lazy"),
+        None if picture is None else element("img", src=data_uri(picture), alt=""),
         element("strong", f"Said {said}"),
         element("span", f"Is {true}"),
         element("span", name, class_="quiet"),

@@ -83,9 +83,9 @@ def risk_curve(matched: Matched) -> NDArray[np.float64] | None:
     ends = np.flatnonzero(np.diff(sure[order], append=np.inf) > 0)  # the same confidence is answered together
     risks = np.cumsum(wrong[where][order])[ends] / (ends + 1)
     curve = np.stack([(ends + 1) / len(order), risks], axis=1)
-    if len(curve) <= _POINTS:
-        return curve
-    return curve[np.unique(np.linspace(0, len(curve) - 1, _POINTS).round().astype(int))]
+    if len(curve) > _POINTS:
+        curve = curve[np.unique(np.linspace(0, len(curve) - 1, _POINTS).round().astype(int))]
+    return np.asarray(curve, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Confusion:
     def shares(self) -> NDArray[np.float64]:
         """Of each true class's images, (n, n)."""
         total = self.counts.sum(axis=1, keepdims=True)
-        return np.divide(self.counts, total, out=np.zeros(self.counts.shape), where=total > 0)
+        return np.asarray(self.counts / np.maximum(total, 1), dtype=np.float64)
 
 
 def confusion(

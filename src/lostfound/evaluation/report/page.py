@@ -61,8 +61,8 @@ def render_report(
     data: dict[str, object] = {}
     found: list[Element | None] = [sections.headline(evaluation, matched)]
     if matched.located.any():
-        data["errors"] = _errors(evaluation, matched)
-        found.append(sections.errors_map(len(data["errors"]), int(matched.located.sum())))  # type: ignore[arg-type]
+        data["photos"] = _errors(evaluation, matched)
+        found.append(sections.errors_map(len(data["photos"]), int(matched.located.sum())))  # type: ignore[arg-type]
     if partition is not None and matched.predictions.cells is not None:
         cells = neighbourhoods(matched, partition)
         data["cells"] = cells
@@ -74,10 +74,12 @@ def render_report(
     by_cells = partition is not None and matched.predictions.cells is not None and _is_few(partition, matched)
     names = _names(partition)
     found += [
-        curves.distance_section(matched),
-        curves.calibration_section(evaluation, matched),
-        curves.risk_section(evaluation, matched),
-        curves.radius_section(evaluation, matched),
+        sections.side_by_side(
+            curves.distance_section(matched),
+            curves.calibration_section(evaluation, matched),
+            curves.risk_section(evaluation, matched),
+            curves.radius_section(evaluation, matched),
+        ),
         classes.country_section(by_country(evaluation, matched)),
         classes.confusion_section(matched),
         classes.guesses_section(
@@ -135,11 +137,8 @@ def _photo_names(evaluation: Evaluation) -> list[str]:
 
 
 def _note(evaluation: Evaluation, dataset: Dataset | None) -> str:
-    about = evaluation.about
-    pictures = "" if dataset is None else (
-        " This page holds small pictures of the data set's photos and where they were taken: mind who may see it."
-    )  # fmt: skip
-    places = (
-        "" if dataset is not None else " This page says where the photos were taken: mind who may see it."
+    held = "where the photos were taken" if dataset is None else "small pictures of photos, and their places"
+    return (
+        f"Made by lostfound {evaluation.about['lostfound']}. Answers are estimates, never measurements. "
+        f"This page holds {held}: mind who may see it."
     )
-    return f"Made by lostfound {about['lostfound']}. Answers are estimates, never measurements.{pictures}{places}"

@@ -23,6 +23,11 @@ def section(title: str, *content: Element | str | None, id_: str) -> Element:
     return element("section", element("h2", title), *content, id=id_)
 
 
+def side_by_side(*sections: Element | None) -> Element:
+    """Sections beside each other where there is room."""
+    return element("div", *sections, class_="beside")
+
+
 def figure(chart: Element, *, caption: str, rest: Sequence[Element] = ()) -> Element:
     """A chart with what it means, and its numbers."""
     return element("figure", chart, element("figcaption", caption), *rest)
@@ -75,8 +80,9 @@ def headline(evaluation: Evaluation, matched: Matched) -> Element:
         said.append(f"{about['images_without_an_answer']} images have no answer and are left out.")
     if matched.abstained is not None:
         said.append(
-            f"The model abstained from {percent(float(matched.abstained.mean()), 1)} of them. All of them have "
-            "a true place, so each is a false abstention: the price of being right more often where it answers."
+            f"The model abstained from {percent(float(matched.abstained.mean()), 1)} of them (the "
+            "false-abstention rate: each of them has a true place). That is the price of being right more often "
+            "where it answers."
         )
     return section(
         "In short",
@@ -102,8 +108,8 @@ def errors_map(shown: int, located: int) -> Element:
     part = "" if shown == located else f" {shown} of {located}, drawn at random, are shown."
     legend = element("ul", id="errors-legend", class_="legend")
     text = (
-        f"Each dot is where a photo was taken; its colour is how far off the answer was.{part} Tap one to see "
-        "the answer."
+        f"Each dot is where a photo was taken; its colour is how far off the answer was.{part} Tap one to "
+        "see the answer."
     )
     return section(
         "Where it errs",

@@ -40,7 +40,7 @@
   const drawErrors = () => {
     const map = mapIn("errors-map");
     const canvas = L.canvas({ padding: 0.4, tolerance: phone ? 8 : 3 });
-    const photos = read("errors");
+    const photos = read("photos");
     const shades = () => LIMITS.map((_, i) => colour(`--km-${i}`));
     let colours = shades();
     const chosen = L.layerGroup().addTo(map);
@@ -50,8 +50,8 @@
       L.circleMarker([lat, lng], { radius: 8, color: colour("--ink"), weight: 2, fill: false, interactive: false }).addTo(chosen);
       byId("errors-said").textContent = `${name}: ${km(error)} off`;
     };
-    // Far ones first, so that near ones are not hidden.
-    const order = photos.slice().sort((a, b) => b[4] - a[4]);
+    // Near ones first, so that no large error is hidden.
+    const order = photos.slice().sort((a, b) => a[4] - b[4]);
     const dots = order.map((photo) => L.circleMarker([photo[0], photo[1]], {
       renderer: canvas, radius: photos.length > 2000 ? 3 : 4.5, stroke: true, weight: 0.6, color: colour("--page"),
       fillColor: colours[classOf(photo[4])], fillOpacity: 0.9,
