@@ -26,9 +26,9 @@ def report(
 ) -> None:
     """Compare several reports on the same images.
 
-    REPORT is a folder that `lostfound evaluate --to` wrote, or, with --data, a file of predictions (Parquet
-    or CSV), whoever made them. The others are compared with the first: on the images that all of them answered,
-    with paired intervals.
+    REPORT is a folder that `lostfound evaluate --to` wrote, or with --data a file of predictions (Parquet
+    or CSV), whoever made them. The others are compared with the first: on the images that all of them
+    answered, with paired intervals.
     """
     from lostfound.cli.output.models import print_comparison
     from lostfound.data.dataset import Dataset

@@ -16,6 +16,8 @@ HEADLINES = (
     *("top_1_accuracy", "country_accuracy", "median_distance_km", "geoguessr_score"),
     *("within_200_km_region", "answered_share", "answered_accuracy"),
 )
+LISTED = 12
+"""At most so many countries in a sentence."""
 
 
 def section(title: str, *content: Element | str | None, id_: str) -> Element:
@@ -44,8 +46,8 @@ def named(code: str) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in percent."""
-    return f"{100 * share:.{digits}f} %"
+    """A share in percent, on one line."""
+    return f"{100 * share:.{digits}f}\u00a0%"
 
 
 def headline(evaluation: Evaluation, matched: Matched) -> Element:
@@ -72,7 +74,10 @@ def headline(evaluation: Evaluation, matched: Matched) -> Element:
         rows.append(("expected calibration error", error, "", str(about["images"]), str(about["places"])))
     said = [f"Measured on {evaluation.scored}. Intervals are 95 % bootstrap intervals by place."]
     if about["images_outside_all_cells"]:
-        where = ", ".join(about["countries_outside_all_cells"])
+        outside = about["countries_outside_all_cells"]
+        where = ", ".join(outside[:LISTED]) + (
+            f" and {len(outside) - LISTED} other countries" if len(outside) > LISTED else ""
+        )
         said.append(
             f"{about['images_outside_all_cells']} lie in no cell of the model and count as wrong: {where}."
         )
@@ -80,9 +85,8 @@ def headline(evaluation: Evaluation, matched: Matched) -> Element:
         said.append(f"{about['images_without_an_answer']} images have no answer and are left out.")
     if matched.abstained is not None:
         said.append(
-            f"The model abstained from {percent(float(matched.abstained.mean()), 1)} of them (the "
-            "false-abstention rate: each of them has a true place). That is the price of being right more often "
-            "where it answers."
+            f"It abstained from {percent(float(matched.abstained.mean()), 1)} of them (the false-abstention "
+            "rate, as each of them has a true place): the price of being right more often where it answers."
         )
     return section(
         "In short",

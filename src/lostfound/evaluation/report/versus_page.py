@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from lostfound.evaluation.comparison import p_text
 from lostfound.evaluation.metrics import METRICS
 from lostfound.evaluation.report import numbers
 from lostfound.evaluation.report.curves import km_axis, risk_axes
@@ -79,7 +80,7 @@ def cells(row: Compared) -> tuple[str, ...]:
     if against is None or row.p_holm is None:
         return (*value, "–", "–", "–")
     low, high = (metric.number(each, signed=True) for each in (against.low, against.high))
-    return (*value, metric.number(against.value, signed=True), f"{low} to {high}", f"{row.p_holm:.3f}")
+    return (*value, metric.number(against.value, signed=True), f"{low} to {high}", p_text(row.p_holm))
 
 
 def _table(comparison: Comparison) -> Element:
