@@ -12,7 +12,7 @@ import pytest
 
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
-    *("train", "average", "compare", "tune", "evaluate", "locate"),
+    *("train", "average", "compare", "tune", "evaluate", "locate", "report"),
 )
 
 

@@ -205,7 +205,7 @@ def evaluate(
         >>> dataset = lostfound.Dataset.open("data/streets")
         >>> measured = lostfound.evaluate(lostfound.load("models/mine"), dataset, "test")
         >>> sorted(measured.metrics)[:3]
-        ['balanced_accuracy', 'country_accuracy_nearest_place', 'geoguessr_score']
+        ['area_under_risk_coverage', 'balanced_accuracy', 'country_accuracy_nearest_place']
         >>> measured.save("report").name
         'report'
     """

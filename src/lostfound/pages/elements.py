@@ -80,7 +80,7 @@ def table(
             content.text,
             class_=numbers[column],
             scope=None if column else "row",
-            data_value=content.value,
+            data_value=None if content.value is None else str(content.value),
         )
 
     head = element(
