@@ -230,7 +230,7 @@ METRICS: Mapping[str, Metric] = {
         *(
             Metric(
                 f"radius_{share}_coverage",
-                f"truth within the {share} % radius",
+                f"within the {share} % radius",
                 "share",
                 True,
                 partial(_covered, f"radius_{share}_km"),

@@ -81,7 +81,9 @@
     const map = mapIn("cells-map");
     const canvas = L.canvas({ padding: 0.4, tolerance: phone ? 6 : 0 });
     const latLngs = (parts) => parts.map((rings) => rings.map((ring) => ring.map(([x, y]) => [y, x])));
-    const plain = (cell) => ({ color: colour("--quiet"), weight: 0.5, opacity: 0.6, fill: true, fillColor: colour("--c0"), fillOpacity: cell.to ? 0.1 : 0.02 });
+    // The borders of thousands of cells would hide the map.
+    const border = cells.length > 2000 ? { weight: 0.3, opacity: 0.3 } : { weight: 0.5, opacity: 0.6 };
+    const plain = (cell) => ({ color: colour("--quiet"), ...border, fill: true, fillColor: colour("--c0"), fillOpacity: cell.to ? 0.1 : 0.02 });
     let dressed = [];
     let pinned = null;
     let current = null;
