@@ -266,8 +266,8 @@ def test_risk_is_the_share_of_wrong_cells_among_the_surest() -> None:
 
 def test_accuracy_where_it_answers() -> None:
     cells = np.array([["FR"], ["FR"], ["FR"]], dtype=object)
-    answers = matched([PARIS, TOKYO, PARIS], [None] * 3, [PARIS] * 3, cells=cells)
-    object.__setattr__(answers.predictions, "abstained", np.array([None, "not sure", None], dtype=object))
+    reasons = np.array([None, "not sure", None], dtype=object)
+    answers = matched([PARIS, TOKYO, PARIS], [None] * 3, [PARIS] * 3, cells=cells, abstained=reasons)
     found = metric_samples(answers, ["answered_share", "answered_accuracy", "top_1_accuracy"])
     assert found["answered_share"].value == pytest.approx(2 / 3)
     assert found["answered_accuracy"].value == 1.0
@@ -275,8 +275,7 @@ def test_accuracy_where_it_answers() -> None:
 
 
 def test_without_cells_an_answer_is_right_in_reach_of_the_country() -> None:
-    answers = matched([PARIS, PARIS], [None] * 2, [[52.5, 2.0], TOKYO])
-    object.__setattr__(answers.predictions, "confidence", np.array([0.9, 0.5]))
+    answers = matched([PARIS, PARIS], [None] * 2, [[52.5, 2.0], TOKYO], confidence=np.array([0.9, 0.5]))
     found = metric_samples(answers, ["area_under_risk_coverage"])["area_under_risk_coverage"]
     assert found.values.tolist() == [0.0, 1.0]
     assert found.value == pytest.approx((0 + 0.5) / 2)

@@ -98,7 +98,7 @@ class Matched:
     @cached_property
     def confidence(self) -> NDArray[np.float64] | None:
         """How sure each answer is, (n,), 0 to 1, NaN where unknown: as stated, else its best probability."""
-        stated: NDArray[np.float64] | None = getattr(self.predictions, "confidence", None)
+        stated = self.predictions.confidence
         if stated is not None or self.predictions.probabilities is None:
             return stated
         return self.predictions.probabilities[:, 0]
@@ -106,7 +106,7 @@ class Matched:
     @cached_property
     def abstained(self) -> NDArray[np.bool_] | None:
         """Which answers say that they are none, (n,); None of predictions that can't say so."""
-        reasons: NDArray[np.object_] | None = getattr(self.predictions, "abstained", None)
+        reasons = self.predictions.abstained
         return None if reasons is None else _known(reasons)
 
     @property

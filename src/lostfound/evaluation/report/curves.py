@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -97,7 +98,7 @@ def risk_section(evaluation: Evaluation, matched: Matched) -> Element | None:
         lines.append(Line("as it abstains", [(float((~abstained).mean()), 1 - right)], dots=True))
         said = " The dot is where the model itself stops."
     chart = line_chart(
-        *risk_axes(curve),
+        *risk_axes(lines),
         lines,
         says="Risk by coverage: " + "; ".join(": ".join(row) for row in _risks(curve)),
     )
@@ -121,10 +122,10 @@ def risk_section(evaluation: Evaluation, matched: Matched) -> Element | None:
     )
 
 
-def risk_axes(curve: NDArray[np.float64]) -> tuple[Axis, Axis]:
-    """The axes of coverage and risk."""
-    across = percent_axis("answered, the surest first (%)")
-    return across, percent_axis("wrong among them (%)", float(curve[:, 1].max()))
+def risk_axes(lines: Sequence[Line]) -> tuple[Axis, Axis]:
+    """The axes of coverage and risk, on which lines have room."""
+    highest = max(risk for line in lines for _, risk in line.points)
+    return percent_axis("answered, the surest first (%)"), percent_axis("wrong among them (%)", highest)
 
 
 def _risks(curve: NDArray[np.float64]) -> list[tuple[str, str]]:
@@ -143,7 +144,7 @@ def radius_section(evaluation: Evaluation, matched: Matched) -> Element | None:
         size = METRICS["median_distance_km"].text(float(np.nanmedian(stated)))
         _, value, interval = describe(f"radius_{share}_coverage", score)
         rows.append((f"{share} % radius", f"{share} %", value, interval, size))
-        lines.append(Line(f"{share} %", [(share / 100, score.low), (share / 100, score.high)]))
+        lines.append(Line("", [(share / 100, score.low), (share / 100, score.high)]))
         lines.append(Line(f"{share} %", [(share / 100, score.value)], dots=True))
     if not rows:
         return None

@@ -86,7 +86,7 @@ def headline(evaluation: Evaluation, matched: Matched) -> Element:
     if matched.abstained is not None:
         said.append(
             f"It abstained from {percent(float(matched.abstained.mean()), 1)} of them (the false-abstention "
-            "rate, as each of them has a true place): the price of being right more often where it answers."
+            "rate, as each of them has a true place)."
         )
     return section(
         "In short",

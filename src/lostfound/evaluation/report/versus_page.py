@@ -6,8 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from lostfound.evaluation.comparison import p_text
 from lostfound.evaluation.metrics import METRICS
 from lostfound.evaluation.report import numbers
@@ -154,9 +152,7 @@ def _risks(comparison: Comparison) -> Element | None:
     if not told or "area_under_risk_coverage" in comparison.left_out:
         return None
     lines = [Line(each.name, [(float(at), float(risk)) for at, risk in curve]) for each, curve in told]
-    chart = line_chart(
-        *risk_axes(np.concatenate([curve for _, curve in told])), lines, says="Risk by coverage of each"
-    )
+    chart = line_chart(*risk_axes(lines), lines, says="Risk by coverage of each")
     caption = "If each answers only the photos that it is surest of, how many are wrong?"
     return section(
         "What is better not answered",

@@ -110,7 +110,7 @@
         layers[other].setStyle({ fillColor: colour(other === index ? "--right" : "--c1"), fillOpacity: 0.15 + 0.8 * Math.sqrt(share / most), weight: 1, opacity: 1 }).bringToFront();
         dressed.push(other);
       });
-      layers[index].setStyle({ color: colour("--ink"), weight: 3, opacity: 1 }).bringToFront();
+      layers[index].setStyle({ color: colour("--ink"), weight: 2, opacity: 1 }).bringToFront();
       dressed.push(index);
       const told = cell.to.slice(0, 6).map(([other, share]) => `${other === index ? "itself" : cells[other].name} ${percent(share)}`);
       said.append(` (${number(cell.n)} photo${cell.n === 1 ? "" : "s"}): ${told.join(", ")}`);
