@@ -33,8 +33,8 @@ def test_it_leaves_a_model_a_report_and_a_map_and_prints_where(demo: Path):
     said, _ = json.loads((demo / "said.json").read_text())
     paths = listed(said)
     assert set(paths) == {"Model", "Report", "Map"}
-    assert {path.name for path in (demo / paths["Report"]).iterdir()} == {
-        *("metrics.json", "predictions.parquet", "confusion.png"),
+    assert {path.name for path in (demo / paths["Report"]).parent.iterdir()} == {
+        *("report.html", "metrics.json", "predictions.parquet", "confusion.png"),
     }
     assert (demo / paths["Model"] / "model.onnx").is_file()
     page = (demo / paths["Map"]).read_text()

@@ -107,7 +107,7 @@ def test_evaluate_prints_and_writes_the_same_numbers(job):
     assert 0 <= top1["low"] <= top1["value"] <= top1["high"] <= 1
     assert pq.read_table(report / "predictions.parquet").num_rows == printed["images"] == top1["n"]
     assert (report / "confusion.png").read_bytes().startswith(PNG)
-    assert job["evaluate"].stderr.endswith("Report: report\n")
+    assert job["evaluate"].stderr.endswith("Report: report/report.html\n")
 
 
 def test_evaluate_prints_what_train_measured(job, lostfound):

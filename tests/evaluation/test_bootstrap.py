@@ -166,3 +166,34 @@ def test_many_places_are_drawn_in_chunks_without_a_seam() -> None:
     places, values = np.arange(3000).astype(object), np.random.default_rng(0).normal(size=3000)
     found = mean(places, values)
     assert width(found) == pytest.approx(2 * 1.96 / math.sqrt(3000), rel=0.15)
+
+
+# --- risk and coverage
+
+
+def area(confidences, wrong) -> float:
+    """The mean risk among those as sure as each, as its definition reads."""
+    risks = []
+    for each in confidences:
+        as_sure = [bad for sure, bad in zip(confidences, wrong, strict=True) if sure >= each]
+        risks.append(sum(as_sure) / len(as_sure))
+    return sum(risks) / len(risks)
+
+
+def risk_coverage(places, wrong, confidences) -> Samples:
+    return Samples(places, wrong.astype(np.float64), "risk_coverage", confidences=confidences)
+
+
+@given(images)
+def test_the_area_under_risk_coverage_against_its_definition(rows) -> None:
+    places, confidences, _, wrong = columns(rows)
+    found = risk_coverage(places, wrong, confidences).value
+    assert found == pytest.approx(area(confidences, wrong))
+
+
+@given(images)
+@settings(max_examples=5, deadline=None)
+def test_the_interval_of_the_area_against_resampling_by_hand(rows) -> None:
+    places, confidences, _, wrong = columns(rows)
+    found = bootstrap(risk_coverage(places, wrong, confidences))
+    assert (found.low, found.high) == pytest.approx(by_hand(places, area, confidences, wrong))

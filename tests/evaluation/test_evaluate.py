@@ -325,6 +325,9 @@ def test_the_predictions_have_a_row_an_image_and_known_columns(measured: Evaluat
         "guess_country": pa.string(),
         "distance_km": pa.float64(),
         "candidates": pa.list_(pa.string()),
+        "cell": pa.string(),
+        "confidence": pa.float64(),
+        "abstained": pa.string(),
         "probabilities": pa.list_(pa.float64()),
     }
     assert table.num_rows == measured.about["images"]

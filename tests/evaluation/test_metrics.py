@@ -134,7 +134,7 @@ def test_what_is_better() -> None:
     lower = {name for name, metric in METRICS.items() if not metric.higher_is_better}
     assert lower == {
         *("mean_distance_km", "median_distance_km", "mean_error_degrees", "anchor_error_degrees"),
-        *("expected_calibration_error", "loss"),
+        *("area_under_risk_coverage", "expected_calibration_error", "loss"),
     }
 
 
@@ -233,6 +233,52 @@ def test_bins_hold_equally_many_images() -> None:
     found = expected_calibration_error(probability, correct)
     assert found == pytest.approx(slow_calibration_error(list(probability), list(correct), 15))
     assert found > 0.4
+
+
+# --- knowing when not to answer
+
+
+def test_the_radii_cover_the_truth_where_they_are_stated() -> None:
+    answers = matched(
+        [PARIS, TOKYO, PARIS, NOWHERE], [None] * 4, [[48.0, 2.0], [48.0, 2.0], PARIS, PARIS],
+        radius_50_km=np.array([50.0, 50.0, np.nan, 1.0]), radius_90_km=np.array([200.0, 9999.0, 1.0, 1.0]),
+    )  # fmt: skip
+    found = metric_samples(answers, SAMPLED)
+    assert found["radius_50_coverage"].values.tolist() == [0.0, 0.0]
+    assert found["radius_90_coverage"].values.tolist() == [1.0, 1.0, 1.0]
+    assert METRICS["radius_90_coverage"].target == 0.9
+
+
+def test_without_radii_or_confidence_there_is_nothing_to_say_of_them() -> None:
+    found = metric_samples(matched([PARIS], [None], [PARIS]), SAMPLED)
+    assert not found.keys() & {"radius_50_coverage", "area_under_risk_coverage", "answered_share"}
+
+
+def test_risk_is_the_share_of_wrong_cells_among_the_surest() -> None:
+    cells = np.array([["FR"], ["FR"], ["FR"]], dtype=object)
+    answers = matched(
+        [PARIS, TOKYO, PARIS], [None] * 3, [PARIS] * 3,
+        cells=cells, probabilities=np.array([[0.9], [0.6], [0.3]]),
+    )  # fmt: skip
+    found = metric_samples(answers, ["area_under_risk_coverage"])["area_under_risk_coverage"]
+    assert found.value == pytest.approx((0 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_accuracy_where_it_answers() -> None:
+    cells = np.array([["FR"], ["FR"], ["FR"]], dtype=object)
+    reasons = np.array([None, "not sure", None], dtype=object)
+    answers = matched([PARIS, TOKYO, PARIS], [None] * 3, [PARIS] * 3, cells=cells, abstained=reasons)
+    found = metric_samples(answers, ["answered_share", "answered_accuracy", "top_1_accuracy"])
+    assert found["answered_share"].value == pytest.approx(2 / 3)
+    assert found["answered_accuracy"].value == 1.0
+    assert found["top_1_accuracy"].value == pytest.approx(2 / 3)
+
+
+def test_without_cells_an_answer_is_right_in_reach_of_the_country() -> None:
+    answers = matched([PARIS, PARIS], [None] * 2, [[52.5, 2.0], TOKYO], confidence=np.array([0.9, 0.5]))
+    found = metric_samples(answers, ["area_under_risk_coverage"])["area_under_risk_coverage"]
+    assert found.values.tolist() == [0.0, 1.0]
+    assert found.value == pytest.approx((0 + 0.5) / 2)
 
 
 # --- degrees, as GeoTrainr has them

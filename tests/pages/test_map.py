@@ -187,10 +187,10 @@ class TestWriting:
     def test_failing_says_where_and_leaves_nothing(self, tmp_path):
         taken = tmp_path / "map.html"
         taken.mkdir()
-        with pytest.raises(LostFoundError, match=r"Can't write the map to .*map\.html"):
+        with pytest.raises(LostFoundError, match=r"Can't write the page to .*map\.html"):
             write_map(taken, [], title="Photos")
         (tmp_path / "file").touch()
-        with pytest.raises(LostFoundError, match="Can't write the map"):
+        with pytest.raises(LostFoundError, match="Can't write the page"):
             write_map(tmp_path / "file" / "map.html", [], title="Photos")
         assert sorted(tmp_path.iterdir()) == [tmp_path / "file", taken]
 

@@ -49,6 +49,8 @@ class Format(StrEnum):
     map = "map"
 
 
+_RANKS, _RANKS_OF_REPORT = 5, 20
+"""Cells that are kept of each answer: as many as the metrics need, and as the report's map of cells shows."""
 _SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".geojson": Format.geojson, ".html": Format.map}
 
 
@@ -67,26 +69,29 @@ def evaluate(
         str, typer.Option(metavar="SPLIT", help="train, val or test; or all, for data it never saw.")
     ] = "test",
     to: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="For the numbers, predictions and a picture.")
+        Path | None, typer.Option(metavar="FOLDER", help="For the report and what it is made from.")
     ] = None,
     json: AsJson = False,
 ) -> None:
     """Measure a model on held-back places, with intervals.
 
-    MODEL and DATASET are their folders. With --to, also writes metrics.json, predictions.parquet and
-    confusion.png.
+    MODEL and DATASET are their folders. With --to, also writes report.html, a page that opens offline, beside
+    metrics.json, predictions.parquet and confusion.png.
     """
     from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.evaluate import evaluate as measure
+    from lostfound.evaluation.report.page import REPORT, write_report
     from lostfound.predict.locator import Locator
 
-    measured = measure(
-        Locator.load(model), Dataset.open(dataset), split, unit=None if unit is None else unit.value
-    )
+    locator, images = Locator.load(model), Dataset.open(dataset)
+    ranks = _RANKS if to is None else _RANKS_OF_REPORT
+    measured = measure(locator, images, split, unit=None if unit is None else unit.value, ranks=ranks)
     print_evaluation(measured, as_json=json)
     if to is not None:
-        say(f"Report: {measured.save(to)}")
+        measured.save(to)
+        page = write_report(measured, to / REPORT, partition=locator.model.partition, dataset=images)
+        say(f"Report: {page}")
 
 
 @COMMANDS.command(epilog=example("lostfound locate holiday/ --output holiday.html"))

@@ -16,6 +16,7 @@ from lostfound.data.preparing.prepare import prepare
 from lostfound.data.stats_plot import draw_stats
 from lostfound.evaluation.card import measure
 from lostfound.evaluation.evaluate import Evaluation
+from lostfound.evaluation.report.page import REPORT, write_report
 from lostfound.files import write_atomic
 from lostfound.geo.countries import country_name
 from lostfound.pages.map import write_photo_map
@@ -68,10 +69,12 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     show(f"{len(prepared)} images; a picture of them: {picture}")
     _step("4/6  Training a country classifier from scratch")
     measured = _train_and_measure(recipe, prepared, to / "model")
-    report = measured.save(to / "report")
+    locator = Locator.load(to / "model")
+    folder = measured.save(to / "report")
+    report = write_report(measured, folder / REPORT, partition=locator.model.partition, dataset=prepared)
     print_evaluation(measured)
     _step("6/6  Locating new photos")
-    results = _locate_new(Locator.load(to / "model"), to / "new-photos")
+    results = _locate_new(locator, to / "new-photos")
     print_located(results[:SHOWN])
     show(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
     page = write_photo_map(
@@ -83,7 +86,7 @@ def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
     show(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
     for what, path in (("Model", to / "model"), ("Report", report), ("Map", page)):
         show(f"  {what:7} {path}")
-    show("Open the map in a browser. Next, your own photos: `lostfound import --help`.")
+    show("Open the report and the map in a browser. Next, your own photos: `lostfound import --help`.")
 
 
 def _step(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 CHUNK = 2_000_000
 """Resampled values held at once."""
+
+Statistic = Literal["mean", "median", "balanced", "risk_coverage"]
 
 Resampled = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """From how often each place is drawn, (resamples, places), to the statistic of each resample."""
@@ -24,14 +26,17 @@ class Samples:
     Attributes:
         places: The place of each sample, (n,).
         values: Its value, (n,): 0 or 1 where the metric is a share, kilometres where it is a distance.
-        statistic: What makes one number of them; "balanced" is the mean over the classes of their means.
+        statistic: What makes one number of them; "balanced" is the mean over the classes of their means,
+            "risk_coverage" the area under the curve of risk and coverage.
         classes: The true class of each, (n,), for "balanced".
+        confidences: How sure each answer was, (n,), for "risk_coverage".
     """
 
     places: NDArray[np.object_]
     values: NDArray[np.float64]
-    statistic: Literal["mean", "median", "balanced"] = "mean"
+    statistic: Statistic = "mean"
     classes: NDArray[np.object_] | None = None
+    confidences: NDArray[np.float64] | None = None
 
     def on(self, places: NDArray[np.str_]) -> Resampled:
         """The statistic over some places (sorted), as a function of how often each is drawn."""
@@ -43,16 +48,18 @@ class Samples:
             return _median(values, place)
         if self.statistic == "mean":
             return _mean(values, place)
+        if self.statistic == "risk_coverage":
+            assert self.confidences is not None
+            return _risk_coverage(values, place, self.confidences[kept])
         assert self.classes is not None
         return _balanced(values, place, self.classes[kept], len(places))
 
     @property
     def value(self) -> float:
         """The statistic of the samples themselves."""
-        if self.statistic == "balanced":
-            places = np.array(["all"])
-            everywhere = Samples(np.full(len(self.values), "all"), self.values, "balanced", self.classes)
-            return float(everywhere.on(places)(np.ones((1, 1)))[0])
+        if self.statistic in ("balanced", "risk_coverage"):
+            everywhere = replace(self, places=np.full(len(self.values), "all", dtype=object))
+            return float(everywhere.on(np.array(["all"]))(np.ones((1, 1)))[0])
         return float(np.median(self.values) if self.statistic == "median" else np.mean(self.values))
 
 
@@ -95,6 +102,33 @@ def bootstrap(samples: Samples, *, seed: int = 0) -> Score:
     return Score(samples.value, float(low), float(high), len(samples.values), count)
 
 
+def mean_intervals(
+    places: NDArray[np.object_], values: NDArray[np.float64], *, seed: int = 0
+) -> NDArray[np.float64]:
+    """The 95 % bootstrap intervals by place of several means, on the same resamples.
+
+    Args:
+        places: The place of each sample, (n,).
+        values: Its values, (n, k).
+        seed: Of the draws.
+
+    Returns:
+        Lower and upper ends, (k, 2).
+    """
+    names, place = np.unique(places.astype(str), return_inverse=True)
+    sums = np.stack([np.bincount(place, column) for column in values.T], axis=1)
+    sizes = np.bincount(place).astype(np.float64)
+    generator, count = np.random.default_rng(seed), len(names)
+    step = max(1, CHUNK // count)
+    resampled = []
+    for start in range(0, RESAMPLES, step):
+        rows = min(step, RESAMPLES - start)
+        times = generator.multinomial(count, np.full(count, 1 / count), size=rows).astype(np.float64)
+        resampled.append((times @ sums) / (times @ sizes)[:, None])
+    ends: NDArray[np.float64] = np.percentile(np.concatenate(resampled), [2.5, 97.5], axis=0).T
+    return ends
+
+
 def _mean(values: NDArray[np.float64], place: NDArray[np.int64]) -> Resampled:
     sums, sizes = np.bincount(place, values), np.bincount(place).astype(np.float64)
     return lambda times: (times @ sums) / (times @ sizes)
@@ -131,3 +165,22 @@ def _balanced(
         return found
 
     return balanced
+
+
+def _risk_coverage(
+    values: NDArray[np.float64], place: NDArray[np.int64], confidences: NDArray[np.float64]
+) -> Resampled:
+    """The mean over the answers of the risk among those that are at least as sure (Geifman et al. 2019)."""
+    order = np.argsort(-confidences, kind="stable")
+    values, place = values[order], place[order]
+    as_sure = np.searchsorted(-confidences[order], -confidences[order], side="right") - 1
+
+    def area(times: NDArray[np.float64]) -> NDArray[np.float64]:
+        weight = times[:, place]
+        answered = np.cumsum(weight, axis=1)[:, as_sure]
+        wrong = np.cumsum(weight * values, axis=1)[:, as_sure]
+        risk = np.divide(wrong, answered, out=np.zeros_like(wrong), where=answered > 0)
+        found: NDArray[np.float64] = (weight * risk).sum(axis=1) / weight.sum(axis=1)
+        return found
+
+    return area

@@ -104,6 +104,11 @@ def difference(runs: Sequence[Samples], baseline: Sequence[Samples], *, seed: in
     return Difference(0.0 if abs(value) < _ZERO else value, float(low), float(high), p, len(places))
 
 
+def p_text(p: float) -> str:
+    """A p-value as tables have it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """P-values of a family of comparisons, corrected for their number (Holm 1979)."""
     order = np.argsort(p, kind="stable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -12,13 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import SPLITS, strings
-from lostfound.errors import DatasetError, UsageError
+from lostfound.errors import DatasetError, UsageError, refused_as
 from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.evaluation.confusion_plot import draw_confusion
-from lostfound.evaluation.matching import Matched, Truth, match
+from lostfound.evaluation.matching import Matched, Truth, cells_key, match
 from lostfound.evaluation.metrics import GEOTRAINR, METRICS, TOP, expected_calibration_error, usual_metrics
 from lostfound.files import write_atomic, write_json
 from lostfound.partitions import Partition
@@ -65,6 +67,38 @@ class Evaluation:
         write_atomic(folder / CONFUSION, draw_confusion(truth, guess, title=self.title))
         write_json(folder / NUMBERS, self.as_dict())
         return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Evaluation:
+        """Read what `save` wrote.
+
+        Raises:
+            DatasetError: The folder holds no report, or a damaged one.
+        """
+        folder = Path(folder)
+        missing = [name for name in (NUMBERS, PREDICTIONS) if not (folder / name).is_file()]
+        if missing:
+            raise DatasetError(
+                f"{folder} is no report, it has no {missing[0]}: give a folder that "
+                "`lostfound evaluate MODEL DATASET --to FOLDER` wrote"
+            )
+        with refused_as(DatasetError, f"{folder} can't be read as a report: evaluate again"):
+            about = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+            metrics = {name: Score(**score) for name, score in about.pop("metrics").items()}
+            error = about.pop("expected_calibration_error")
+            table = pq.read_table(folder / PREDICTIONS)
+            read = cls(metrics, error, table, about)
+            read.matched()  # is it a table of predictions at all?
+        return read
+
+    def matched(self) -> Matched:
+        """The predictions beside the truth; the true cells are those that the table has."""
+        return Matched(Predictions.from_table(self.predictions), Truth(self.predictions))
+
+    def on(self, rows: NDArray[np.integer[Any]]) -> Matched:
+        """Some of the predictions beside the truth, by their rows."""
+        table = self.predictions.take(pa.array(rows))
+        return Matched(Predictions.from_table(table), Truth(table))
 
     @property
     def scored(self) -> str:
@@ -132,6 +166,9 @@ def score(
         "places": len(np.unique(matched.truth.places.astype(str))),
         "unit": "image",
         "cells": None if partition is None else len(partition),
+        "cells_are": "countries"
+        if partition is None and predictions.cells is not None
+        else cells_key(partition),
         "images_outside_all_cells": int(outside.sum()),
         "countries_outside_all_cells": sorted(set(matched.classes[outside])) if outside.any() else [],
         "lostfound": version("lostfound"),
@@ -142,7 +179,12 @@ def score(
 
 
 def evaluate(
-    locator: Locator, dataset: Dataset, split: str = "test", *, unit: Unit | None = None
+    locator: Locator,
+    dataset: Dataset,
+    split: str = "test",
+    *,
+    unit: Unit | None = None,
+    ranks: int = max(TOP),
 ) -> Evaluation:
     """Measure a model on one split, through the same engine that answers users.
 
@@ -152,6 +194,7 @@ def evaluate(
         split: train, val or test; or "all" for a data set that the model never saw.
         unit: Score each image, or each place once by the mean of its views' outputs; by default as the model
             was trained.
+        ranks: How many cells to keep of each answer, five at least; a report's map of the cells shows them.
 
     Raises:
         UsageError: There is no such split.
@@ -161,14 +204,14 @@ def evaluate(
         >>> import lostfound
         >>> dataset = lostfound.Dataset.open("data/streets")
         >>> measured = lostfound.evaluate(lostfound.load("models/mine"), dataset, "test")
-        >>> sorted(measured.metrics)[:3]
-        ['balanced_accuracy', 'country_accuracy_nearest_place', 'geoguessr_score']
+        >>> measured.metrics["top_1_accuracy"].n == measured.about["images"]
+        True
         >>> measured.save("report").name
         'report'
     """
     part = _part(dataset, split)
     unit = unit or locator.unit
-    predictions = locator.predict(part, unit=unit, top=max(TOP))
+    predictions = locator.predict(part, unit=unit, top=max(ranks, *TOP))
     follows_geotrainr = locator.model.config["task"].get("scaling") == "origin"
     measured = score(
         predictions,
@@ -236,5 +279,7 @@ def _table(matched: Matched) -> pa.Table:
     table = table.add_column(0, "image_id", predictions["image_id"])
     for name in predictions.column_names[1:]:
         table = table.append_column(name, predictions[name])
+    if matched.predictions.cells is not None:
+        table = table.append_column("cell", pa.array(matched.true_cells, pa.string()))
     table = table.append_column("distance_km", pa.array(matched.distance_km, from_pandas=True))
     return table.replace_schema_metadata(predictions.schema.metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,10 +12,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lostfound.data.records import Records, coordinates, strings
+from lostfound.files import digest
 from lostfound.geo.boundaries import label_countries
 from lostfound.geo.sphere import haversine_km
 from lostfound.partitions import OUTSIDE, Partition
 from lostfound.predict.predictions import Predictions
+
+# Cells with names mean the same in every model that knows them; others only where all of them are the same.
+_NAMED = ("countries", "regions", "cities")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class Truth:
     """Where n samples really are.
 
     Attributes:
-        records: Of the samples: image_id, place_id, latitude, longitude and country at least.
+        records: Of the samples: image_id, place_id, latitude, longitude and country at least; `cell` where
+            a report kept the cells that they lie in.
     """
 
     records: pa.Table
@@ -56,9 +62,13 @@ class Truth:
         return _known(strings(self.records, "country")) | self.located
 
     def cells(self, partition: Partition | None) -> NDArray[np.object_]:
-        """The ids of the cells that they lie in, (n,), None outside of all; countries without a partition."""
+        """The ids of the cells that they lie in, (n,), None outside of all.
+
+        Without a partition as the records say, else their countries.
+        """
         if partition is None:
-            return self.countries
+            kept = "cell" in self.records.column_names
+            return strings(self.records, "cell") if kept else self.countries
         if not self._cells or self._cells[0][0] is not partition:  # a validation asks after each epoch
             numbers = partition.assign(self.points, self.countries)
             ids = np.array([*partition.cell_ids, None], dtype=object)  # the last is OUTSIDE's
@@ -85,6 +95,20 @@ class Matched:
         distance[where] = haversine_km(self.truth.points[where], self.predictions.points[where])
         return distance
 
+    @cached_property
+    def confidence(self) -> NDArray[np.float64] | None:
+        """How sure each answer is, (n,), 0 to 1, NaN where unknown: as stated, else its best probability."""
+        stated = self.predictions.confidence
+        if stated is not None or self.predictions.probabilities is None:
+            return stated
+        return self.predictions.probabilities[:, 0]
+
+    @cached_property
+    def abstained(self) -> NDArray[np.bool_] | None:
+        """Which answers say that they are none, (n,); None of predictions that can't say so."""
+        reasons = self.predictions.abstained
+        return None if reasons is None else _known(reasons)
+
     @property
     def true_cells(self) -> NDArray[np.object_]:
         """The ids of the cells that the samples lie in, (n,); None outside of all."""
@@ -108,6 +132,14 @@ class Matched:
         cells = self.true_cells
         countries = np.array([code or "no country" for code in self.truth.countries], dtype=object)
         return np.where(_known(cells), cells, countries)
+
+
+def cells_key(partition: Partition | None) -> str | None:
+    """What cells are, equal where metrics of cells mean the same; None without cells."""
+    if partition is None or partition.kind in _NAMED:
+        return None if partition is None else partition.kind
+    same = json.dumps([partition.cell_ids, dict(partition.settings), dict(partition.rule)])
+    return f"{partition.kind} {digest(same.encode())[:8]}"
 
 
 def match(predictions: Predictions, truth: Records) -> Matched:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.evaluation.bootstrap import Samples
+from lostfound.evaluation.bootstrap import Samples, Statistic
 from lostfound.evaluation.matching import Matched
 from lostfound.geo.regions import Regions
 from lostfound.geo.sphere import KM_PER_DEGREE, geoguessr_score, pairwise_km, wrap_longitude
@@ -41,6 +41,7 @@ class Metric:
         values: Computes it sample by sample; None of a number that is not made of samples' values.
         statistic: What makes one number of them.
         of_cells: Only models with the same cells share it.
+        target: The value it should have, where more is no better than less.
         usual: Is it reported where nothing else is asked for?
     """
 
@@ -49,20 +50,28 @@ class Metric:
     unit: Unit
     higher_is_better: bool
     values: Callable[[Matched], Values | None] | None
-    statistic: Literal["mean", "median", "balanced"] = "mean"
+    statistic: Statistic = "mean"
     of_cells: bool = False
+    target: float | None = None
     usual: bool = True
 
     def samples(self, matched: Matched) -> Samples | None:
         """Its value of each sample that has one; None where it can't be told of any."""
-        if self.values is None or (self.of_cells and matched.predictions.cells is None):
+        if self.values is None:
             return None
         found = self.values(matched)
         if found is None or not found[1].any():
             return None
         values, where = found
         classes = matched.classes[where] if self.statistic == "balanced" else None
-        return Samples(matched.truth.places[where], values[where].astype(np.float64), self.statistic, classes)
+        confidences = matched.confidence if self.statistic == "risk_coverage" else None
+        return Samples(
+            matched.truth.places[where],
+            values[where].astype(np.float64),
+            self.statistic,
+            classes,
+            None if confidences is None else confidences[where],
+        )
 
     @property
     def heading(self) -> str:
@@ -85,7 +94,9 @@ class Metric:
         return " to ".join(self.number(value) for value in values) + unit
 
 
-def _top(k: int, matched: Matched) -> Values:
+def _top(k: int, matched: Matched) -> Values | None:
+    if matched.predictions.cells is None:
+        return None
     return np.asarray(matched.hits[:, :k].any(axis=1)), matched.truth.labelled
 
 
@@ -111,6 +122,39 @@ def _points(matched: Matched) -> Values:
 
 def _within(limit_km: float, matched: Matched) -> Values:
     return matched.distance_km <= limit_km, matched.located
+
+
+def _right(matched: Matched) -> Values:
+    """Is the best cell the true one; without cells: is the point in reach of the country (750 km)?"""
+    return _top(1, matched) or _within(DISTANCES_KM["country"], matched)
+
+
+def wrong_answers(matched: Matched) -> Values | None:
+    """Which answers are wrong, of those that say how sure they are: what risk is the share of."""
+    if matched.confidence is None:
+        return None
+    right, where = _right(matched)
+    return ~right, where & np.isfinite(matched.confidence)
+
+
+def _answered(matched: Matched) -> Values | None:
+    abstained = matched.abstained
+    return None if abstained is None else (~abstained, np.ones(len(abstained), dtype=bool))
+
+
+def _answered_right(matched: Matched) -> Values | None:
+    if matched.abstained is None:
+        return None
+    right, where = _right(matched)
+    return right, where & ~matched.abstained
+
+
+def _covered(radius: str, matched: Matched) -> Values | None:
+    """Is the truth within the radius that the answer states?"""
+    stated: NDArray[np.float64] | None = getattr(matched.predictions, radius)
+    if stated is None:
+        return None
+    return matched.distance_km <= stated, matched.located & np.isfinite(stated)
 
 
 def _degrees(matched: Matched) -> Values:
@@ -183,6 +227,28 @@ METRICS: Mapping[str, Metric] = {
             )
             for name, limit in DISTANCES_KM.items()
         ),
+        *(
+            Metric(
+                f"radius_{share}_coverage",
+                f"within the {share} % radius",
+                "share",
+                True,
+                partial(_covered, f"radius_{share}_km"),
+                target=share / 100,
+            )
+            for share in (50, 90)
+        ),
+        Metric(
+            "area_under_risk_coverage",
+            "area under risk-coverage",
+            "fraction",
+            False,
+            wrong_answers,
+            "risk_coverage",
+            of_cells=True,
+        ),
+        Metric("answered_share", "answered", "share", True, _answered),
+        Metric("answered_accuracy", "accuracy where answered", "share", True, _answered_right, of_cells=True),
         Metric("mean_error_degrees", "mean error", "degrees", False, _degrees, usual=False),
         Metric(
             "within_5_degrees", "within 5 degrees", "share", True, partial(_within_degrees, 5), usual=False

@@ -20,11 +20,14 @@ from lostfound.errors import LostFoundError
 from lostfound.files import write_output
 
 
-def fill_page(name: str, *, title: str, count: str, note: str, data: Mapping[str, object]) -> str:
+def fill_page(
+    name: str, *, title: str, count: str, note: str, data: Mapping[str, object], main: str | None = None
+) -> str:
     """Put a page together: the frame that all pages share, what is this page's own, and Leaflet.
 
     The frame is ``assets/frame.html``, ``.css`` and ``.js``; the page's own files are ``assets/NAME.html``,
-    whose blocks begin with a comment and fill the frame, ``.css`` and ``.js``.
+    whose blocks begin with a comment and fill the frame, ``.css`` and ``.js``. A page that is one large map
+    fills ``assets/map_frame.html`` too.
 
     Args:
         name: Of the page's own files.
@@ -32,14 +35,17 @@ def fill_page(name: str, *, title: str, count: str, note: str, data: Mapping[str
         count: What is on the page, beside the heading.
         note: A sentence for the footer; any text.
         data: What the page's script reads, by the id of the element that holds it: JSON values.
+        main: What the page holds, HTML of `lostfound.pages.elements`; None for one large map.
     """
     styles = [asset(file) for file in ("leaflet.css", "frame.css", f"{name}.css")]
     scripts = [asset(file) for file in ("leaflet.js", "frame.js", f"{name}.js")]
     blocks = _blocks(asset(f"{name}.html"))
     blocks["footer"] = Template(blocks["footer"]).substitute(note=html.escape(note))
+    blocks = {"header": "", "beside": "", **blocks}
     return Template(asset("frame.html")).substitute(
-        dict.fromkeys(("header", "beside"), ""),
-        **blocks,
+        header=blocks["header"],
+        footer=blocks["footer"],
+        main=Template(asset("map_frame.html")).substitute(blocks) if main is None else main,
         title=html.escape(title),
         count=html.escape(count),
         data="\n".join(
@@ -86,7 +92,7 @@ def write_page(path: str | Path, page: str) -> Path:
         write_output(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise LostFoundError(
-            f"Can't write the map to {path}: {error.strerror}. Name a file in a folder you can write to."
+            f"Can't write the page to {path}: {error.strerror}. Name a file in a folder you can write to."
         ) from error
     return path
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lostfound.data.images import open_image, shrink
-from lostfound.data.jpeg import encode_jpeg
 from lostfound.geo.boundaries import outlines
 from lostfound.geo.sphere import haversine_km
 from lostfound.pages.frame import fill_page, write_page
 from lostfound.pages.lines import Point, circle, great_circle
+from lostfound.pages.thumbnails import thumbnail
 from lostfound.predict.guess import Guess
 from lostfound.predict.outputs import LocatedPhoto, written_name, written_radius
 
@@ -93,7 +91,7 @@ def write_photo_map(
         MapEntry(
             written_name(os.path.relpath(each.photo, common)),
             each.guess,
-            _thumbnail(Path(each.photo)),
+            thumbnail(Path(each.photo), THUMBNAIL_SIDE),
             each.truth,
             each.truth_name,
         )
@@ -104,14 +102,6 @@ def write_photo_map(
     if failed:
         note = f"{note} {failed} photo(s) could not be read.".strip()
     return write_map(path, entries, title=title, note=note)
-
-
-def _thumbnail(photo: Path) -> bytes | None:
-    """None where the photo can't be read any more: it was when it was located."""
-    side = THUMBNAIL_SIDE
-    with suppress(Exception):  # of whatever kind: it must not cost the page
-        return encode_jpeg(shrink(open_image(photo, at_least=side), side), quality=80)
-    return None
 
 
 def render_map(entries: Sequence[MapEntry], *, title: str, note: str = "") -> str:

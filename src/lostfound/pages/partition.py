@@ -51,18 +51,28 @@ def render_partition(partition: Partition, *, title: str, note: str = "") -> str
 
 def _cells(partition: Partition) -> list[dict[str, object]]:
     """What partition.js reads of each cell."""
-    shapes = _simplified(partition.polygons)
+    return [
+        {"id": cell_id, "name": name, "count": int(count), **drawn}
+        for cell_id, name, count, drawn in zip(
+            partition.cell_ids, partition.names, partition.counts, drawn_cells(partition), strict=True
+        )
+    ]
+
+
+def drawn_cells(partition: Partition, *, fineness: float = _FINENESS) -> list[dict[str, object]]:
+    """How a page draws each cell: `at`, its decoding point, and `shape`, its rings; None without a polygon.
+
+    Args:
+        partition: The cells.
+        fineness: The detail that is left out, as a share of a cell's extent.
+    """
+    shapes = _simplified(partition.polygons, fineness)
     return [
         {
-            "id": cell_id,
-            "name": name,
-            "count": int(count),
             "at": [round(latitude, 6), round(longitude, 6)],
-            "shape": None if shape is None else _coordinates(shape),
+            "shape": None if shape is None else _coordinates(shape, fineness),
         }
-        for cell_id, name, count, (latitude, longitude), shape in zip(
-            partition.cell_ids, partition.names, partition.counts, partition.centroids, shapes, strict=True
-        )
+        for (latitude, longitude), shape in zip(partition.centroids, shapes, strict=True)
     ]
 
 
@@ -73,17 +83,17 @@ def _extents(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     return longer
 
 
-def _simplified(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    tolerance = np.minimum(_extents(shapes) * _FINENESS, _COARSEST_DEG)
+def _simplified(shapes: NDArray[np.object_], fineness: float) -> NDArray[np.object_]:
+    tolerance = np.minimum(_extents(shapes) * fineness, _COARSEST_DEG * fineness / _FINENESS)
     simple: NDArray[np.object_] = shapely.simplify(shapes, np.nan_to_num(tolerance))
     return simple
 
 
-def _coordinates(shape: shapely.Geometry) -> list[list[list[list[float]]]]:
+def _coordinates(shape: shapely.Geometry, fineness: float) -> list[list[list[list[float]]]]:
     """The rings of each part, (longitude, latitude), as fine as the part is small."""
     west, south, east, north = shape.bounds
     extent = max(east - west, north - south, 1e-6)
-    decimals = int(np.clip(np.ceil(-np.log10(extent * _FINENESS)), 2, 7))
+    decimals = int(np.clip(np.ceil(-np.log10(extent * fineness)), 2, 7))
     return [
         [shapely.get_coordinates(ring).round(decimals).tolist() for ring in (part.exterior, *part.interiors)]
         for part in shapely.get_parts(shape)

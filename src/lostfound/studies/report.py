@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lostfound.evaluation.comparison import RESAMPLES
+from lostfound.evaluation.comparison import RESAMPLES, p_text
 from lostfound.evaluation.metrics import METRICS
 from lostfound.files import write_atomic
 from lostfound.studies.plot import draw_study
@@ -61,7 +61,7 @@ def cells(row: ResultRow) -> dict[str, str]:
         assert row.p_holm is not None
         said["difference"] = METRICS[row.metric].number(against.value, signed=True)
         said["its 95 % interval"] = _span(row.metric, against.low, against.high, signed=True)
-        said["p"], said["p (Holm)"] = _p(against.p), _p(row.p_holm)
+        said["p"], said["p (Holm)"] = p_text(against.p), p_text(row.p_holm)
     return said
 
 
@@ -157,7 +157,3 @@ def _measured(row: ResultRow, baseline: str) -> str:
 
 def _span(metric: str, low: float, high: float, *, signed: bool = False) -> str:
     return f"{METRICS[metric].number(low, signed=signed)} to {METRICS[metric].number(high, signed=signed)}"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

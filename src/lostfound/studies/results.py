@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lostfound.evaluation.bootstrap import Samples
 from lostfound.evaluation.comparison import Difference, Estimate, difference, estimate, holm
 from lostfound.evaluation.evaluate import report_samples
+from lostfound.evaluation.matching import cells_key
 from lostfound.evaluation.metrics import METRICS
-from lostfound.files import digest
 from lostfound.partitions import Partition
 from lostfound.predict.model_folder import PARTITION
 from lostfound.studies.runs import StudyRun
 from lostfound.studies.study import Study
-
-# Cells with names mean the same in every model that knows them; others only where all of them are the same.
-_NAMED = ("countries", "regions", "cities")
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class ScoredModel:
         """The scores of a finished run, from the predictions that its report kept."""
         file = run.model / PARTITION
         partition = Partition.load(file) if file.is_file() else None
-        return cls(report_samples(run.report, partition, list(metrics)), _cells(partition))
+        return cls(report_samples(run.report, partition, list(metrics)), cells_key(partition))
 
 
 @dataclass(frozen=True)
@@ -134,10 +130,3 @@ def _comparable(metric: str, ours: Mapping[int, ScoredModel], base: Mapping[int,
     return not METRICS[metric].of_cells or {each.cells for each in ours.values()} == {
         each.cells for each in base.values()
     }
-
-
-def _cells(partition: Partition | None) -> str | None:
-    if partition is None or partition.kind in _NAMED:
-        return None if partition is None else partition.kind
-    same = json.dumps([partition.cell_ids, dict(partition.settings), dict(partition.rule)])
-    return f"{partition.kind} {digest(same.encode())[:8]}"

@@ -17,6 +17,7 @@ from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
     from lostfound.evaluation.evaluate import Evaluation
+    from lostfound.evaluation.report.versus import Comparison
     from lostfound.predict.guess import Guess
     from lostfound.predict.model_folder import ModelFolder
     from lostfound.predict.outputs import LocatedPhoto
@@ -93,6 +94,27 @@ def print_calibration(model: ModelFolder, *, as_json: bool = False) -> None:
     make_console().print(table)
     if about.get("accuracy_of_answers", 1) < about.get("accuracy_asked", 0):
         show(f"\nNo threshold makes it right for {about['accuracy_asked']:.0%}: this is the nearest.")
+
+
+def print_comparison(comparison: Comparison, *, as_json: bool = False) -> None:
+    """Print several answers to the same images, beside each other."""
+    from lostfound.evaluation.metrics import METRICS
+    from lostfound.evaluation.report.versus_page import NOTE, cells, shared, warnings
+
+    if as_json:
+        print_json(comparison.as_dict())
+        return
+    show(f"On {shared(comparison)}:\n")
+    numbers = ("value", "95 % interval", "difference", "its 95 % interval", "p")
+    table = make_table("metric", "who", *numbers, numbers=numbers)
+    last = None
+    for row in comparison.rows:
+        heading = METRICS[row.metric].heading if row.metric != last else ""
+        table.add_row(heading, row.name, *cells(row))
+        last = row.metric
+    make_console().print(table)
+    for text in (*warnings(comparison), NOTE):
+        show(f"\n{text}")
 
 
 def print_located(results: Sequence[LocatedPhoto]) -> None:

@@ -1,5 +1,5 @@
 "use strict";
-// What all pages share: what they read and write, and a map of the countries that needs no network.
+// What all pages share: what they read and write, and maps of the countries that need no network.
 const frame = (() => {
   const byId = (id) => document.getElementById(id);
   const read = (id) => JSON.parse(byId(id).textContent);
@@ -17,32 +17,33 @@ const frame = (() => {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   };
 
-  // Countries are SVG so that the style sheet colours them.
-  const map = L.map("map", {
-    zoomSnap: 0, minZoom: 0, preferCanvas: true, attributionControl: false, zoomControl: false,
-    maxBounds: [[-85.06, -400], [85.06, 400]], maxBoundsViscosity: 0.7,
-  }).setView([20, 0], 1);
-  L.control.attribution({ prefix: false, position: "bottomright" })
-    .addAttribution("Leaflet · Made with Natural Earth").addTo(map);
-  L.control.zoom({ position: "topleft" }).addTo(map);
-  L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
-  map.createPane("countries").style.zIndex = 200;
-  const land = L.svg({ pane: "countries", padding: 0.6 });
-  const outlines = read("outlines");
-  const countries = (options) => L.geoJSON(outlines, {
-    pane: "countries", renderer: land, className: "country", smoothFactor: 0.5, ...options,
-  });
   const world = L.latLngBounds([-55, -170], [72, 178]);
-
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const go = (bounds, room) => {
-    if (still.matches) map.fitBounds(bounds, { ...room, animate: false });
-    else map.flyToBounds(bounds, { ...room, duration: 0.9 });
+  // A map in an element. Countries are SVG so that the style sheet colours them.
+  const worldMap = (id, options) => {
+    const map = L.map(id, {
+      zoomSnap: 0, minZoom: 0, preferCanvas: true, attributionControl: false, zoomControl: false,
+      maxBounds: [[-85.06, -400], [85.06, 400]], maxBoundsViscosity: 0.7, ...options,
+    }).setView([20, 0], 1);
+    L.control.attribution({ prefix: false, position: "bottomright" })
+      .addAttribution("Leaflet · Made with Natural Earth").addTo(map);
+    L.control.zoom({ position: "topleft" }).addTo(map);
+    L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
+    map.createPane("countries").style.zIndex = 200;
+    const land = L.svg({ pane: "countries", padding: 0.6 });
+    const countries = (how) => L.geoJSON(read("outlines"), {
+      pane: "countries", renderer: land, className: "country", smoothFactor: 0.5, ...how,
+    });
+    const go = (bounds, room) => {
+      if (still.matches) map.fitBounds(bounds, { ...room, animate: false });
+      else map.flyToBounds(bounds, { ...room, duration: 0.9 });
+    };
+    return { map, countries, go };
   };
 
   // Leaflet focuses the map when it is clicked; only those who use keys need to see that.
   document.addEventListener("pointerdown", () => document.body.classList.add("pointing"), true);
   document.addEventListener("keydown", () => document.body.classList.remove("pointing"), true);
 
-  return { byId, read, make, number, colour, whenColoursChange, map, countries, world, go };
+  return { byId, read, make, number, colour, whenColoursChange, world, worldMap };
 })();

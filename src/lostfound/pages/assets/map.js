@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const { byId, read, make, number, colour, whenColoursChange, map } = frame;
+  const { byId, read, make, number, colour, whenColoursChange } = frame;
+  const { map, countries: outlines, go: fly } = frame.worldMap("map");
   const entries = read("entries");
   const list = byId("list");
 
@@ -22,7 +23,7 @@
   const chosenPane = map.createPane("chosen");
   chosenPane.style.zIndex = 450;
   chosenPane.style.pointerEvents = "none";
-  const countries = (shift) => frame.countries({
+  const countries = (shift) => outlines({
     coordsToLatLng: ([longitude, latitude]) => L.latLng(latitude, longitude + shift),
   });
   const world = countries(0).addTo(map);
@@ -120,7 +121,7 @@
 
   // Room for the labels, and for what lies over the map's corners.
   const go = (bounds, maxZoom) =>
-    frame.go(bounds, { paddingTopLeft: [90, 84], paddingBottomRight: [90, 76], maxZoom });
+    fly(bounds, { paddingTopLeft: [90, 84], paddingBottomRight: [90, 76], maxZoom });
   const everything = () => {
     const shown = placed.filter((dot) => dotLayer.hasLayer(dot)).map((dot) => dot.getLatLng());
     return shown.length ? L.latLngBounds(shown) : frame.world;

@@ -1,11 +1,12 @@
 "use strict";
 (() => {
-  const { byId, read, make, number, whenColoursChange, map } = frame;
+  const { byId, read, make, number, whenColoursChange } = frame;
+  const { map, countries, go: fly } = frame.worldMap("map");
   const cells = read("cells");
   const images = (count) => `${number(count)} image${count === 1 ? "" : "s"}`;
 
   map.setMaxZoom(22);
-  frame.countries({ interactive: false }).addTo(map);
+  countries({ interactive: false }).addTo(map);
 
   // Colours by the logarithm of the count: a few cells often hold most of the images.
   const filled = cells.map((cell) => cell.count).filter((count) => count > 0);
@@ -56,7 +57,7 @@
     layers.forEach((layer, index) => layer.setStyle(style(cells[index])));
   });
 
-  const go = (bounds) => frame.go(bounds, { padding: [48, 48], maxZoom: 20 });
+  const go = (bounds) => fly(bounds, { padding: [48, 48], maxZoom: 20 });
   const extent = (layer) => (layer.getBounds ? layer.getBounds() : L.latLngBounds([layer.getLatLng()]));
   const everything = () => (cells.length ? drawn.getBounds() : frame.world);
   const pinned = L.tooltip({ permanent: true, direction: "top", opacity: 1, className: "pinned" });

@@ -1,0 +1,191 @@
+"""Restrictions: where a photo is known to be, or known not to be, before it is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lostfound.errors import UsageError
+from lostfound.geo.boundaries import label_countries
+from lostfound.geo.countries import country_name
+from lostfound.geo.sphere import destination, haversine_km, is_coordinate, wrap_longitude
+from lostfound.partitions import OUTSIDE, Partition
+from lostfound.predict.belief import Belief
+from lostfound.predict.support import Support
+
+_GRID = 20  # points of an area along each side
+_PARTLY = 0.02
+"""The share that a cell keeps of which an area holds some land, but none of the points that stand for it."""
+
+Box = tuple[float, float, float, float]
+"""South, west, north, east, degrees; over the date line where the west is east of the east."""
+Circle = tuple[float, float, float]
+"""Latitude, longitude, degrees, and the radius in kilometres."""
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Where photos may be: all conditions hold at once.
+
+    Attributes:
+        countries: Only these, ISO alpha-2; None: any.
+        excluded: None of these.
+        box: Only in it.
+        near: Only in this circle.
+
+    Raises:
+        UsageError: The conditions make no sense, or contradict each other.
+    """
+
+    countries: frozenset[str] | None = None
+    excluded: frozenset[str] = frozenset()
+    box: Box | None = None
+    near: Circle | None = None
+
+    def __post_init__(self) -> None:
+        both = self.excluded & (self.countries or frozenset())
+        if both:
+            raise UsageError(f"{', '.join(sorted(both))} can't be both the country and not: leave one out")
+        if self.box is not None:
+            south, west, north, east = self.box
+            if not (
+                is_coordinate(south, wrap_longitude(west)) and is_coordinate(north, wrap_longitude(east))
+            ):
+                raise UsageError(f"a box of {self.box}: give south,west,north,east in degrees")
+            if south >= north or west == east:
+                raise UsageError(
+                    f"a box of {self.box} holds nothing: give south,west,north,east, the south below the "
+                    "north; west may be east of east where it crosses the date line"
+                )
+        if self.near is not None:
+            latitude, longitude, radius = self.near
+            if not is_coordinate(latitude, wrap_longitude(longitude)) or not 0 < radius < np.inf:
+                raise UsageError(
+                    f"near {self.near}: give latitude,longitude in degrees and kilometres above 0"
+                )
+
+    @property
+    def of_area(self) -> bool:
+        """Whether it says more than countries."""
+        return self.box is not None or self.near is not None
+
+    def allows(self, points: NDArray[np.float64], countries: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Whether places may be the photo's, (n,).
+
+        Args:
+            points: Degrees, (n, 2).
+            countries: Their countries, (n,), or None.
+        """
+        allowed = np.ones(len(points), dtype=bool)
+        if self.countries is not None:
+            allowed &= np.array([code in self.countries for code in countries], dtype=bool)
+        if self.excluded:
+            allowed &= np.array([code not in self.excluded for code in countries], dtype=bool)
+        if self.box is not None:
+            south, west, north, east = self.box
+            width = (east - west) % 360 or 360
+            allowed &= (points[:, 0] >= south) & (points[:, 0] <= north)
+            allowed &= (points[:, 1] - west) % 360 <= width
+        if self.near is not None:
+            allowed &= haversine_km(points, self.near[:2]) <= self.near[2]
+        return allowed
+
+    def grid(self) -> NDArray[np.float64]:
+        """Points all over its area, (n, 2), degrees; none if it has no area."""
+        if self.near is not None:
+            angle, share = np.meshgrid(np.arange(_GRID) * 360 / _GRID, np.sqrt(np.arange(_GRID) / _GRID))
+            points = destination(np.array(self.near[:2]), angle.ravel(), share.ravel() * self.near[2])
+        elif self.box is not None:
+            south, west, north, east = self.box
+            steps = (np.arange(_GRID) + 0.5) / _GRID
+            latitude, longitude = np.meshgrid(
+                south + steps * (north - south), west + steps * ((east - west) % 360 or 360)
+            )
+            points = np.column_stack([latitude.ravel(), wrap_longitude(longitude.ravel())])
+        else:
+            points = np.zeros((0, 2))
+        return np.asarray(points)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.countries is not None:
+            parts.append(f"only {', '.join(country_name(code) for code in sorted(self.countries))}")
+        if self.excluded:
+            parts.append(f"not {', '.join(country_name(code) for code in sorted(self.excluded))}")
+        if self.box is not None:
+            parts.append("in the box {:g},{:g},{:g},{:g}".format(*self.box))
+        if self.near is not None:
+            parts.append("within {2:g} km of {0:g},{1:g}".format(*self.near))
+        return " and ".join(parts)
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a restriction leaves of a partition's cells.
+
+    Attributes:
+        shares: How much of each cell, (cells,), 0 to 1.
+        support: Where in them photos may be.
+        points: The point that answers for each cell, (cells, 2); None: as ever.
+    """
+
+    shares: NDArray[np.float64]
+    support: Support
+    points: NDArray[np.float64] | None
+
+
+def allowed_cells(partition: Partition, support: Support | None, restriction: Restriction) -> Allowed:
+    """What a restriction leaves of a model's cells.
+
+    A cell keeps the share of its photos' places that it allows.
+
+    Raises:
+        UsageError: Nothing is left.
+    """
+    support = support or Support(partition.centroids, np.ones(len(partition)), np.arange(len(partition)))
+    inside = restriction.allows(support.points, _countries(partition, support.points, support.cells))
+    shares = np.bincount(support.cells[inside], support.weights[inside], len(partition))
+    points, weights, cells = (each[inside] for each in (support.points, support.weights, support.cells))
+    if restriction.of_area:
+        grid = restriction.grid()
+        of = partition.assign(grid)
+        kept = (of != OUTSIDE) & (shares[of] == 0)
+        kept[kept] = restriction.allows(grid[kept], _countries(partition, grid[kept], of[kept]))
+        counts = np.bincount(of[kept], minlength=len(partition))
+        shares = np.where(counts > 0, _PARTLY, shares)
+        points = np.concatenate([points, grid[kept]])
+        cells = np.concatenate([cells, of[kept]])
+        weights = np.concatenate([weights, _PARTLY / counts[of[kept]]])
+    if not shares.any():
+        known = sorted({code for code in partition.countries if code})
+        raise UsageError(
+            f"{restriction} leaves none of the model's {len(partition)} cells: it knows places in "
+            f"{', '.join(known[:40])}{' and others' if len(known) > 40 else ''}"
+        )
+    weights = weights / shares[cells]
+    answers = None
+    if restriction.of_area:
+        order = np.lexsort([-weights, cells])
+        first = order[np.unique(cells[order], return_index=True)[1]]
+        answers = partition.centroids.copy()
+        answers[cells[first]] = points[first]
+    return Allowed(shares, Support(points, weights, cells), answers)
+
+
+def restricted(belief: Belief, allowed: Allowed) -> tuple[Belief, NDArray[np.float64]]:
+    """The belief about what is allowed, and how probable all else was, (n,), 0 to 1."""
+    left = np.maximum(belief.probabilities, 1e-12) * allowed.shares
+    total = left.sum(axis=1, keepdims=True)
+    points = belief.points
+    if allowed.points is not None:
+        points = np.broadcast_to(allowed.points, (len(belief), *allowed.points.shape))
+    found = replace(belief, probabilities=left / total, points=points)
+    return found, np.clip(1 - total[:, 0], 0.0, 1.0)
+
+
+def _countries(
+    partition: Partition, points: NDArray[np.float64], cells: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    return label_countries(points, np.array([*partition.countries, None], dtype=object)[cells])
