@@ -114,6 +114,27 @@ def locate(
             "largest expected GeoGuessr score (score).",
         ),
     ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRIOR",
+            help="What is known of where photos come from: training, uniform, population, a CSV file with "
+            "country and share, or estimate, from all of these photos.",
+        ),
+    ] = None,
+    countries: Annotated[
+        str | None, typer.Option(metavar="FR,ES", help="Only these countries, by code or name.")
+    ] = None,
+    excluded: Annotated[
+        str | None, typer.Option("--not", metavar="US", help="None of these countries.")
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="S,W,N,E", help="Only in this box, also across the date line."),
+    ] = None,
+    near: Annotated[
+        str | None, typer.Option(metavar="LAT,LON,KM", help="Only within so many kilometres of a place.")
+    ] = None,
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help='Never say "I don\'t know".')
     ] = False,
@@ -142,11 +163,16 @@ def locate(
     from lostfound.predict.locator import Locator
     from lostfound.predict.model_folder import CARD, STARTER
     from lostfound.predict.photos import locate_photos
+    from lostfound.predict.restrictions import parse_restriction
 
     if model is None:
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
     changes = {} if point is None else {"point": point.value}
-    locator = Locator.load(model or STARTER).using(always_answer=always_answer, **changes)
+    within = parse_restriction(countries, excluded, box, near)
+    locator = Locator.load(model or STARTER)
+    locator = locator.using(always_answer=always_answer, within=within, prior=prior, **changes)
+    if within is not None:
+        say(f"Restricted: {within}")
     results = locate_photos(photos, locator, top=top, same_place=same_place)
     _write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]

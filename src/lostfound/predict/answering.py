@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ from lostfound.predict.belief import Belief
 from lostfound.predict.calibration import SHARES, Calibration
 from lostfound.predict.decoders import ranked
 from lostfound.predict.distribution import HALF_WAY_ROUND_KM, POINT_RULES, Distribution, PointRule
+from lostfound.predict.levels import Levels
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.predictions import Predictions
+from lostfound.predict.restrictions import Restriction
 from lostfound.predict.support import Support
 
 DEFAULT_POINT: PointRule = "best"
@@ -30,10 +34,15 @@ class AnswerSettings:
 
     Attributes:
         point: Which point answers.
+        prior: What is known of where photos come from: "training" (or None), "uniform", "population", shares
+            by country or cell, or a CSV file of them (see `lostfound.predict.priors.read_prior`).
+        within: Where photos may be.
         always_answer: Never say "I don't know".
     """
 
     point: PointRule = DEFAULT_POINT
+    prior: str | Path | Mapping[str, float] | None = None
+    within: Restriction | None = None
     always_answer: bool = False
 
     def changed(self, **changes: Any) -> AnswerSettings:
@@ -62,6 +71,16 @@ class AnswerSettings:
                 f"{model.path} answers with one bare coordinate: there is no other point to choose; leave "
                 "out the point rule"
             )
+        if model.partition is None and (self.prior not in (None, "training") or self.within is not None):
+            raise UsageError(
+                f"{model.path} answers with one bare coordinate and ranks no places: it can't be "
+                "restricted, nor take a prior; use a model of cells"
+            )
+        if self.prior not in (None, "training") and model.calibration.prior is None:
+            raise UsageError(
+                f"{model.path} does not say how its training images were drawn: add that with `lostfound "
+                "calibrate MODEL DATASET`, or leave out the prior"
+            )
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,7 @@ def answer(
     support: Support | None,
     settings: AnswerSettings,
     *,
+    levels: Levels | None = None,
     top: int = 5,
 ) -> Predictions:
     """The predictions that a belief comes to, with radii and reasons not to answer where they are known.
@@ -96,6 +116,7 @@ def answer(
         calibration: The model's.
         support: Where in its cells photos are.
         settings: How to answer.
+        levels: What countries the cells lie in, of a model whose cells are not countries themselves.
         top: At most so many cells of each.
     """
     point = settings.point
@@ -106,6 +127,7 @@ def answer(
     half, most = (radius_km(cloud, found.points, share, point, looks.views, calibration) for share in SHARES)
     return replace(
         found,
+        countries=None if levels is None else levels.best_countries(belief),
         radius_50_km=half,
         radius_90_km=most if half is None or most is None else np.maximum(half, most),
         confidence=None if found.probabilities is None else found.probabilities[:, 0],

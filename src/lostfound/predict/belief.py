@@ -52,11 +52,11 @@ class Belief:
         """The cloud of weighted points that it is.
 
         Args:
-            support: Where photos are in the cells; None, and where a model finds a point in each: that alone.
+            support: Where photos are in the cells; None: at the point that the model finds in each.
         """
+        if support is not None:
+            return heaviest(self.probabilities[:, support.cells] * support.weights, support.points)
         if self.points is not None:
             return heaviest(self.probabilities, self.points)
         assert self.partition is not None
-        if support is None:
-            return heaviest(self.probabilities, self.partition.centroids)
-        return heaviest(self.probabilities[:, support.cells] * support.weights, support.points)
+        return heaviest(self.probabilities, self.partition.centroids)

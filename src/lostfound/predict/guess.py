@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lostfound.predict.levels import Area, Level
 from lostfound.predict.predictions import Predictions
 
 
@@ -48,6 +50,9 @@ class Guess:
         radius_90_km: The same, nine times in ten.
         warning: Why the answer is worth little, if that is known.
         abstained: Whether the model would rather say "I don't know"; files and pages then give no place.
+        areas: From coarse to fine the most probable continents, countries, and of a model that tells them
+            apart regions or cities; best first, each as probable as its cells together.
+        left_out: How probable what was left out by a restriction was, 0 to 1; None without one.
 
     Example:
         >>> import lostfound
@@ -64,6 +69,8 @@ class Guess:
     radius_90_km: float | None = None
     warning: str | None = None
     abstained: bool = False
+    areas: Mapping[Level, tuple[Area, ...]] = field(default_factory=dict, hash=False)
+    left_out: float | None = None
 
     @property
     def best(self) -> Candidate:
@@ -82,8 +89,9 @@ class Guess:
 
     @property
     def country(self) -> str | None:
-        """ISO 3166-1 alpha-2 code of the best candidate's country."""
-        return self.best.country
+        """ISO 3166-1 alpha-2 code of the most probable country, by the sum of its cells."""
+        countries = self.areas.get("countries")
+        return countries[0].area_id if countries else self.best.country
 
     @property
     def probability(self) -> float | None:
@@ -113,7 +121,9 @@ class Guess:
             **(dict.fromkeys(place) if self.abstained else place),
             "abstained": self.abstained,
             **({"warning": self.warning} if self.warning else {}),
+            **({} if self.left_out is None else {"left_out": self.left_out}),
             "candidates": [asdict(candidate) for candidate in self.candidates],
+            **{level: [asdict(each) for each in areas] for level, areas in self.areas.items()},
         }
 
 
@@ -169,7 +179,11 @@ def _candidates(predictions: Predictions) -> list[tuple[Candidate, ...]]:
         )
 
     return [
-        tuple(candidate(row, rank, cell) for rank, cell in enumerate(ranked) if cell is not None)
+        tuple(
+            candidate(row, rank, cell)
+            for rank, cell in enumerate(ranked)
+            if cell is not None and (rank == 0 or probabilities is None or probabilities[row, rank] != 0)
+        )
         for row, ranked in enumerate(cells)
     ]
 

@@ -19,8 +19,11 @@ from lostfound.predict.answering import AnswerSettings, Looks, answer
 from lostfound.predict.belief import Belief
 from lostfound.predict.engine import Engine, Seen, Unanswered
 from lostfound.predict.guess import Guess, guesses
+from lostfound.predict.levels import Levels
 from lostfound.predict.model_folder import STARTER, ModelFolder
 from lostfound.predict.predictions import Predictions
+from lostfound.predict.priors import estimated_shares, read_prior, reweighted
+from lostfound.predict.restrictions import Allowed, allowed_cells, restricted
 from lostfound.predict.support import Support
 from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
@@ -79,6 +82,8 @@ class Locator(Engine):
     def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
         super().__init__(model, threads=threads)
         self.settings = AnswerSettings()
+        self._prior: NDArray[np.float64] | None = None
+        self._allowed: Allowed | None = None
 
     @classmethod
     def load(cls, path: str | Path = STARTER, *, threads: int | None = None) -> Self:
@@ -114,6 +119,12 @@ class Locator(Engine):
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.settings = settings
+        if (partition := self.model.partition) is not None:
+            prior, within = settings.prior, settings.within
+            named = prior in (None, "training", "estimate")  # the last is found when the photos are seen
+            trained = np.array(self.model.calibration.prior)
+            other._prior = None if named or prior is None else read_prior(prior, partition, trained)
+            other._allowed = None if within is None else allowed_cells(partition, self.support, within)
         return other
 
     @overload
@@ -219,7 +230,32 @@ class Locator(Engine):
             top: How many candidates to give.
         """
         belief, looks, _ = self.believe(SeenDataset.of(seen), groups)
-        return guesses(self._answer_to(belief, looks, top), always_answer=self.settings.always_answer)
+        return self._guesses_of(belief, looks, top)
+
+    def _guesses_of(self, belief: Belief, looks: Looks, top: int) -> list[Guess]:
+        belief, left_out = self._informed(belief)
+        found = guesses(self._answer_to(belief, looks, top), always_answer=self.settings.always_answer)
+        if not belief.ranks_cells:
+            return found
+        return [
+            replace(guess, areas=areas, left_out=None if left_out is None else float(left_out[row]))
+            for row, (guess, areas) in enumerate(zip(found, self.levels.ranked(belief, top), strict=True))
+        ]
+
+    def estimate_prior(self, seen: Sequence[Seen]) -> dict[str, float]:
+        """The countries' shares among photos, as a prior for them (see `estimated_shares`).
+
+        Args:
+            seen: What the network said of the photos, such as those of one trip.
+
+        Raises:
+            UsageError: The model can't take a prior.
+        """
+        self.settings.changed(prior="uniform").check(self.model)
+        belief, _, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
+        assert belief.partition is not None
+        trained = np.array(self.model.calibration.prior)
+        return estimated_shares(belief, trained, np.array(belief.partition.countries, dtype=object))
 
     def believe(
         self, seen: SeenDataset, groups: NDArray[np.object_], ids: NDArray[np.object_] | None = None
@@ -267,7 +303,7 @@ class Locator(Engine):
         of_places = (unit or self.unit) == "place"
         groups = strings(dataset.records, "place_id") if of_places else _row_names(len(ids))
         belief, looks, _ = self.believe(seen, groups, ids)
-        predictions = self._answer_to(belief, looks, top)
+        predictions = self._answer_to(self._informed(belief)[0], looks, top)
         task = self.model.config["task"]
         if task["kind"] != "distance":
             return predictions
@@ -326,8 +362,31 @@ class Locator(Engine):
         belief, looks, _ = self.believe(seen, _row_names(len(outputs)))
         return self._answer_to(belief, looks, top)
 
+    @cached_property
+    def levels(self) -> Levels:
+        """The continents, countries, regions and cities that the model's cells lie in."""
+        assert self.model.partition is not None
+        return Levels.of(self.model.partition, self.support)
+
+    def _informed(self, belief: Belief) -> tuple[Belief, NDArray[np.float64] | None]:
+        """The belief with the settings' prior and restriction, and what the restriction left out, (n,)."""
+        if self._prior is not None:
+            belief = reweighted(belief, self._prior, np.array(self.model.calibration.prior))
+        if self._allowed is None:
+            return belief, None
+        return restricted(belief, self._allowed)
+
     def _answer_to(self, belief: Belief, looks: Looks, top: int) -> Predictions:
-        return answer(belief, looks, self.model.calibration, self.support, self.settings, top=top)
+        of_countries = belief.partition is None or belief.partition.kind == "countries"
+        return answer(
+            belief,
+            looks,
+            self.model.calibration,
+            self.support if self._allowed is None else self._allowed.support,
+            self.settings,
+            levels=None if of_countries else self.levels,
+            top=top,
+        )
 
 
 def _row_names(n: int) -> NDArray[np.object_]:

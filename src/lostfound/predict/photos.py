@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, may_be_photo
 from lostfound.data.importers.source import no_images
 from lostfound.data.pixels import max_pixels
 from lostfound.errors import UsageError
+from lostfound.geo.countries import country_name
 from lostfound.predict.engine import Seen, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator
@@ -107,6 +108,9 @@ def locate_photos(
             looked.append(seen)
             advance(1)
     readable = [each for each in looked if isinstance(each, Seen)]
+    if locator.settings.prior == "estimate" and readable:
+        locator = locator.using(prior=locator.estimate_prior(readable))
+        note(f"Countries of these photos, estimated: {_shares(locator.settings.prior)}")
     together = None
     if same_place and readable:
         together = locator.guess_place(readable, top=top)
@@ -125,3 +129,10 @@ def _located(
         return LocatedPhoto(photo, together or locator.guess(seen, top=top))
     except Exception as error:  # of whatever kind: it must not cost the answers of other photos
         return LocatedPhoto(photo, None, f"unexpected {type(error).__name__}: {error} (please report it)")
+
+
+def _shares(prior: object) -> str:
+    """The largest shares of an estimated prior, in words."""
+    assert isinstance(prior, Mapping)
+    largest = sorted(prior.items(), key=lambda each: -each[1])[:5]
+    return ", ".join(f"{country_name(code) if code else 'none'} {share:.0%}" for code, share in largest)

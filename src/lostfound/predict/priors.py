@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,17 @@ _PEOPLE = 1000.0  # in a cell without a city of the table
 _STEPS, _ENOUGH = 500, 1e-6
 
 
-def read_prior(prior: str | Path | Mapping[str, float], partition: Partition) -> NDArray[np.float64]:
+def read_prior(
+    prior: str | Path | Mapping[str, float], partition: Partition, trained: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The shares of cells, (cells,), that a prior means; they sum to 1.
 
     Args:
         prior: "uniform"; "population", by the people of the cities in each cell; shares by country or cell
             id; or a CSV file of them with the columns `country` (or `cell`) and `share`.
-        partition: The cells. A country's share is divided equally among its cells; what is not named has
-            none.
+        partition: The cells. What is not named has none.
+        trained: The classes' shares as training drew them, (cells,): so a country's share is divided among
+            its cells.
 
     Raises:
         UsageError: There is no such prior, the file can't be read, a name is unknown, or nothing is left.
@@ -46,8 +50,8 @@ def read_prior(prior: str | Path | Mapping[str, float], partition: Partition) ->
         if name in number:
             found[number[name]] += share
         else:
-            own = countries == parse_country(name)
-            found[own] += share / max(own.sum(), 1)
+            own = countries == (parse_country(name, guess=False) if name else "")
+            found[own] += share * trained[own] / trained[own].sum()
     if not found.sum():
         raise UsageError(f"the prior leaves none of the {len(partition)} cells of the model")
     return np.asarray(found / found.sum())
@@ -65,11 +69,11 @@ def reweighted(belief: Belief, shares: NDArray[np.float64], trained: NDArray[np.
 
 
 def estimated_shares(
-    belief: Belief, trained: NDArray[np.float64], countries: NDArray[np.object_], *, photos: float = 2.0
+    belief: Belief, trained: NDArray[np.float64], countries: NDArray[np.object_], *, photos: float = 10.0
 ) -> dict[str, float]:
     """The countries' shares among some samples, by expectation-maximisation (Saerens et al. 2002).
 
-    A Dirichlet prior of as much as a few photos, which lie as training's did, keeps an album of few photos
+    A Dirichlet prior of as much as some photos, which lie as training's did, keeps an album of few photos
     from being told to be all of one country by chance.
 
     Args:
@@ -97,18 +101,6 @@ def estimated_shares(
     return {str(names[each]): float(shares[each]) for each in order}
 
 
-def by_country(
-    shares: Mapping[str, float], trained: NDArray[np.float64], countries: NDArray[np.object_]
-) -> NDArray[np.float64]:
-    """Shares of cells, (cells,), of countries' shares: within a country as training drew them."""
-    names = np.array([code or "" for code in countries])
-    found = trained.copy()
-    for name in np.unique(names):
-        own = names == name
-        found[own] *= shares.get(str(name), 0.0) / trained[own].sum()
-    return found
-
-
 def _sums(values: NDArray[np.float64], group: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     found = np.zeros((len(values), count))
     np.add.at(found.T, group, values.T)
@@ -116,8 +108,6 @@ def _sums(values: NDArray[np.float64], group: NDArray[np.int64], count: int) -> 
 
 
 def _normalised(belief: Belief, probabilities: NDArray[np.float64]) -> Belief:
-    from dataclasses import replace
-
     total = probabilities.sum(axis=1, keepdims=True)
     return replace(belief, probabilities=probabilities / np.maximum(total, 1e-300))
 

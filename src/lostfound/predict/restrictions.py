@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import label_countries
-from lostfound.geo.countries import country_name
+from lostfound.geo.countries import country_name, parse_country
 from lostfound.geo.sphere import destination, haversine_km, is_coordinate, wrap_longitude
 from lostfound.partitions import OUTSIDE, Partition
 from lostfound.predict.belief import Belief
@@ -121,6 +121,45 @@ class Restriction:
         return " and ".join(parts)
 
 
+def parse_restriction(
+    countries: str | None = None, excluded: str | None = None, box: str | None = None, near: str | None = None
+) -> Restriction | None:
+    """A restriction as users write it; None without any condition.
+
+    Args:
+        countries: Codes or names, separated by commas.
+        excluded: The same, of countries that it is not.
+        box: "south,west,north,east", degrees.
+        near: "latitude,longitude,kilometres".
+
+    Raises:
+        UsageError: A number is none, or one too many or too few; or the conditions contradict each other.
+        CountryNameError: A country is unknown; the nearest is named.
+    """
+    if countries is excluded is box is near is None:
+        return None
+    return Restriction(
+        None if countries is None else _codes(countries),
+        frozenset() if excluded is None else _codes(excluded),
+        None if box is None else _numbers(box, "south,west,north,east"),  # type: ignore[arg-type]
+        None if near is None else _numbers(near, "latitude,longitude,kilometres"),  # type: ignore[arg-type]
+    )
+
+
+def _codes(text: str) -> frozenset[str]:
+    return frozenset(parse_country(each.strip(), guess=False) for each in text.split(",") if each.strip())
+
+
+def _numbers(text: str, names: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(each) for each in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != len(names.split(",")):
+        raise UsageError(f"{text!r} is not {names}: give as many numbers, separated by commas")
+    return numbers
+
+
 @dataclass(frozen=True)
 class Allowed:
     """What a restriction leaves of a partition's cells.
@@ -144,10 +183,12 @@ def allowed_cells(partition: Partition, support: Support | None, restriction: Re
     Raises:
         UsageError: Nothing is left.
     """
-    support = support or Support(partition.centroids, np.ones(len(partition)), np.arange(len(partition)))
+    if support is None:
+        cells = np.arange(len(partition), dtype=np.int64)
+        support = Support(partition.centroids, np.ones(len(partition)), cells)
     inside = restriction.allows(support.points, _countries(partition, support.points, support.cells))
-    shares = np.bincount(support.cells[inside], support.weights[inside], len(partition))
-    points, weights, cells = (each[inside] for each in (support.points, support.weights, support.cells))
+    shares = np.bincount(support.cells[inside], support.weights[inside], len(partition)).astype(np.float64)
+    points, weights, cells = support.points[inside], support.weights[inside], support.cells[inside]
     if restriction.of_area:
         grid = restriction.grid()
         of = partition.assign(grid)

@@ -161,6 +161,8 @@ def _answer(guess: Guess) -> str:
     else:
         lines = [f"{guess.latitude:.3f}, {guess.longitude:.3f}"]
         lines += [f"{share} % within {written_radius(radius)}" for share, radius in guess.radii_km.items()]
+    if guess.left_out is not None:
+        lines.append(f"left out: {guess.left_out:.0%}")
     if guess.warning:
         why = guess.warning if guess.abstained else f"beware: {guess.warning}"
         lines += wrap(why, _ANSWER_WIDTH)

@@ -1,0 +1,55 @@
+"""From coarse to fine: areas are as probable as their cells together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lostfound.partitions import build_partition
+from lostfound.predict.belief import Belief
+from lostfound.predict.levels import Levels
+
+CITIES = [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4), (35.68, 139.7)]
+
+
+def belief(cells, shares: list[float]) -> Belief:
+    return Belief(np.array(["a"], dtype=object), cells, np.array([shares]))
+
+
+def test_countries_and_continents_are_sums_of_cells() -> None:
+    cells = build_partition("square", CITIES, cell_km=50)
+    shares = [0.4 if code == "JP" else 0.3 if code == "DE" else 0.15 for code in cells.countries]
+    levels = Levels.of(cells, None)
+    (found,) = levels.ranked(belief(cells, shares), 5)
+    assert [(each.area_id, round(each.probability, 6)) for each in found["countries"]] == [
+        ("JP", 0.4),
+        ("DE", 0.3),
+        ("FR", 0.3),
+    ]
+    assert [(each.name, round(each.probability, 6)) for each in found["continents"]] == [
+        ("Europe", 0.6),
+        ("Asia", 0.4),
+    ]
+    assert levels.best_countries(belief(cells, shares)).tolist() == ["JP"]
+    assert set(found) == {"continents", "countries"}
+
+
+def test_two_cells_of_a_country_outdo_the_best_cell() -> None:
+    cells = build_partition("square", CITIES, cell_km=50)
+    shares = np.array([0.3 if code == "FR" else 0.4 if code == "JP" else 0.0 for code in cells.countries])
+    assert Levels.of(cells, None).best_countries(belief(cells, shares.tolist())).tolist() == ["FR"]
+
+
+@pytest.mark.parametrize(("kind", "level"), [("regions", "regions"), ("cities", "cities")])
+def test_regions_and_cities_carry_names(kind: str, level: str) -> None:
+    options = {"cities": CITIES} if kind == "cities" else {}
+    cells = build_partition(kind, CITIES, **options)
+    (found,) = Levels.of(cells, None).ranked(belief(cells, [1 / len(cells)] * len(cells)), 10)
+    assert {each.name for each in found[level]} == set(cells.names)
+    assert sum(each.probability for each in found["continents"]) == pytest.approx(1)
+
+
+def test_a_country_is_as_probable_as_its_cell() -> None:
+    cells = build_partition("countries", CITIES)
+    (found,) = Levels.of(cells, None).ranked(belief(cells, [0.2, 0.3, 0.5]), 2)
+    assert [each.area_id for each in found["countries"]] == ["JP", "FR"]
