@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const { byId, read, make, number, map } = frame;
+  const { byId, read, make, number } = frame;
+  const { map, countries: outlines, go } = frame.worldMap("map");
   const why = read("explanation");
   const percent = (p) => (p > 0 && p < 0.005 ? "<1%" : p < 1 && p > 0.995 ? ">99%" : `${Math.round(p * 100)}%`);
   const named = ({ name, probability }) => (probability === null ? name : `${name}\u00a0${percent(probability)}`);
@@ -94,7 +95,7 @@
   for (const { code, probability } of why.candidates) {
     if (code && probability !== null) shares[code] = (shares[code] || 0) + probability;
   }
-  frame.countries({}).addTo(map).eachLayer((each) => {
+  outlines({}).addTo(map).eachLayer((each) => {
     const path = each.getElement();
     const { code, name } = each.feature.properties;
     each.bindTooltip(() => make("span", "", code in shares ? `${name} ${percent(shares[code])}` : name), { sticky: true });
@@ -119,7 +120,7 @@
   const everything = L.latLngBounds([why.guess, ...others.map((each) => each.at), ...why.similar.map((each) => each.at).filter(Boolean)]);
   const room = { paddingTopLeft: [60, 60], paddingBottomRight: [60, 80], maxZoom: 5 };
   byId("all").hidden = !similar.some(Boolean);
-  byId("all").addEventListener("click", () => frame.go(everything, room));
+  byId("all").addEventListener("click", () => go(everything, room));
 
   // Similar photos; choosing one shows where it is.
   byId("similar").hidden = !why.similar.length;
@@ -136,7 +137,7 @@
     card.addEventListener("click", () => {
       if (!similar[index]) return;
       byId("place").scrollIntoView({ block: "nearest" });
-      frame.go(L.latLngBounds([each.at]), { maxZoom: 6 });
+      go(L.latLngBounds([each.at]), { maxZoom: 6 });
       similar[index].openTooltip();
     });
     const item = make("li", "");
