@@ -22,6 +22,7 @@ REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shar
 SHOWING = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TERMINAL_WIDTH", "PY_COLORS")
 
 TRAINING_COMMANDS = {"train", "average", "compare", "demo", "tune"}
+HOW_MANY = {"--jobs", "--engine", "-h", "--help"}
 TIMEOUT_S = 300
 
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
@@ -105,7 +106,8 @@ def lostfound(
     """Run the real command line in a process of its own; gives `returncode`, `stdout` and `stderr`.
 
     It is forked from one that has the libraries loaded, unless a test gives another `python`, other variables
-    that matter at the start, or `cold=True`.
+    that matter at the start, or `cold=True`. It works on images in one process, unless a test says in how
+    many: these start cold, and tests run side by side.
     """
 
     def run(
@@ -116,6 +118,8 @@ def lostfound(
         **variables: str,
     ):
         words = [str(word) for word in arguments]
+        if words[:1] in (["import"], ["prepare"]) and not HOW_MANY & set(words):
+            words += ["--jobs", "1"]
         environment = {name: value for name, value in os.environ.items() if name not in SHOWING} | variables
         if not cold and python == sys.executable:
             server = fork_server(environment, trains=does_train(words))
