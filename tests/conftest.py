@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from exporter import read_functions_once
 from filelock import FileLock
-from fork_server import LIBRARIES, TRAINING, ForkServer
+from fork_server import LIBRARIES, TRAINING, ForkServer, Started
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -21,6 +22,7 @@ REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shar
 SHOWING = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TERMINAL_WIDTH", "PY_COLORS")
 
 TRAINING_COMMANDS = {"train", "average", "compare", "demo", "tune"}
+HOW_MANY = {"--jobs", "--engine", "-h", "--help"}
 TIMEOUT_S = 300
 
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
@@ -53,9 +55,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Together(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes as there are cores, and where these are few another: tests wait a lot."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (1 < cores <= 4)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave slow tests to CI, or to whoever says that they are it."""
+    """Leave slow tests to CI, or to whoever says that they are it; there they come first.
+
+    (A slow one that begins last is waited for alone.)
+    """
     if os.environ.get("CI"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
         return
     for item in items:
         if item.get_closest_marker("slow"):
@@ -63,13 +76,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lostfound() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+def fork_server() -> Iterator[Callable[..., ForkServer | None]]:
+    """What a process with an environment can be forked from, with the libraries of training or without.
+
+    None if it has other variables that matter when a process starts.
+    """
+    servers: dict[bool, ForkServer] = {}
+
+    def find(environment: Mapping[str, str], *, trains: bool) -> ForkServer | None:
+        if trains not in servers:
+            own = {name: value for name, value in os.environ.items() if name not in SHOWING}
+            servers[trains] = ForkServer(LIBRARIES + (TRAINING if trains else ()), own)
+        return servers[trains] if servers[trains].fits(environment) else None
+
+    yield find
+    for server in servers.values():
+        server.close()
+
+
+def does_train(words: Sequence[str]) -> bool:
+    """Whether a command trains."""
+    return words != [] and words[0] in TRAINING_COMMANDS and not {"-h", "--help"} & set(words)
+
+
+@pytest.fixture(scope="session")
+def lostfound(
+    fork_server: Callable[..., ForkServer | None],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the real command line in a process of its own; gives `returncode`, `stdout` and `stderr`.
 
     It is forked from one that has the libraries loaded, unless a test gives another `python`, other variables
-    that matter at the start, or `cold=True`.
+    that matter at the start, or `cold=True`. It works on images in one process, unless a test says in how
+    many: these start cold, and tests run side by side.
     """
-    servers: dict[bool, ForkServer] = {}
 
     def run(
         *arguments: object,
@@ -79,26 +118,62 @@ def lostfound() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
         **variables: str,
     ):
         words = [str(word) for word in arguments]
-        environment = {name: value for name, value in os.environ.items() if name not in SHOWING}
+        if words[:1] in (["import"], ["prepare"]) and not HOW_MANY & set(words):
+            words += ["--jobs", "1"]
+        environment = {name: value for name, value in os.environ.items() if name not in SHOWING} | variables
         if not cold and python == sys.executable:
-            trains = words != [] and words[0] in TRAINING_COMMANDS and not {"-h", "--help"} & set(words)
-            if trains not in servers:
-                servers[trains] = ForkServer(LIBRARIES + (TRAINING if trains else ()), environment)
-            if servers[trains].fits(environment | variables):
-                return servers[trains].run(words, cwd=cwd, env=environment | variables, timeout=TIMEOUT_S)
+            server = fork_server(environment, trains=does_train(words))
+            if server is not None:
+                return server.run(words, cwd=cwd, env=environment, timeout=TIMEOUT_S)
         return subprocess.run(
             [python, "-m", "lostfound", *words],
             cwd=cwd,
-            env=environment | variables,
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             timeout=TIMEOUT_S,
         )
 
-    yield run
-    for server in servers.values():
-        server.close()
+    return run
+
+
+@pytest.fixture(scope="session")
+def begin(fork_server: Callable[..., ForkServer | None]) -> Callable[..., Started | subprocess.Popen[str]]:
+    """Start the real command line, or a `script`, as `lostfound` does, and go on at once.
+
+    What `env` says is added to the environment. `trains` tells of a script whether it does.
+    """
+
+    def begin(
+        *arguments: object,
+        script: Path | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] = {},
+        cold: bool = False,
+        trains: bool | None = None,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        start_new_session: bool = False,
+    ) -> Started | subprocess.Popen[str]:
+        words = [str(word) for word in arguments]
+        environment = os.environ | env
+        outputs: Any = {"stdout": stdout, "stderr": stderr, "start_new_session": start_new_session}
+        if trains is None:
+            trains = does_train(words)
+        server = None if cold else fork_server(environment, trains=trains)
+        if server is not None:
+            return server.start(words, cwd=cwd, env=environment, script=script, **outputs)
+        return subprocess.Popen(
+            [sys.executable, *(["-m", "lostfound"] if script is None else [str(script)]), *words],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            **outputs,
+        )
+
+    return begin
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +182,15 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real images are not at {REAL_DATA}: set LOSTFOUND_TEST_DATA to their folder")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def real_panoramas(made_once, real_data: Path) -> Path:
+    """The real street panoramas as a data set, at 64 pixels."""
+    from lostfound.data.importers.importing import import_images
+
+    source = real_data / "street-panoramas"
+    return made_once("real-panoramas", lambda to: import_images([source], to, size=64, jobs=2))
 
 
 @pytest.fixture(scope="session")
@@ -178,6 +262,7 @@ def tiny_recipe(tiny: list[str]):
 @pytest.fixture(scope="session")
 def model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
     """A model trained on that data set for one epoch, with its card."""
+    read_functions_once()
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate

@@ -151,6 +151,7 @@ def test_weights_of_an_address_are_fetched_and_others_are_left(server, cache):
     assert files(cache) == ["regions.json"]
 
 
+@pytest.mark.slow
 def test_a_training_fetches_its_weights_once(
     lostfound, dataset_folder: Path, model_folder: Path, tiny: list[str], server, cache, tmp_path
 ):

@@ -5,7 +5,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 
@@ -37,7 +36,7 @@ if __name__ == "__main__":
 def source(made_once, write_picture):
     def build(folder):
         for number in range(200):
-            write_picture(folder / "photos" / f"{40 + number / 100},{number / 100}.jpg", number, 900, 700)
+            write_picture(folder / "photos" / f"{40 + number / 100},{number / 100}.jpg", number, 640, 480)
         (folder / "photos" / "41.0,1.0.jpg").write_text("no image")
 
     return made_once("kills-source", build) / "photos"
@@ -60,7 +59,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("job", ["import", "prepare"])
-def test_killed_twenty_times_it_ends_with_the_same_bytes(job, source, imported, prepared, tmp_path):
+def test_killed_twenty_times_it_ends_with_the_same_bytes(job, begin, source, imported, prepared, tmp_path):
     script, given, undisturbed = (
         (IMPORT, source, imported) if job == "import" else (PREPARE, imported, prepared)
     )
@@ -68,12 +67,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bytes(job, source, imported, 
     to, expected = tmp_path / "data", contents(undisturbed)
 
     def start():
-        return subprocess.Popen(
-            [sys.executable, str(tmp_path / "run.py"), str(given), str(to)],
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return begin(given, to, script=tmp_path / "run.py", start_new_session=True)
 
     def wait_until_it_writes(process):
         while not to.exists() and process.poll() is None:

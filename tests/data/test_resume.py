@@ -4,12 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fork_server import Started
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
@@ -36,6 +36,7 @@ if __name__ == "__main__":
     Processes.spread = held
     import_images([source], to, size=64, jobs=2)
 """
+SLOW = pytest.mark.slow
 CHUNKS = 12
 TIMEOUT = 30
 
@@ -58,7 +59,7 @@ def undisturbed(made_once, source) -> Path:
 
 
 @pytest.fixture
-def start(source, tmp_path):
+def start(begin, source, tmp_path):
     """`start(to, held=n)` imports in a process group of its own, and waits after n chunks; 0: nowhere.
 
     Its processes are ended with the test.
@@ -67,13 +68,8 @@ def start(source, tmp_path):
     script.write_text(IMPORT)
     started = []
 
-    def run(to: Path, held: int = 0) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, str(script), str(source), str(to), str(held)],
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def run(to: Path, held: int = 0) -> Started | subprocess.Popen[str]:
+        process = begin(source, to, held, script=script, start_new_session=True)
         started.append(process)
         return process
 
@@ -119,7 +115,7 @@ def workers(group: int) -> list[int]:
     return [pid for pid in group_members(group) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-@pytest.mark.parametrize("done", [0, 1, 5, CHUNKS - 1])
+@pytest.mark.parametrize("done", [0, pytest.param(1, marks=SLOW), 5, pytest.param(CHUNKS - 1, marks=SLOW)])
 def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)
@@ -185,7 +181,9 @@ def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, sourc
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
-@pytest.mark.parametrize("done", [0, 2])  # while the workers start, and while they work
+@pytest.mark.parametrize(
+    "done", [pytest.param(0, marks=SLOW), 2]
+)  # while the workers start, and while they work
 def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fork_server import Started
 
 WAIT_S = 120
 
@@ -19,17 +19,8 @@ WAIT_S = 120
 class Running:
     """The command line in a process group of its own, as a shell starts it."""
 
-    def __init__(self, *arguments: object, cwd: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "lostfound", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONFAULTHANDLER": "1"},  # so that `wait` can ask where it is
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def __init__(self, process: Started | subprocess.Popen[str]) -> None:
+        self.process = process
 
     def group(self) -> list[int]:
         """The running processes of the group, zombies left out."""
@@ -90,12 +81,14 @@ class Running:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Running]]:
+def start(begin: Callable[..., Started | subprocess.Popen[str]]) -> Iterator[Callable[..., Running]]:
     """Start commands; none of their processes outlives the test."""
     started = []
 
-    def run(*arguments: object, cwd: Path) -> Running:
-        started.append(Running(*arguments, cwd=cwd))
+    def run(*arguments: object, cwd: Path, cold: bool = False) -> Running:
+        faults = {"PYTHONFAULTHANDLER": "1"}  # so that `wait` can ask where it is
+        process = begin(*arguments, cwd=cwd, cold=cold, env=faults, start_new_session=True)
+        started.append(Running(process))
         return started[-1]
 
     yield run

@@ -126,6 +126,7 @@ def refused(done: tuple[object, str], folder: Path, parts: list[str]) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_class_that_only_the_test_has_counts_as_wrong_and_is_told(
     lostfound, dataset_folder: Path, tmp_path: Path
 ):

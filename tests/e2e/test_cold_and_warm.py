@@ -36,7 +36,7 @@ def without_times(text: str) -> str:
         ("locate", "PHOTOS", "--model", "MODEL"),
         ("locate", "PHOTOS", "--model", "MODEL", "--format", "json"),
         ("evaluate", "MODEL", "DATA", "--to", "report"),
-        (*TRAIN, "--data", "DATA"),
+        pytest.param((*TRAIN, "--data", "DATA"), marks=pytest.mark.slow),
         (*TRAIN, "--data", "DATA", "--set", "model.backbone=resnet81"),
     ],
     ids=lambda command: " ".join(command)[:40],
@@ -90,6 +90,14 @@ def write_package(folder: Path, code: str) -> None:
     (folder / "lostfound" / "__main__.py").write_text(f"import os, signal, sys, time\n{code}\n")
 
 
+WAITING = """
+print("up", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+print("end")
+"""
+
+
 class TestForkServer:
     def test_a_variable_that_is_read_at_the_start_needs_another(self, server):
         assert server.fits({**os.environ, "COLUMNS": "40"})
@@ -134,6 +142,47 @@ class TestForkServer:
         )
         for done in (warm, cold):
             assert (done.returncode, done.stdout, done.stderr) == (returncode, stdout, stderr)
+
+    def test_several_run_at_once_and_end_one_by_one(self, server, tmp_path):
+        write_package(tmp_path, WAITING)
+        one, two = (
+            server.start([name], cwd=tmp_path, env=dict(os.environ), start_new_session=True)
+            for name in ("one", "two")
+        )
+        for each in (one, two):
+            assert each.stdout.readline() == "up\n"
+            assert os.getsid(each.pid) == os.getpgid(each.pid) == each.pid
+        (tmp_path / "two").touch()
+        assert two.wait(60) == 0
+        assert two.communicate(60) == ("end\n", "")
+        assert one.poll() is None
+        os.killpg(one.pid, signal.SIGKILL)
+        assert one.communicate(60) == ("", "")
+        assert one.returncode == -signal.SIGKILL
+
+    @pytest.mark.parametrize("ignored", [False, True])
+    def test_ctrl_c_stops_it_unless_it_is_ignored_here(self, server, tmp_path, ignored):
+        write_package(tmp_path, WAITING)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+        try:
+            started = server.start(["go"], cwd=tmp_path, env=dict(os.environ), start_new_session=True)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert started.stdout.readline() == "up\n"
+        started.send_signal(signal.SIGINT)
+        if ignored:
+            (tmp_path / "go").touch()
+        out, err = started.communicate(60)
+        assert (out, "KeyboardInterrupt" in err) == (("end\n", False) if ignored else ("", True))
+
+    def test_a_script_is_run_as_one(self, server, tmp_path):
+        (tmp_path / "beside.py").write_text("NUMBER = 7")
+        script = tmp_path / "script.py"
+        script.write_text("import sys, beside\nprint(__name__, sys.argv, __file__)\nsys.exit(beside.NUMBER)")
+        nowhere = {"stderr": subprocess.DEVNULL}
+        started = server.start(["a"], script=script, cwd=None, env=dict(os.environ), **nowhere)
+        assert started.communicate(60) == (f"__main__ {[str(script), 'a']} {script}\n", "")
+        assert started.returncode == 7
 
     def test_one_that_hangs_is_killed(self, server, tmp_path):
         write_package(tmp_path, "open('pid', 'w').write(str(os.getpid())); time.sleep(600)")

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,8 +16,6 @@ from pathlib import Path
 import pytest
 
 from lostfound.data.dataset import Dataset
-
-pytestmark = pytest.mark.slow
 
 spec = importlib.util.spec_from_file_location(
     "collect_services", Path(__file__).parent.parent / "collect" / "services.py"
@@ -56,15 +53,14 @@ def originals(folder: Path) -> list[str]:
     return sorted(dataset.records["original"].to_pylist())
 
 
-def killed_at_random(command: tuple, services: Services, cwd: Path, times: int) -> int:
+def killed_at_random(begin, command: tuple, services: Services, cwd: Path, times: int) -> int:
     """Run a command and kill it at random moments, so many times; then let it finish. Gives the kills."""
     dice, kills = random.Random(7), 0
-    environment = os.environ | services.environment()
-    arguments = [sys.executable, "-m", "lostfound", *map(str, command)]
+    environment = services.environment()
     log = services.folder / "requests.jsonl"
     while kills < times:
         before = log.stat().st_size if log.is_file() else 0
-        running = subprocess.Popen(arguments, cwd=cwd, env=environment, stderr=subprocess.DEVNULL)
+        running = begin(*command, cwd=cwd, env=environment, stderr=subprocess.DEVNULL)
         while running.poll() is None and log.stat().st_size <= before:
             time.sleep(0.001)
         if kills % 5 < 4:
@@ -73,11 +69,13 @@ def killed_at_random(command: tuple, services: Services, cwd: Path, times: int) 
         if running.wait() != -signal.SIGKILL:
             break
         kills += 1
-    done = subprocess.run(arguments, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    last = begin(*command, cwd=cwd, env=environment)
+    _, said = last.communicate()
+    assert last.returncode == 0, said
     return kills
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "kinds", "parallel", "times"),
     [
@@ -86,14 +84,14 @@ def killed_at_random(command: tuple, services: Services, cwd: Path, times: int) 
     ],
 )
 def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
-    lostfound, serve, tmp_path: Path, command: tuple, kinds: tuple, parallel: int, times: int
+    lostfound, begin, serve, tmp_path: Path, command: tuple, kinds: tuple, parallel: int, times: int
 ):
     calm = serve()
     (tmp_path / "calm").mkdir()
     done = lostfound(*command, cwd=tmp_path / "calm", **calm.environment())
     assert done.returncode == 0, done.stderr
     services = serve(delay=0.005)
-    kills = killed_at_random(command, services, tmp_path, times)
+    kills = killed_at_random(begin, command, services, tmp_path, times)
     assert kills == times
     collected = originals(tmp_path / "data")
     assert len(set(collected)) == len(collected)
@@ -104,6 +102,7 @@ def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
     assert sum(asked.values()) - len(asked) <= kills * parallel
 
 
+@pytest.mark.slow
 def test_killed_while_packing_goes_on_with_the_packing(lostfound, serve, tmp_path: Path, start):
     services = serve()
     command = (*STREET, "--places", 200)
@@ -128,6 +127,7 @@ def test_killed_while_packing_goes_on_with_the_packing(lostfound, serve, tmp_pat
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_politely_it_finishes_what_is_under_way(
     lostfound, serve, start, tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -165,6 +165,7 @@ def test_a_second_process_is_kept_out(
     assert "another process is collecting into data" in done.stderr
 
 
+@pytest.mark.slow
 class TestDisk:
     @pytest.fixture
     def small_disk(self, tmp_path: Path) -> Iterator[Path]:
@@ -217,6 +218,7 @@ class TestDisk:
         assert max(services.questions("view").values()) == 1
 
 
+@pytest.mark.slow
 def test_a_network_that_goes_and_comes_back(
     lostfound, serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -241,6 +243,7 @@ def test_a_network_that_goes_and_comes_back(
     assert len(originals(tmp_path / "data")) == 40
 
 
+@pytest.mark.slow
 def test_the_key_is_nowhere(lostfound, serve, tmp_path: Path):
     faults = {"500": 0.1, "truncate": 0.1, "UNKNOWN_ERROR": 0.1, "code2": 0.1, "grey": 0.05}
     services = serve(faults=faults)
@@ -327,6 +330,7 @@ def test_wrong_usage_is_exit_code_2_and_makes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_stats_prepare_and_train_take_what_was_collected(lostfound, serve, tmp_path: Path):
     services = serve(side=64)
     street = (*STREET, "--country", "Japan", "--places", 40)

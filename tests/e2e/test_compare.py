@@ -9,7 +9,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -17,8 +16,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-pytestmark = pytest.mark.slow
 
 TINY = {
     "task.min_images": 2,
@@ -60,6 +57,7 @@ def is_judged(folder: Path, entry: str) -> bool:
     return (folder / entry / "seed-0" / "judged-with.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_study_that_is_stopped_goes_on(lostfound, start, study, dataset_folder, tmp_path):
     out = tmp_path / "out"
     command = ("compare", study, "--data", dataset_folder, "--to", out)
@@ -130,6 +128,7 @@ def begun(said: str) -> list[str]:
     return [line.partition("/")[0] for line in said.splitlines() if line.startswith("[")]
 
 
+@pytest.mark.slow
 @needs_optuna
 def test_a_search_that_is_killed_goes_on(lostfound, start, space, dataset_folder, tmp_path):
     out = tmp_path / "out"
@@ -147,6 +146,7 @@ def test_a_search_that_is_killed_goes_on(lostfound, start, space, dataset_folder
     assert (again.stdout, begun(again.stderr)) == (done.stdout, [])
 
 
+@pytest.mark.slow
 @needs_optuna
 def test_a_search_that_is_stopped_goes_on(lostfound, start, space, dataset_folder, tmp_path):
     out = tmp_path / "out"
@@ -161,17 +161,9 @@ def test_a_search_that_is_stopped_goes_on(lostfound, start, space, dataset_folde
     assert [row["state"] for row in trials(out)] == ["done"] * 3
 
 
-def run_two(command: tuple[object, ...], folders: tuple[Path, Path]) -> None:
+def run_two(begin, command: tuple[object, ...], folders: tuple[Path, Path]) -> None:
     """Two processes at once; each trial is run by one of them, and both end with the same table."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "lostfound", *map(str, command), "--to", folder],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for folder in folders
-    ]
+    running = [begin(*command, "--to", folder) for folder in folders]
     printed = [process.communicate(timeout=240) for process in running]
     assert [process.returncode for process in running] == [0, 0], printed
     assert sorted(begun(printed[0][1]) + begun(printed[1][1])) == ["[1", "[2", "[3"]
@@ -179,10 +171,11 @@ def run_two(command: tuple[object, ...], folders: tuple[Path, Path]) -> None:
     assert trials(folders[0]) == trials(folders[1])
 
 
+@pytest.mark.slow
 @needs_optuna
-def test_two_processes_share_a_search(space, dataset_folder, tmp_path):
+def test_two_processes_share_a_search(begin, space, dataset_folder, tmp_path):
     command = ("tune", "demo", "--space", space, "--data", dataset_folder, *SET)
-    run_two(command, (tmp_path / "out", tmp_path / "out"))
+    run_two(begin, command, (tmp_path / "out", tmp_path / "out"))
 
 
 @pytest.fixture
@@ -215,10 +208,11 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 @needs_optuna
-def test_two_machines_share_a_search_on_a_server(space, dataset_folder, tmp_path, postgresql):
+def test_two_machines_share_a_search_on_a_server(begin, space, dataset_folder, tmp_path, postgresql):
     command = ("tune", "demo", "--space", space, "--data", dataset_folder, "--storage", postgresql, *SET)
-    run_two(command, (tmp_path / "one", tmp_path / "other"))
+    run_two(begin, command, (tmp_path / "one", tmp_path / "other"))
 
 
 @needs_optuna

@@ -43,7 +43,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("whom", ["all", "parent"])
+@pytest.mark.parametrize("whom", ["all", pytest.param("parent", marks=pytest.mark.slow)])
 def test_import_goes_on_where_it_was_stopped(
     lostfound, start, tmp_path: Path, slow_photos: Path, undisturbed: Path, whom: str
 ):
@@ -100,6 +100,7 @@ def epochs(said: str) -> list[int]:
     return [int(number) for number in re.findall(r"^epoch (\d+)/", said, flags=re.MULTILINE)]
 
 
+@pytest.mark.slow
 def test_train_stopped_by_its_parent_alone_leaves_no_model(
     lostfound, start, tmp_path: Path, dataset_folder: Path
 ):
@@ -110,7 +111,8 @@ def test_train_stopped_by_its_parent_alone_leaves_no_model(
     assert "--resume" in unfinished.stderr
 
 
-@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
 def test_a_killed_training_takes_its_processes_along(
     start, tmp_path: Path, dataset_folder: Path, devices: int
 ):
@@ -134,6 +136,7 @@ def test_train_goes_on_where_it_was_stopped(lostfound, start, tmp_path: Path, da
     assert (tmp_path / "model" / "README.md").is_file()
 
 
+@pytest.mark.slow
 def test_train_without_resume_leaves_a_stopped_run_alone(
     lostfound, start, tmp_path: Path, dataset_folder: Path
 ):

@@ -92,6 +92,7 @@ import lostfound.predict.model_folder, lostfound.training.recipe
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_import_stats_and_prepare_give_the_same_data_set(lostfound, light, world: Path, tmp_path: Path):
     said = {}
     for name, run in {"light": light, "full": lostfound}.items():

@@ -157,6 +157,7 @@ def test_no_command_touches_a_folder_of_something_else(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_second_training_of_a_model_is_refused(lostfound, dataset_folder, tmp_path):
     holds = (
         "import sys; from pathlib import Path; from lostfound.training.run_folder import training_alone\n"

@@ -138,11 +138,13 @@ def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(lostfoun
     assert contents(folder / "new") == contents(folder / "undisturbed")
 
 
+@pytest.mark.slow
 @pytest.mark.data
-def test_street_panoramas_leak_by_image_and_not_by_place(lostfound, real_data: Path, tmp_path: Path) -> None:
+def test_street_panoramas_leak_by_image_and_not_by_place(
+    lostfound, real_panoramas: Path, tmp_path: Path
+) -> None:
     commands = (
-        ("import", real_data / "street-panoramas", "--to", "streets", "--size", 64),
-        ("prepare", "streets", "--to", "leaky", "--set", "split.by=image"),
+        ("prepare", real_panoramas, "--to", "leaky", "--set", "split.by=image"),
         ("prepare", "leaky", "--to", "clean", "--recipe", "clean"),
     )
     for command in commands:

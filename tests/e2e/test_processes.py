@@ -8,11 +8,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fork_server import Started
 from safetensors.numpy import load_file
 
 pytestmark = pytest.mark.slow
@@ -44,17 +45,29 @@ def tensors(model: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def trained(dataset_folder: Path, made_once) -> Path:
+def start(dataset_folder: Path, begin) -> Callable[..., Started | subprocess.Popen[str]]:
+    """Train; as one of several nodes if it has a number."""
+
+    def run(to: Path, *more: str, node: int | None = None, port: int = 0) -> Started | subprocess.Popen[str]:
+        command = ["train", "demo", "--data", dataset_folder, "--to", to, *options(*more)]
+        places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": str(node)}
+        return begin(*command, env=places if node is not None else {}, start_new_session=True)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(dataset_folder: Path, made_once, start) -> Path:
     """The same recipe by one process, by two, and by two computers; `NAME.txt` is what each said."""
 
     def build(folder: Path) -> None:
         folder.mkdir(parents=True)
         port = free_port()
         started = {
-            "one": start(dataset_folder, folder / "one"),
-            "two": start(dataset_folder, folder / "two", "trainer.devices=2"),
-            "node-0": start(dataset_folder, folder / "nodes", "trainer.nodes=2", node=0, port=port),
-            "node-1": start(dataset_folder, folder / "nodes", "trainer.nodes=2", node=1, port=port),
+            "one": start(folder / "one"),
+            "two": start(folder / "two", "trainer.devices=2"),
+            "node-0": start(folder / "nodes", "trainer.nodes=2", node=0, port=port),
+            "node-1": start(folder / "nodes", "trainer.nodes=2", node=1, port=port),
         }
         for name, process in started.items():
             out, err = process.communicate(timeout=PATIENCE)
@@ -68,22 +81,6 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-def start(
-    dataset: Path, to: Path, *more: str, node: int | None = None, port: int = 0
-) -> subprocess.Popen[str]:
-    """Train; as one of several nodes if it has a number."""
-    command = ["train", "demo", "--data", dataset, "--to", to, *options(*more)]
-    places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": str(node)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "lostfound", *map(str, command)],
-        env={**os.environ, **(places if node is not None else {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 @pytest.mark.parametrize("name", ["two", "nodes"])
@@ -128,16 +125,16 @@ def test_what_goes_wrong_in_a_process_is_said_once(dataset_folder: Path, tmp_pat
     assert "Traceback" not in said.stderr
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
+def children(process: Started | subprocess.Popen[str]) -> list[int]:
     """The processes that train for it."""
     every = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(each) for each in every if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize("stuck", [False, True])
-def test_ctrl_c_ends_all_processes(dataset_folder: Path, tmp_path: Path, stuck: bool) -> None:
+def test_ctrl_c_ends_all_processes(start, tmp_path: Path, stuck: bool) -> None:
     """Even if it reaches the first one alone, and one of the others answers to nothing any more."""
-    process = start(dataset_folder, tmp_path / "model", "trainer.devices=2", "trainer.epochs=500")
+    process = start(tmp_path / "model", "trainer.devices=2", "trainer.epochs=500")
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("epoch 2/"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 COUNTRIES = {"France": 40, "Japan": 40, "Brazil": 40, "UK": 12, "Dubai": 12, "Réunion": 6}
 SMALL = (

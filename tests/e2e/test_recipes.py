@@ -26,11 +26,18 @@ PLACES = {
     "london": ["task.settings.cells=8"],
     "cities": ["task.settings={cities: [Paris, Berlin, Tokyo], radius_km: 1200}"],
 }
-SOURCES = [(name, "source") for name in ("lost-and-found", "geotrainr", "london", "cities", "euguess")]
+SLOW = pytest.mark.slow
+SOURCES = [
+    ("lost-and-found", "source"),
+    pytest.param("geotrainr", "source", marks=SLOW),
+    pytest.param("london", "source", marks=SLOW),
+    ("cities", "source"),
+    pytest.param("euguess", "source", marks=SLOW),
+]
 OTHERS = [
     ("lost-and-found", "regions"),
-    ("geotrainr", "coordinates"),
-    ("geotrainr", "discriminator"),
+    pytest.param("geotrainr", "coordinates", marks=SLOW),
+    pytest.param("geotrainr", "discriminator", marks=SLOW),
 ]
 
 
@@ -144,8 +151,8 @@ def test_several_photos_of_one_place_are_answered_by_their_mean(trained, lostfou
     [
         ("cities", None, "place"),
         ("cities", "image", "image"),
-        ("euguess", None, "image"),
-        ("euguess", "place", "place"),
+        pytest.param("euguess", None, "image", marks=SLOW),
+        pytest.param("euguess", "place", "place", marks=SLOW),
     ],
 )
 def test_a_place_is_scored_once_or_each_of_its_images(

@@ -40,6 +40,7 @@ def repeated(dataset_folder: Path, made_once, lostfound) -> Path:
     return made_once("repeated", build)
 
 
+@pytest.mark.slow
 def test_a_repeated_run_gives_the_same_model_to_the_bit(repeated: Path) -> None:
     """Even if the data set has grown since."""
     for name in ("model.safetensors", "model.onnx", "partition.parquet", "calibration.json"):
@@ -47,6 +48,7 @@ def test_a_repeated_run_gives_the_same_model_to_the_bit(repeated: Path) -> None:
         assert one == other, name
 
 
+@pytest.mark.slow
 def test_a_repeated_run_says_what_is_not_as_it_was(repeated: Path) -> None:
     said = (repeated / "said.txt").read_text().splitlines()
     (note,) = [line for line in said if line.startswith("Not as it was: ")]

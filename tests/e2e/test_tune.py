@@ -30,6 +30,7 @@ SET = [
 ]
 
 
+@pytest.mark.slow
 def test_the_printed_command_trains_with_the_best_settings(lostfound, dataset_folder, tmp_path):
     (tmp_path / "space.yaml").write_text(
         "space:\n  optimizer.learning_rate: {log: [1e-3, 1e-2]}\n  schedule.name: [cosine, constant]\n"

@@ -1,21 +1,23 @@
 """Runs `python -m lostfound` as a process of its own, without loading the libraries anew each time.
 
-A server process loads libraries, nothing of lostfound, and then does nothing but fork. The child that it
-forks for a command takes up the command's arguments, environment, folder and outputs, and does what
-`python -m lostfound` does: it loads lostfound, runs it, and ends. A test needs a cold start (`cold=True`) if
-it is about what differs: what is loaded, when, and how long that takes; the seed of Python's hashes; and how
-modules are taken apart at the end.
+A server process loads libraries, nothing of lostfound, and then does nothing but fork. The process that is
+forked for a command takes up the command's arguments, environment, folder, outputs and session, and does what
+`python -m lostfound` does: it loads lostfound, runs it, and ends. Its parent waits for it and tells how it
+ended, so that several may run at once. A test needs a cold start (`cold=True`) if it is about what differs:
+what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are taken apart at
+the end.
 """
 
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import gc
 import importlib
 import json
 import os
 import runpy
-import selectors
+import select
 import signal
 import socket
 import subprocess
@@ -23,9 +25,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
+
+from exporter import read_functions_once
 
 # What most commands load, but ONNX Runtime, which starts a thread at once.
 LIBRARIES = (
@@ -48,15 +52,94 @@ READ_AT_START = (
     *("ARROW_", "CUDA_", "HOME", "KMP_", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "MPL", "OMP_", "OPENBLAS_"),
     *("PATH", "PYTHON", "TORCH_", "XDG_CONFIG_HOME"),
 )
+# Signals that a process may be started with ignored, and what Python does with them else.
+IGNORABLE = (signal.SIGINT, signal.SIGTERM)
+DEFAULT = {signal.SIGINT: signal.default_int_handler}
 
 
 def at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that matter when a process starts."""
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+    """The variables that matter when a process starts, but the one that is seen to later."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START) and name != "PYTHONFAULTHANDLER"
+    }
+
+
+class Started:
+    """A command that was started: what tests use of `subprocess.Popen`, with its outputs as text."""
+
+    def __init__(
+        self, arguments: Sequence[str], status: int, outputs: tuple[int | None, int | None], pid: int
+    ) -> None:
+        self.args = list(arguments)
+        self.pid = pid
+        self.returncode: int | None = None
+        self._status = status
+        self._said = ["", ""]
+        self._readers: list[threading.Thread] | None = None
+        self.stdin = None
+        self.stdout, self.stderr = (
+            None if output is None else os.fdopen(output, encoding="utf-8") for output in outputs
+        )
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended, for its exit code."""
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return code
+
+    def _ended(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._status], [], [], timeout)[0]:
+            status = os.read(self._status, 4)
+            os.close(self._status)
+            self.returncode = os.waitstatus_to_exitcode(int.from_bytes(status))
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it says until all writers have closed its outputs, and it has ended."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if self._readers is None:
+            self._readers = [
+                threading.Thread(target=self._read, args=(number, stream), daemon=True)
+                for number, stream in enumerate((self.stdout, self.stderr))
+                if stream is not None and not stream.closed
+            ]
+            for reader in self._readers:
+                reader.start()
+        for reader in self._readers:
+            reader.join(left(deadline))
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        self.wait(left(deadline))
+        return self._said[0], self._said[1]
+
+    def _read(self, number: int, stream: IO[str]) -> None:
+        with stream:
+            self._said[number] = stream.read()
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+
+def left(deadline: float | None) -> float | None:
+    """The seconds until then."""
+    return None if deadline is None else max(deadline - time.monotonic(), 0)
 
 
 class ForkServer:
-    """The server, as its client sees it; one command at a time."""
+    """The server, as its client sees it."""
 
     def __init__(self, libraries: Sequence[str], environment: Mapping[str, str]) -> None:
         self._own = at_start(environment)
@@ -75,6 +158,40 @@ class ForkServer:
         """Whether a process with this environment would have started as the server has."""
         return at_start(environment) == self._own
 
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path | str | None,
+        env: Mapping[str, str],
+        script: Path | str | None = None,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        start_new_session: bool = False,
+    ) -> Started:
+        """Start a command, or a script, as `subprocess.Popen` does."""
+        with ExitStack() as theirs:
+            ends = [output_ends(output, theirs) for output in (stdout, stderr, subprocess.PIPE)]
+            request = {
+                "arguments": list(arguments),
+                "script": None if script is None else str(script),
+                "folder": str(cwd or Path.cwd()),
+                "environment": dict(env),
+                "session": start_new_session,
+                "ignored": [each for each in IGNORABLE if signal.getsignal(each) is signal.SIG_IGN],
+            }
+            message = json.dumps(request).encode()
+            with suppress(ConnectionError):  # then it has ended, as is found out below
+                socket.send_fds(self._connection, [len(message).to_bytes(4)], [its for _, its in ends])
+                self._connection.sendall(message)
+        (out, _), (err, _), (status, _) = ends
+        assert status is not None
+        pid = os.read(status, 4)
+        if not pid:
+            said = self._process.communicate()[1].decode()
+            raise RuntimeError(f"the server that starts the commands has ended: {said}")
+        return Started(arguments, status, (out, err), int.from_bytes(pid))
+
     def run(
         self, arguments: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
@@ -83,37 +200,14 @@ class ForkServer:
         Raises:
             subprocess.TimeoutExpired: It took too long, and was killed.
         """
-        deadline = time.monotonic() + timeout
-        outputs, theirs = zip(os.pipe(), os.pipe(), strict=True)
+        started = self.start(arguments, cwd=cwd, env=env)
         try:
-            request = {
-                "arguments": list(arguments),
-                "folder": str(cwd or Path.cwd()),
-                "environment": dict(env),
-            }
-            message = json.dumps(request).encode()
-            socket.send_fds(self._connection, [len(message).to_bytes(4)], theirs)
-            self._connection.sendall(message)
-        finally:
-            for descriptor in theirs:
-                os.close(descriptor)
-        pid = int.from_bytes(self._receive(4))
-        out, err = read_all(outputs, deadline)
-        if out is None or err is None:
-            os.kill(pid, signal.SIGKILL)
-        status = int.from_bytes(self._receive(4))
-        if out is None or err is None:
-            raise subprocess.TimeoutExpired(list(arguments), timeout)
-        return subprocess.CompletedProcess(
-            list(arguments), os.waitstatus_to_exitcode(status), text(out), text(err)
-        )
-
-    def _receive(self, size: int) -> bytes:
-        received = receive(self._connection, size)
-        if len(received) < size:
-            said = self._process.communicate()[1].decode()
-            raise RuntimeError(f"the server that starts the commands has ended: {said}")
-        return received
+            out, err = started.communicate(timeout)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+            raise
+        return subprocess.CompletedProcess(started.args, started.wait(), out, err)
 
     def close(self) -> None:
         """End the server."""
@@ -121,27 +215,16 @@ class ForkServer:
         self._process.communicate()
 
 
-def read_all(descriptors: Sequence[int], deadline: float) -> list[bytes | None]:
-    """What comes out of pipes until all writers have closed them; None if that is too late. Closes them."""
-    found: dict[int, bytearray] = {descriptor: bytearray() for descriptor in descriptors}
-    with selectors.DefaultSelector() as selector:
-        for descriptor in descriptors:
-            selector.register(descriptor, selectors.EVENT_READ)
-        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
-            for key, _ in selector.select(left):
-                if data := os.read(key.fd, 1 << 16):
-                    found[key.fd] += data
-                else:
-                    selector.unregister(key.fd)
-        late = bool(selector.get_map())
-    for descriptor in descriptors:
-        os.close(descriptor)
-    return [None if late else bytes(data) for data in found.values()]
-
-
-def text(data: bytes) -> str:
-    """Text as `subprocess.run` gives it."""
-    return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+def output_ends(output: int, theirs: ExitStack) -> tuple[int | None, int]:
+    """Our end of an output, if we read it, and that of the process, which is closed with `theirs`."""
+    if output == subprocess.PIPE:
+        ours, its = os.pipe()
+    elif output == subprocess.DEVNULL:
+        ours, its = None, os.open(os.devnull, os.O_WRONLY)
+    else:
+        ours, its = None, os.dup(output)
+    theirs.callback(os.close, its)
+    return ours, its
 
 
 def receive(connection: socket.socket, size: int) -> bytes:
@@ -154,34 +237,64 @@ def receive(connection: socket.socket, size: int) -> bytes:
 
 
 def serve(connection: socket.socket) -> dict[str, Any] | None:
-    """Fork a child for each request. Returns the request in the child, and None in the server at the end."""
+    """Fork for each request. Returns the request in the process for it, and None in the server at the end."""
+    keepers: list[int] = []
     while True:
-        head, outputs, *_ = socket.recv_fds(connection, 4, 2)
+        head, outputs, *_ = socket.recv_fds(connection, 4, 3)
         if not head:
             return None
         request: dict[str, Any] = json.loads(receive(connection, int.from_bytes(head)))
-        pid = os.fork()
-        if pid == 0:
+        keepers = [each for each in keepers if os.waitpid(each, os.WNOHANG) == (0, 0)]
+        keeper = os.fork()
+        if keeper == 0:
             connection.close()
-            for number, descriptor in enumerate(outputs, start=1):
-                os.dup2(descriptor, number)
-                os.close(descriptor)
+            keep(outputs, request)
             return request
+        keepers.append(keeper)
         for descriptor in outputs:
             os.close(descriptor)
-        connection.sendall(pid.to_bytes(4))
-        connection.sendall(os.waitpid(pid, 0)[1].to_bytes(4))
+
+
+def keep(outputs: Sequence[int], request: dict[str, Any]) -> None:
+    """Fork the process that is asked for, tell which it is, and how it ends. Returns in that process."""
+    *both, status = outputs
+    ready, go = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        if request["session"]:
+            os.setsid()
+        for number in IGNORABLE:
+            ignored = number in request["ignored"]
+            signal.signal(number, signal.SIG_IGN if ignored else DEFAULT.get(number, signal.SIG_DFL))
+        for number, descriptor in enumerate(both, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        for descriptor in (status, ready, go):
+            os.close(descriptor)
+        return
+    for descriptor in (*both, go):
+        os.close(descriptor)
+    os.read(ready, 1)  # it is in its session now, and takes signals as it will
+    os.write(status, pid.to_bytes(4))
+    os.write(status, os.waitpid(pid, 0)[1].to_bytes(4))
+    os._exit(0)
 
 
 def become(request: dict[str, Any]) -> None:
-    """Go on as `python -m lostfound` in the folder and environment that were asked for."""
+    """Go on as `python -m lostfound`, or as a script, in the folder and environment that were asked for."""
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.path[0] = request["folder"]
-    sys.argv = ["lostfound", *request["arguments"]]
+    if "PYTHONFAULTHANDLER" in os.environ:
+        faulthandler.enable()
+    script = request["script"]
+    sys.path[0] = request["folder"] if script is None else str(Path(script).parent)
+    sys.argv = [script or "lostfound", *request["arguments"]]
     try:
-        runpy.run_module("lostfound", run_name="__main__", alter_sys=True)
+        if script is None:
+            runpy.run_module("lostfound", run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(script, run_name="__main__")
     except SystemExit as leaving:
         if not isinstance(leaving.code, int | None):
             raise
@@ -204,6 +317,8 @@ def load(libraries: Sequence[str]) -> None:
     for name in libraries:
         with suppress(ImportError):  # in another version of it: the commands load what they need themselves
             importlib.import_module(name)
+    if "torch" in libraries:
+        read_functions_once()
     if others := threads() - {"jemalloc_bg_thd"}:  # jemalloc starts its own again
         raise RuntimeError(f"the imports have started threads, which a fork would lose: {others}")
     gc.collect()

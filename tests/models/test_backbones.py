@@ -58,12 +58,10 @@ FIVE_SYSTEMS = [
 
 # One small member of each family that tests/models/test_export.py does not export.
 EXPORTED = [
-    ("torchvision:googlenet", {}),
-    ("vgg11", {"mlp_ratio": 0.01}),
-    ("resnetv2_50x1_bit", {}),
-    ("lostfound:cnn5", {}),
-    ("lostfound:cnn8", {}),
-    ("lostfound:cnn10", {}),
+    pytest.param("torchvision:googlenet", {}, id="torchvision:googlenet", marks=pytest.mark.slow),
+    pytest.param("vgg11", {"mlp_ratio": 0.01}, id="vgg11"),
+    pytest.param("resnetv2_50x1_bit", {}, id="resnetv2_50x1_bit", marks=pytest.mark.slow),
+    *(pytest.param(name, {}, id=name) for name in ("lostfound:cnn5", "lostfound:cnn8", "lostfound:cnn10")),
 ]
 
 SMALL = Preprocessing(32, 32)
@@ -109,7 +107,7 @@ def test_a_backbone_of_the_five_systems_answers_learns_and_is_saved_and_loaded(
     ] == []
 
 
-@pytest.mark.parametrize(("name", "options"), EXPORTED, ids=[name for name, _ in EXPORTED])
+@pytest.mark.parametrize(("name", "options"), EXPORTED)
 def test_a_graph_answers_as_the_network_does(name: str, options: dict[str, object], tmp_path: Path) -> None:
     import onnxruntime
 

@@ -22,8 +22,8 @@ SLOW = pytest.mark.slow
 FAMILIES = [
     pytest.param("test_resnet", {}, id="test_resnet"),
     pytest.param("resnet18", {}, id="resnet18", marks=SLOW),
-    pytest.param("mobilenetv2_100", {"pad_type": "same"}, id="mobilenetv2_100"),
-    pytest.param("mobilenetv3_small_050", {}, id="mobilenetv3_small_050"),
+    pytest.param("mobilenetv2_100", {"pad_type": "same"}, id="mobilenetv2_100", marks=SLOW),
+    pytest.param("mobilenetv3_small_050", {}, id="mobilenetv3_small_050", marks=SLOW),
     pytest.param("test_efficientnet", {}, id="test_efficientnet"),
     pytest.param("efficientnet_b0", {}, id="efficientnet_b0", marks=SLOW),
     pytest.param("test_convnext", {}, id="test_convnext"),

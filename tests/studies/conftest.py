@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from exporter import read_functions_once
 
 TINY = {
     "task.min_images": 2,
@@ -18,6 +19,12 @@ TINY = {
     "trainer.device": "cpu",
     "trainer.loggers": ["csv"],
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def exporter() -> None:
+    """Of many models, each is exported."""
+    read_functions_once()
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,7 @@ def test_what_is_done_is_not_done_again(run):
     assert changed_files(run.folder, before) <= {"broken"}
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_trained_again(run):
     run()
     before = times(run.folder)
@@ -125,6 +126,7 @@ def test_only_what_changed_is_trained_again(run):
     assert found["top_1_accuracy", "started"].difference is not None
 
 
+@pytest.mark.slow
 def test_what_was_trained_is_only_judged_again(run):
     run()
     model = run.folder / "plain" / "seed-0" / "model"
@@ -134,6 +136,7 @@ def test_what_was_trained_is_only_judged_again(run):
     assert rows(outcome)["country_accuracy", "plain"].estimate.n == 16
 
 
+@pytest.mark.slow
 def test_a_training_killed_before_its_first_epoch_starts_again(run):
     run()
     model = run.folder / "plain" / "seed-0" / "model"

@@ -74,6 +74,7 @@ def test_a_grid_with_a_trial_that_fails(search):
     assert len(open_again(search).trials) == before
 
 
+@pytest.mark.slow
 def test_the_test_split_is_never_read(search, tmp_path):
     """With the bytes of all test images destroyed, nothing changes."""
     space = Space((Parameter("optimizer.learning_rate", (0.01,)),))
@@ -88,6 +89,7 @@ def test_the_test_split_is_never_read(search, tmp_path):
     assert without.value == whole.value
 
 
+@pytest.mark.slow
 def test_what_falls_behind_is_pruned(search):
     """Four finished trials that were far better at the first epoch."""
     search = replace(

@@ -6,10 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from exporter import read_functions_once
 
 from lostfound.data.dataset import Dataset
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import Recipe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def exporter() -> None:
+    """Of many models, each is exported."""
+    read_functions_once()
 
 
 @pytest.fixture(scope="session")

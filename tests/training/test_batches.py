@@ -48,6 +48,7 @@ def test_a_disk_too_small_for_the_cache_is_said_and_training_goes_on(
     assert "data.cache is left out: the decoded images need" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_data_list_pins_the_images_of_a_run(lostfound, dataset, tmp_path):
     pinned = limit(dataset, 80)
     write_list(pinned, tmp_path / "images.txt")

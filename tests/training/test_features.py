@@ -43,6 +43,7 @@ def weights(model: ModelFolder) -> dict[str, torch.Tensor]:
     return load_file(model.path / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_a_head_trained_on_features_is_one_trained_through_the_backbone_and_the_second_run_computes_none(
     dataset_folder, tmp_path, own_cache
 ):
@@ -124,6 +125,7 @@ def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, mo
     assert np.array_equal(resumed, whole)
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_write_the_same_features(dataset_folder, tmp_path, monkeypatch):
     """The one that comes second is told to wait; the first one's features are whole."""
     monkeypatch.setattr(features, "BATCH", 16)

@@ -53,6 +53,7 @@ def test_a_finished_model_is_not_touched(
         fit(recipe(), dataset, model_folder, resume=resume)
 
 
+@pytest.mark.slow
 def test_an_old_model_answers_until_the_new_one_is_finished(
     model_folder: Path, dataset_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -245,6 +246,7 @@ def test_an_empty_folder_is_taken_and_the_result_says_what_it_says(
     assert described["onnx_logit_difference"] < 1e-4
 
 
+@pytest.mark.slow
 def test_training_learns(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     """Ten epochs name the countries of the images that were trained on."""
     from lostfound.evaluation.evaluate import evaluate

@@ -126,6 +126,7 @@ def test_the_stored_weights_answer_as_the_graph_does(model_folder: Path, world: 
     assert_agreement(model_folder, sorted((world / "images").iterdir()))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_stored_weights_answer_as_the_graph_does_on_real_photos(
     dataset: Dataset, real_data: Path, tmp_path: Path

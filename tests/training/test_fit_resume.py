@@ -8,18 +8,17 @@ import json
 import multiprocessing
 import os
 import pty
-import resource
 import select
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fork_server import Started
 from safetensors.numpy import load_file
 
 from lostfound.data.dataset import Dataset
@@ -39,7 +38,7 @@ EPOCHS, STOP_AFTER = 12, 3
 PATIENCE = 300  # seconds until a process is held to hang
 
 SCRIPT = """
-import signal, sys
+import resource, signal, sys
 from lostfound.data.dataset import Dataset
 from lostfound.errors import LostFoundError
 from lostfound.training.fit import fit
@@ -47,7 +46,9 @@ from lostfound.training.lightning_module import TrainingModule
 from lostfound.training.recipe import load_recipe
 
 if __name__ == "__main__":
-    dataset, to, *overrides = sys.argv[1:]
+    limit, dataset, to, *overrides = sys.argv[1:]
+    if int(limit):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     try:
         fit(load_recipe("demo", overrides), Dataset.open(dataset), to, resume=True)
     except KeyboardInterrupt:
@@ -58,6 +59,23 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="session")
+def start(dataset_folder: Path, begin, tiny: list[str]) -> Callable[..., Started | subprocess.Popen[str]]:
+    """Train in a process of its own, with a limit of what a file may hold, or without."""
+
+    def run(
+        to: Path, *overrides: str, limit: int = 0, stderr: int = subprocess.PIPE, cold: bool = False
+    ) -> Started | subprocess.Popen[str]:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        script = to.with_suffix(".py")
+        script.write_text(SCRIPT)
+        words = (limit, dataset_folder, to, *tiny, *overrides)
+        shown = {"env": {"TERM": "xterm"}, "stderr": stderr}
+        return begin(*words, script=script, trains=True, cold=cold, start_new_session=True, **shown)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def undisturbed(dataset: Dataset, made_once, recipe: Callable[..., Recipe]) -> Path:
     """A run that nobody stopped."""
     long = recipe(*RANDOM, f"trainer.epochs={EPOCHS}")
@@ -65,13 +83,11 @@ def undisturbed(dataset: Dataset, made_once, recipe: Callable[..., Recipe]) -> P
 
 
 @pytest.fixture(scope="session")
-def stopped(dataset_folder: Path, made_once, tiny: list[str]) -> Path:
+def stopped(made_once, start) -> Path:
     """The same run with two workers, stopped by Ctrl-C in its fourth epoch; `said.json` is what it said."""
 
     def build(folder: Path) -> None:
-        process = start(
-            dataset_folder, folder, *tiny, *RANDOM, f"trainer.epochs={EPOCHS}", "trainer.workers=2"
-        )
+        process = start(folder, *RANDOM, f"trainer.epochs={EPOCHS}", "trainer.workers=2", cold=True)
         said = interrupt(process, times=1)
         (folder / "run" / "said.json").write_text(json.dumps(said))
 
@@ -90,24 +106,7 @@ def resumed(stopped: Path, dataset: Dataset, made_once, recipe: Callable[..., Re
     return made_once("resumed", build)
 
 
-def start(
-    dataset: Path, to: Path, *overrides: str, limit: int | None = None, stderr: int = subprocess.PIPE
-) -> subprocess.Popen[str]:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    script = to.with_suffix(".py")
-    script.write_text(SCRIPT)
-    return subprocess.Popen(
-        [sys.executable, script, dataset, to, *overrides],
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        env={**os.environ, "TERM": "xterm"},
-        text=True,
-        start_new_session=True,
-        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
-    )
-
-
-def interrupt(process: subprocess.Popen[str], times: int) -> dict[str, object]:
+def interrupt(process: Started | subprocess.Popen[str], times: int) -> dict[str, object]:
     """Press Ctrl-C after some epochs, as a terminal does: the workers get it too."""
     lines = []
     assert process.stderr is not None
@@ -148,6 +147,7 @@ def training(folder: Path) -> dict[str, object]:
 # --- the same run gives the same model
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_with_any_number_of_workers(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -167,6 +167,7 @@ def test_another_seed_gives_other_weights(
     assert weights(tmp_path / "other") != weights(model_folder)
 
 
+@pytest.mark.slow
 def test_no_worker_is_left_behind(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     """Nor is one left for the garbage collector to end some day."""
     gc.collect()
@@ -205,10 +206,11 @@ def test_ctrl_c_stops_without_noise(stopped: Path) -> None:
     assert all(line.startswith("epoch ") for line in lines)
 
 
-def test_on_a_terminal_it_shows_a_bar(dataset_folder: Path, tmp_path: Path, tiny: list[str]) -> None:
+@pytest.mark.slow
+def test_on_a_terminal_it_shows_a_bar(start, tmp_path: Path) -> None:
     """Epochs are counted from 1 there too."""
     mine, its = pty.openpty()
-    process = start(dataset_folder, tmp_path / "model", *tiny, "trainer.epochs=2", stderr=its)
+    process = start(tmp_path / "model", "trainer.epochs=2", stderr=its)
     os.close(its)
     shown = b""
     while process.poll() is None or select.select([mine], [], [], 0)[0]:
@@ -256,6 +258,7 @@ def test_going_on_keeps_the_log_of_the_first_part(stopped: Path, resumed: Path) 
     assert min(int(row["epoch"]) for row in rows(parts[1])) >= STOP_AFTER
 
 
+@pytest.mark.slow
 def test_a_best_epoch_before_the_stop_survives_it(
     stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -271,16 +274,16 @@ def test_a_best_epoch_before_the_stop_survives_it(
     assert np.array_equal(kept["head.1.weight"], before["state_dict"]["network.head.1.weight"])
 
 
-def test_ctrl_c_twice_stops_as_cleanly(
-    dataset_folder: Path, dataset: Dataset, tmp_path: Path, tiny: list[str]
-) -> None:
+@pytest.mark.slow
+def test_ctrl_c_twice_stops_as_cleanly(start, tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    said = interrupt(start(dataset_folder, folder, *tiny, "trainer.epochs=200"), times=2)
+    said = interrupt(start(folder, "trainer.epochs=200"), times=2)
     assert said["out"] == "stopped True\n"
     assert "Traceback" not in str(said["err"])
     assert (folder / "run" / "checkpoints" / "last.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_stopped_in_its_first_epoch_starts_again(
     stopped: Path, undisturbed: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -290,19 +293,19 @@ def test_a_run_stopped_in_its_first_epoch_starts_again(
     assert weights(folder) == weights(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_message_and_costs_no_checkpoint(
+    start,
     stopped: Path,
     undisturbed: Path,
-    dataset_folder: Path,
     dataset: Dataset,
     tmp_path: Path,
     recipe: Callable[..., Recipe],
-    tiny: list[str],
 ) -> None:
     folder = shutil.copytree(stopped, tmp_path / "model")
     checkpoints = {path.name: path.read_bytes() for path in (folder / "run" / "checkpoints").glob("*.ckpt")}
     assert checkpoints.keys() == {"best.ckpt", "last.ckpt"}
-    process = start(dataset_folder, folder, *tiny, *RANDOM, f"trainer.epochs={EPOCHS}", limit=100_000)
+    process = start(folder, *RANDOM, f"trainer.epochs={EPOCHS}", limit=100_000)
     out, err = process.communicate(timeout=PATIENCE)
     assert out.startswith(f"failed the training in {folder / 'run'} stopped: File too large")
     assert "--resume" in out
@@ -323,6 +326,7 @@ def test_an_unfinished_run_is_not_overwritten_by_chance(
         fit(recipe(), dataset, stopped)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_can_be_overwritten(
     stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:

@@ -21,7 +21,6 @@ from small_game import PASSWORD, SmallGame, descendants, kill_one, lives
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
     pytest.mark.skipif(
         importlib.util.find_spec("playwright") is None, reason="playwright is not installed: extra 'browser'"
@@ -30,11 +29,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def small_game(tmp_path: Path):
+def small_game(tmp_path: Path, begin):
     started: list[SmallGame] = []
 
     def start(**settings: object) -> SmallGame:
-        started.append(SmallGame(tmp_path, settings))
+        started.append(SmallGame(tmp_path, settings, begin))
         return started[-1]
 
     yield start
@@ -42,6 +41,7 @@ def small_game(tmp_path: Path):
         site.stop()
 
 
+@pytest.mark.slow
 def test_pictures_and_places_of_games_become_records(small_game):
     game = small_game()
     done = game.collect("--rounds", 12, "--workers", 2)
@@ -67,6 +67,7 @@ def test_pictures_and_places_of_games_become_records(small_game):
     assert not any(PASSWORD in text for text in everything)
 
 
+@pytest.mark.slow
 def test_more_rounds_go_on_with_the_session_and_the_game_left_unfinished(small_game):
     game = small_game()
     assert game.summary("--rounds", 3)["this_run"] == {"rounds": 3}
@@ -95,6 +96,7 @@ def test_a_dry_run_says_what_each_step_found_and_stores_nothing(small_game):
     assert not list(game.data.rglob("browser-small-game.sqlite"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("renamed", "step"), [("guess", "guess.2 (click #guess)"), ("view", "picture.element (#view)")]
 )
@@ -124,6 +126,7 @@ def test_a_refused_login_says_which_variables_and_not_what_they_hold(small_game)
     assert (game.data / "collect" / "browser-small-game-failed-login.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_missing_secret_and_a_missing_browser_are_wrong_usage(small_game, tmp_path: Path):
     game = small_game()
     done = game.collect("--rounds", 1, SMALL_GAME_PASSWORD="")
@@ -133,6 +136,7 @@ def test_a_missing_secret_and_a_missing_browser_are_wrong_usage(small_game, tmp_
     assert not game.data.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["tiles_fail", "pictures_fail"])
 def test_an_error_instead_of_an_image_is_counted_and_not_stored(small_game, fault: str):
     game = small_game(**{fault: 3})
@@ -144,6 +148,7 @@ def test_an_error_instead_of_an_image_is_counted_and_not_stored(small_game, faul
     game.check(5)
 
 
+@pytest.mark.slow
 def test_crashed_pages_and_killed_browsers_are_replaced(small_game):
     game = small_game()
     process = game.start("--json", "--rounds", 12, "--workers", 2)
@@ -157,6 +162,7 @@ def test_crashed_pages_and_killed_browsers_are_replaced(small_game):
     game.check(12)
 
 
+@pytest.mark.slow
 def test_a_page_that_hangs_is_replaced(small_game):
     game = small_game(hang=True)
     process = game.start("--json", "--rounds", 2, "--timeout", 3)
@@ -169,6 +175,7 @@ def test_a_page_that_hangs_is_replaced(small_game):
     game.check(2)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_without_a_loss(small_game):
     game = small_game(delay_s=0)
     for guesses in (3, 7):
@@ -188,6 +195,7 @@ def test_killed_in_the_middle_it_goes_on_without_a_loss(small_game):
     assert len(game.events("guessed")) == 14, "every round that was guessed is stored"
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_the_same_command_goes_on(small_game):
     game = small_game()
     process = game.start("--rounds", 12, "--workers", 2)
@@ -205,6 +213,7 @@ def test_after_ctrl_c_the_same_command_goes_on(small_game):
     assert len(game.events("guessed")) == 12
 
 
+@pytest.mark.slow
 def test_workers_never_join_the_same_game(small_game):
     game = small_game(one_game=True)
     summary = game.summary("--rounds", 10, "--workers", 2)
@@ -213,6 +222,7 @@ def test_workers_never_join_the_same_game(small_game):
     assert len(game.events("guessed")) == 10
 
 
+@pytest.mark.slow
 def test_without_a_word_from_the_page_the_picture_is_complete_too(small_game):
     game = small_game(delay_s=0.1, tiles_fail=3)
     values = yaml.safe_load(game.profile.read_text())
@@ -224,6 +234,7 @@ def test_without_a_word_from_the_page_the_picture_is_complete_too(small_game):
     game.check(4)
 
 
+@pytest.mark.slow
 def test_a_site_that_fails_for_a_while_is_waited_for(small_game):
     game = small_game(site_fails=2)
     summary = game.summary("--rounds", 2)

@@ -100,12 +100,10 @@ def test_a_file_that_is_no_strip_is_skipped_and_named(tmp_path, write_strip, wri
     assert "a strip of 100x40 pixels is not a row of square views" in reason
 
 
+@pytest.mark.slow
 @pytest.mark.data
-def test_the_real_panoramas_are_1374_places_with_four_headings(real_data, made_once):
-    source = real_data / "street-panoramas"
-    folder = made_once("real-panoramas", lambda to: import_images([source], to, size=64, jobs=2))
-
-    records = Dataset.open(folder).records
+def test_the_real_panoramas_are_1374_places_with_four_headings(real_panoramas):
+    records = Dataset.open(real_panoramas).records
     headings = Counter(zip(records["place_id"].to_pylist(), records["heading"].to_pylist(), strict=True))
 
     assert records.num_rows == 5496

@@ -228,6 +228,7 @@ def test_the_real_table_of_one_city_is_1024_places_with_four_headings(real_data)
     assert listing.skipped == []
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_equal_pictures_in_the_real_table_are_imported_once(real_data, made_once):
     source = real_data / "street-cambridge"

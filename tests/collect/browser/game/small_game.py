@@ -10,9 +10,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from fork_server import Started
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
@@ -25,11 +27,12 @@ USER, PASSWORD = "anna", "correct horse; battery staple"
 class SmallGame:
     """The running site, and collections from it."""
 
-    def __init__(self, folder: Path, settings: dict) -> None:
+    def __init__(self, folder: Path, settings: dict, begin: Callable[..., Started]) -> None:
+        self.begin = begin
         self.folder = folder
         self.data = folder / "data"
         self.site = folder / "site"
-        self.running: list[subprocess.Popen[str]] = []
+        self.running: list[Started] = []
         self.server = subprocess.Popen([sys.executable, GAME / "server.py", self.site, json.dumps(settings)])
         while not (self.site / "port").is_file():
             assert self.server.poll() is None
@@ -43,19 +46,13 @@ class SmallGame:
         partial.write_text(json.dumps(settings))
         partial.replace(self.site / "settings.json")
 
-    def start(self, *options: object, **variables: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "lostfound", "collect", "browser", self.profile, "--to", self.data]
+    def start(self, *options: object, **variables: str) -> Started:
+        command = ("collect", "browser", self.profile, "--to", self.data)
         options = ("--pace", 0, "--jobs", 1, *options)
         if "--timeout" not in options:
             options = ("--timeout", 20, *options)
-        process = subprocess.Popen(
-            [*map(str, command), *map(str, options)],
-            env=os.environ | {"SMALL_GAME_USER": USER, "SMALL_GAME_PASSWORD": PASSWORD} | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        secrets = {"SMALL_GAME_USER": USER, "SMALL_GAME_PASSWORD": PASSWORD}
+        process = self.begin(*command, *options, env=secrets | variables)
         self.running.append(process)
         return process
 
@@ -73,7 +70,7 @@ class SmallGame:
         lines = map(json.loads, (self.site / "events.jsonl").read_text().splitlines())
         return [line for line in lines if line["event"] == kind]
 
-    def wait_for(self, kind: str, count: int, process: subprocess.Popen[str]) -> None:
+    def wait_for(self, kind: str, count: int, process: Started) -> None:
         while len(self.events(kind)) < count:
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
@@ -103,7 +100,7 @@ class SmallGame:
         return dataset
 
     def stop(self) -> None:
-        for process in [*self.running, self.server]:
+        for process in (*self.running, self.server):
             process.kill()
             process.communicate()
 
