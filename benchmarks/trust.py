@@ -10,6 +10,7 @@ which the model should say that it doesn't know.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
+from lostfound.evaluation.bootstrap import Score
 from lostfound.evaluation.evaluate import Evaluation, score
 from lostfound.evaluation.metrics import METRICS, expected_calibration_error
 from lostfound.predict.answering import DOUBTFUL, STRANGE, AnswerSettings, answer
@@ -55,9 +57,13 @@ def main() -> None:
                     rules.append(f"| {name} | {rule} | {values(numbers, POINTS)} |")
     print(f"# Can the answers of {locator.model.config['name']} be trusted?\n")
     print(f"`python benchmarks/trust.py MODEL {' '.join(Path(each).name for each in arguments.datasets)}`")
-    print(f"on {machine()}; {versions('onnxruntime', 'numpy')}. Intervals are 95 % bootstrap intervals by place.\n")
-    print("| what | n, places | " + " | ".join(METRICS[name].label for name in TRUST) + " | sure of itself", end="")
-    print(" | ECE (of a perfect one) | doesn't know: doubtful, strange | right where it answers |")
+    print(f"on {machine()}; {versions('onnxruntime', 'numpy')}.")
+    print("Intervals are 95 % bootstrap intervals by place.\n")
+    labels = [
+        *("what", "n, places", *(METRICS[name].label for name in TRUST), "sure of itself"),
+        *("ECE (of a perfect one)", "doesn't know: doubtful, strange", "right where it answers"),
+    ]
+    print(f"| {' | '.join(labels)} |")
     print("|" + "---|" * (len(TRUST) + 7))
     print("\n".join(trust))
     print("\n| what | point | " + " | ".join(METRICS[name].heading for name in POINTS) + " |")
@@ -130,13 +136,12 @@ def trust_row(found: Evaluation, predictions: Predictions) -> str:
     )
 
 
-def values(numbers: object, names: tuple[str, ...]) -> str:
+def values(numbers: Mapping[str, Score], names: tuple[str, ...]) -> str:
     """Numbers with their intervals."""
     cells = []
     for name in names:
-        one = numbers.get(name)  # type: ignore[attr-defined]
-        metric = METRICS[name]
-        cells.append("" if one is None else f"{metric.number(one.value)} ({metric.number(one.low)} to {metric.number(one.high)})")
+        one, number = numbers.get(name), METRICS[name].number
+        cells.append("" if one is None else f"{number(one.value)} ({number(one.low)} to {number(one.high)})")
     return " | ".join(cells)
 
 
