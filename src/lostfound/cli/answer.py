@@ -126,7 +126,7 @@ def locate(
         str | None, typer.Option(metavar="FR,ES", help="Only these countries, by code or name.")
     ] = None,
     excluded: Annotated[
-        str | None, typer.Option("--not", metavar="US", help="None of these countries.")
+        str | None, typer.Option("--not", metavar="US", help="Countries that it isn't.")
     ] = None,
     box: Annotated[
         str | None,

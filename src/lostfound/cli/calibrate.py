@@ -25,7 +25,7 @@ def calibrate(
     ] = 0.5,
     json: AsJson = False,
 ) -> None:
-    """Fit a finished model's temperature, radii, and when it says "I don't know".
+    """Fit a model's probabilities, radii and when it doesn't know.
 
     MODEL and DATASET are their folders. The split must hold places that the model never learnt from; the
     training split, if there is one, says where in the cells photos are and what they look like. Nothing of

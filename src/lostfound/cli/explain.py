@@ -50,7 +50,7 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Show which parts of a photo speak for the answer, and which for the runner-up.
+    """Show which parts of a photo speak for the answer.
 
     Writes a heat map for each, explanation.html to open in the browser, and explanation.json. The first time
     that a data set is given, all of its photos are looked at; later calls remember.

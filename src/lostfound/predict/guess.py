@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from lostfound.predict.levels import Area, Level
@@ -104,6 +104,19 @@ class Guess:
         radii = {50: self.radius_50_km, 90: self.radius_90_km}
         return {share: radius for share, radius in radii.items() if radius is not None}
 
+    def within(self, left_out: float) -> Guess:
+        """The guess without the candidates and areas that a restriction ruled out.
+
+        Args:
+            left_out: How probable all that it ruled out was, 0 to 1.
+        """
+        return replace(
+            self,
+            left_out=left_out,
+            candidates=tuple(each for each in self.candidates if each.probability),
+            areas={level: tuple(each for each in of if each.probability) for level, of in self.areas.items()},
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The guess as plain values.
 
@@ -179,11 +192,7 @@ def _candidates(predictions: Predictions) -> list[tuple[Candidate, ...]]:
         )
 
     return [
-        tuple(
-            candidate(row, rank, cell)
-            for rank, cell in enumerate(ranked)
-            if cell is not None and (rank == 0 or probabilities is None or probabilities[row, rank] != 0)
-        )
+        tuple(candidate(row, rank, cell) for rank, cell in enumerate(ranked) if cell is not None)
         for row, ranked in enumerate(cells)
     ]
 

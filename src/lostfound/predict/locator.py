@@ -237,10 +237,13 @@ class Locator(Engine):
         found = guesses(self._answer_to(belief, looks, top), always_answer=self.settings.always_answer)
         if not belief.ranks_cells:
             return found
-        return [
-            replace(guess, areas=areas, left_out=None if left_out is None else float(left_out[row]))
-            for row, (guess, areas) in enumerate(zip(found, self.levels.ranked(belief, top), strict=True))
-        ]
+        levels = self.levels.ranked(belief, top)
+        found = [replace(guess, areas=areas) for guess, areas in zip(found, levels, strict=True)]
+        return (
+            found
+            if left_out is None
+            else [each.within(out) for each, out in zip(found, left_out.tolist(), strict=True)]
+        )
 
     def estimate_prior(self, seen: Sequence[Seen]) -> dict[str, float]:
         """The countries' shares among photos, as a prior for them (see `estimated_shares`).
