@@ -104,6 +104,13 @@ def locate(
     same_place: Annotated[
         bool, typer.Option("--same-place", help="All photos show one place: one answer for them together.")
     ] = False,
+    same_trip: Annotated[
+        bool,
+        typer.Option(
+            "--same-trip",
+            help="Photos of one trip: those near in time (by EXIF, else in order) pull each other.",
+        ),
+    ] = False,
     top: Annotated[int, typer.Option(metavar="N", help="How many candidates.", min=1)] = 5,
     point: Annotated[
         Point | None,
@@ -173,7 +180,9 @@ def locate(
     locator = locator.using(always_answer=always_answer, within=within, prior=prior, **changes)
     if within is not None:
         say(f"Restricted: {within}")
-    results = locate_photos(photos, locator, top=top, same_place=same_place)
+    if without := locator.countries_without_cells:
+        say(f"The model can't answer with {', '.join(without)}, which is left aside")
+    results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     _write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
