@@ -94,7 +94,9 @@ def evaluate(
         say(f"Report: {page}")
 
 
-@COMMANDS.command(epilog=example("lostfound locate holiday/ --output holiday.html"))
+@COMMANDS.command(
+    epilog=example("lostfound locate holiday/ --same-trip --countries FR,ES --output holiday.html")
+)
 def locate(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
     model: Annotated[
@@ -137,7 +139,7 @@ def locate(
     ] = None,
     box: Annotated[
         str | None,
-        typer.Option(metavar="S,W,N,E", help="Only in this box, also across the date line."),
+        typer.Option(metavar="S,W,N,E", help="Only in this box, degrees; W > E crosses the date line."),
     ] = None,
     near: Annotated[
         str | None, typer.Option(metavar="LAT,LON,KM", help="Only within so many kilometres of a place.")

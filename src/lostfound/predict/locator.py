@@ -292,7 +292,10 @@ class Locator(Engine):
         locator = self._with_estimate(seen)
         belief, looks, _ = locator.believe(SeenDataset.of(seen), _row_names(len(seen)))
         belief, left_out = locator._informed(belief)
-        trip = smooth_trip(belief, when, self.levels, locator._presumed(), looks.blank)
+        silent, limit = looks.blank, self.model.calibration.strange_above
+        if limit is not None and looks.strangeness is not None:
+            silent = silent | (looks.strangeness > limit)
+        trip = smooth_trip(belief, when, self.levels, locator._presumed(), silent)
         return locator._guesses_of(trip.belief, left_out, looks, top), trip.staying
 
     def _with_estimate(self, seen: Sequence[Seen]) -> Self:
@@ -330,14 +333,19 @@ class Locator(Engine):
         Raises:
             UsageError: The model can't take a prior, or there are fewer than two photos.
         """
+        belief, looks, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
+        return self._estimated(belief, looks.blank)
+
+    def _estimated(self, belief: Belief, blank: NDArray[np.bool_]) -> dict[str, float]:
         self.settings.changed(prior="uniform").check(self.model)
-        seen = [each for each in seen if not each.blank]
-        if len(seen) < 2:
+        belief = replace(
+            belief, ids=belief.ids[~blank], probabilities=belief.probabilities[~blank], points=None
+        )
+        if len(belief) < 2:
             raise UsageError(
-                f"countries' shares are estimated from a whole album, and {len(seen)} of its photos can be "
+                f"countries' shares are estimated from a whole album, and {len(belief)} of its photos can be "
                 "told from: give two or more together, or another prior"
             )
-        belief, _, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
         assert belief.partition is not None
         trained = np.array(self.model.calibration.prior)
         return estimated_shares(belief, trained, np.array(belief.partition.countries, dtype=object))
@@ -388,7 +396,10 @@ class Locator(Engine):
         of_places = (unit or self.unit) == "place"
         groups = strings(dataset.records, "place_id") if of_places else _row_names(len(ids))
         belief, looks, _ = self.believe(seen, groups, ids)
-        predictions = self._answer_to(self._informed(belief)[0], looks, top)
+        locator = self
+        if self.settings.prior == "estimate":
+            locator = self.using(prior=self._estimated(belief, looks.blank))
+        predictions = self._answer_to(locator._informed(belief)[0], looks, top)
         task = self.model.config["task"]
         if task["kind"] != "distance":
             return predictions

@@ -20,6 +20,9 @@ from lostfound.predict.levels import Levels
 
 STAYING = np.concatenate([np.linspace(0.0, 0.96, 33), [0.99, 0.999, 0.9999]])
 """Probabilities, over the median time between photos, that the country stays: 0 is no trip at all."""
+NO_TRIP = 0.9
+"""How probable it is beforehand that photos are no trip; the lengths of stays share the rest alike. Photos at
+random would otherwise pull each other by chance, and those of a trip are soon told (docs/priors.md)."""
 _SHORTEST = 0.01  # of the median time: photos of one moment, too, may be of no trip
 _LEAST = 1e-12
 
@@ -43,7 +46,7 @@ def smooth_trip(
     times: NDArray[np.float64],
     levels: Levels,
     prior: NDArray[np.float64],
-    blank: NDArray[np.bool_],
+    silent: NDArray[np.bool_],
 ) -> Trip:
     """What the photos of a trip say of each other.
 
@@ -52,19 +55,21 @@ def smooth_trip(
         times: When each was taken, (n,), in any unit and order.
         levels: Which countries the cells lie in.
         prior: The cells' shares that the belief presumes, (cells,).
-        blank: Which photos hold nothing to see, (n,): they say nothing of the others.
+        silent: Which photos say nothing of the others, (n,): those that hold nothing to see, or are strange
+            to the model.
     """
     order = np.argsort(times, kind="stable")
     countries = _with_the_rest(levels.members["countries"])
     single = belief.probabilities @ countries
     shares = prior @ countries
-    likelihood = np.where(blank[:, None], 1.0, single / np.maximum(shares, _LEAST))[order]
+    likelihood = np.where(silent[:, None], 1.0, single / np.maximum(shares, _LEAST))[order]
     steps = np.diff(times[order])
     typical = np.median(steps[steps > 0]) if (steps > 0).any() else 1.0
     steps = np.maximum(steps / typical, _SHORTEST)
     found = [forward_backward(likelihood, np.minimum(each**steps, STAYING[-1]), shares) for each in STAYING]
     likelihoods = np.array([each[1] for each in found])
-    weights = np.exp(likelihoods - logsumexp(likelihoods))
+    before = np.where(STAYING == 0, NO_TRIP, (1 - NO_TRIP) / (len(STAYING) - 1))
+    weights = np.exp(likelihoods - logsumexp(likelihoods, b=before)) * before
     together = np.empty_like(single)
     together[order] = np.tensordot(weights, np.stack([each[0] for each in found]), axes=1)
     probabilities = belief.probabilities * (countries @ (together / np.maximum(single, _LEAST)).T).T
