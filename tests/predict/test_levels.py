@@ -8,6 +8,7 @@ import pytest
 from lostfound.partitions import build_partition
 from lostfound.predict.belief import Belief
 from lostfound.predict.levels import Levels
+from lostfound.predict.support import Support
 
 CITIES = [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4), (35.68, 139.7)]
 

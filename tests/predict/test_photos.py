@@ -9,7 +9,12 @@ import pytest
 
 from lostfound.errors import ModelError, UsageError
 from lostfound.predict.locator import Locator
-from lostfound.predict.photos import find_photos, locate_photos
+from lostfound.predict.photos import find_photos, locate_photos, taken_at
+
+
+@pytest.fixture(scope="module")
+def locator(model_folder: Path) -> Locator:
+    return Locator.load(model_folder, threads=1)
 
 
 @pytest.fixture
