@@ -9,12 +9,13 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
 
 from lostfound.geo.boundaries import label_countries
 from lostfound.geo.cities import city_table
 from lostfound.geo.continents import CONTINENTS, continent
 from lostfound.geo.countries import country_name
-from lostfound.geo.nearest import NearestSearch
+from lostfound.geo.sphere import chord, unit_vectors
 from lostfound.partitions import Partition
 from lostfound.predict.belief import Belief
 from lostfound.predict.support import Support
@@ -24,7 +25,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 WITHIN = 0.8
 """A cell lies in one region or city if so much of its support does."""
 CITY_KM = 30.0
-"""A point farther than this from every city of 15 000 people lies in none."""
+"""A point lies in the largest city within this distance, of those of 15 000 people and more."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Area:
         area_id: Its code: of continents GeoNames', of countries ISO 3166-1 alpha-2, else the partition's.
         name: Its name.
         probability: The sum of its cells', 0 to 1.
+
+    Example:
+        >>> import lostfound
+        >>> guess = lostfound.load().locate("photo.jpg")
+        >>> guess.areas["countries"][0].area_id == guess.country
+        True
     """
 
     area_id: str
@@ -138,10 +145,14 @@ def _regions(points: NDArray[np.float64]) -> tuple[NDArray[np.object_], Mapping[
 
 
 def _cities(points: NDArray[np.float64]) -> tuple[NDArray[np.object_], Mapping[str, str]]:
-    """The cities nearest to points (n, 2), or None, and their names by id: country, region and name."""
-    table = city_table()
-    places = NearestSearch(np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()]))
+    """The largest city near each of points (n, 2), or None, and their names by id: country, region and name.
+
+    Not the nearest, for large cities' districts are in the table too.
+    """
+    table = city_table().sort_by([("population", "descending")])
+    places = np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()])
+    near = cKDTree(unit_vectors(places)).query_ball_point(unit_vectors(points), chord(CITY_KM))
     countries, regions, names = (table[name].to_pylist() for name in ("country", "admin1", "name"))
-    rows = places.rows(points, CITY_KM)
-    ids = [None if row < 0 else f"{countries[row]}.{regions[row]}/{names[row]}" for row in rows]
+    largest = [min(rows, default=None) for rows in near]
+    ids = [None if row is None else f"{countries[row]}.{regions[row]}/{names[row]}" for row in largest]
     return np.array(ids, dtype=object), {each: each.partition("/")[2] for each in ids if each is not None}

@@ -37,6 +37,13 @@ class Restriction:
 
     Raises:
         UsageError: The conditions make no sense, or contradict each other.
+
+    Example:
+        >>> import lostfound
+        >>> within = lostfound.Restriction(countries=frozenset({"FR", "ES"}), near=(43.3, 1.5, 500))
+        >>> guess = lostfound.load().using(within=within).locate("photo.jpg")
+        >>> guess.country in within.countries, 0 <= guess.left_out <= 1
+        (True, True)
     """
 
     countries: frozenset[str] | None = None
