@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the public names, in docs/api.md and in the README run as they stand."""
+"""The examples in the docstrings of the public names, in pages and in the README run as they stand."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def docstring_examples() -> dict[str, doctest.DocTest]:
 
 
 def page_examples() -> dict[str, str]:
-    """The Python blocks of the README, and of docs/api.md where there is one, by page and number."""
+    """The Python blocks of the README and of those pages that there are, by page and number."""
     return {
         f"{page}-{number}": block
-        for page in ("README.md", "docs/api.md")
+        for page in ("README.md", "docs/api.md", "docs/priors.md")
         if (REPOSITORY / page).is_file()
         for number, block in enumerate(python_blocks((REPOSITORY / page).read_text(encoding="utf-8")), 1)
     }

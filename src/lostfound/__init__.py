@@ -39,14 +39,17 @@ if TYPE_CHECKING:
     from lostfound.partitions import Partition, build_partition
     from lostfound.predict.explain import EvidenceMap, Explanation
     from lostfound.predict.guess import Candidate, Guess
+    from lostfound.predict.levels import Area
     from lostfound.predict.locator import Locator
     from lostfound.predict.predictions import Predictions
+    from lostfound.predict.restrictions import Restriction
     from lostfound.predict.similar import SimilarPhoto
     from lostfound.training.recipe import load_recipe
     from lostfound.training.settings import Recipe
     from lostfound.training.train import train_model
 
 __all__ = [
+    "Area",
     "Candidate",
     "CollectError",
     "CountryNameError",
@@ -65,6 +68,7 @@ __all__ = [
     "Predictions",
     "Recipe",
     "RecipeError",
+    "Restriction",
     "SimilarPhoto",
     "UsageError",
     "__version__",
@@ -79,6 +83,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Area": "predict.levels",
     "Candidate": "predict.guess",
     "Dataset": "data.dataset",
     "EvidenceMap": "predict.explain",
@@ -88,6 +93,7 @@ _MODULES = {
     "Partition": "partitions",
     "Predictions": "predict.predictions",
     "Recipe": "training.settings",
+    "Restriction": "predict.restrictions",
     "SimilarPhoto": "predict.similar",
     "build_partition": "partitions",
     "evaluate": "evaluation.evaluate",

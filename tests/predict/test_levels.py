@@ -8,6 +8,7 @@ import pytest
 from lostfound.partitions import build_partition
 from lostfound.predict.belief import Belief
 from lostfound.predict.levels import Levels
+from lostfound.predict.support import Support
 
 CITIES = [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4), (35.68, 139.7)]
 
@@ -53,3 +54,14 @@ def test_a_country_is_as_probable_as_its_cell() -> None:
     cells = build_partition("countries", CITIES)
     (found,) = Levels.of(cells, None).ranked(belief(cells, [0.2, 0.3, 0.5]), 2)
     assert [each.area_id for each in found["countries"]] == ["JP", "FR"]
+
+
+def test_small_cells_lie_in_regions_and_cities_large_ones_do_not() -> None:
+    places = [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4)]
+    small = build_partition("square", places, cell_km=20)
+    levels = Levels.of(small, Support.of(small, np.repeat(np.array(places), 5, axis=0)))
+    assert {"Paris", "Lyon"} <= set(levels.names["cities"])
+    assert len(levels.ids["regions"]) >= 3
+    large = build_partition("square", places, cell_km=2000)
+    assert set(Levels.of(large, Support.of(large)).ids) == {"continents", "countries"}
+    assert set(Levels.of(small, None).ids) == {"continents", "countries"}  # where photos are is not known

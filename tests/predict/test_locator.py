@@ -288,3 +288,45 @@ def test_a_picture_of_one_colour_comes_with_a_warning(locator: Locator, photos: 
     assert locator.locate(photos[0]).warning is None
     assert locator.locate_place([blank, photos[0]]).warning is None
     assert "nothing to see" in str(locator.locate_place([blank, blank]).warning)
+
+
+def test_one_photo_of_a_trip_is_a_photo(locator: Locator, photos: list[Path]) -> None:
+    (guess,) = locator.locate_trip([photos[0]])
+    assert same(guess, locator.locate(photos[0]))
+    assert locator.locate_trip([]) == []
+
+
+def test_copies_of_a_photo_at_one_time_answer_alike(locator: Locator, photos: list[Path]) -> None:
+    first, second, third = locator.locate_trip([photos[0], photos[1], photos[0]], times=[5.0, 9.0, 5.0])
+    assert same(first, third)
+    assert sum(each.probability for each in second.candidates) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("times", [[1.0], [1.0, float("nan")], [[1.0, 2.0]]])
+def test_times_that_are_none_are_refused(locator: Locator, photos: list[Path], times) -> None:
+    with pytest.raises(UsageError, match="2 photos of a trip need as many times"):
+        locator.locate_trip(photos[:2], times=times)
+
+
+def test_bare_coordinates_make_no_trip(point_model_folder: Path, photos: list[Path]) -> None:
+    with pytest.raises(UsageError, match="use a model of cells"):
+        Locator.load(point_model_folder).locate_trip(photos[:2])
+
+
+def test_an_estimate_is_of_all_photos_of_the_call(calibrated_model_folder: Path, photos: list[Path]) -> None:
+    locator = Locator.load(calibrated_model_folder).using(prior="estimate")
+    plain = locator.using(prior="training")
+    seen = [each for each in plain.look(photos) if isinstance(each, Seen)]
+    expected = plain.using(prior=plain.estimate_prior(seen))
+    assert all(
+        same(one, other)
+        for one, other in zip(locator.locate([*photos]), expected.locate([*photos]), strict=True)
+    )
+    with pytest.raises(UsageError, match="give two or more together"):
+        locator.locate(photos[0])
+
+
+def test_countries_that_the_model_lacks_are_named(locator: Locator) -> None:
+    within = lostfound.Restriction(countries=frozenset({"FR", "VA"}))
+    assert locator.using(within=within).countries_without_cells == ("Vatican City",)
+    assert locator.countries_without_cells == ()

@@ -9,7 +9,12 @@ import pytest
 
 from lostfound.errors import ModelError, UsageError
 from lostfound.predict.locator import Locator
-from lostfound.predict.photos import find_photos, locate_photos
+from lostfound.predict.photos import find_photos, locate_photos, taken_at
+
+
+@pytest.fixture(scope="module")
+def locator(model_folder: Path) -> Locator:
+    return Locator.load(model_folder, threads=1)
 
 
 @pytest.fixture
@@ -72,3 +77,36 @@ def test_one_bad_photo_does_not_stop_the_rest(folder: Path, model_folder: Path) 
 def test_a_model_that_cannot_be_used_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a model folder"):
         locate_photos([folder], Locator.load(tmp_path))
+
+
+def test_a_trip_is_by_the_times_in_the_files(locator, world: Path, tmp_path: Path, capsys) -> None:
+    from PIL import Image
+
+    originals = sorted((world / "images").iterdir())[:3]
+    for number, (original, hour) in enumerate(zip(originals, (9, 7, 8), strict=True)):
+        with Image.open(original) as image:
+            exif = image.getexif()
+            exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 {hour:02}:00:00"
+            image.convert("RGB").save(tmp_path / f"{number}.jpg", exif=exif)
+    files = sorted(tmp_path.iterdir())
+    hours = [taken_at(file) for file in files]
+    assert [hour - hours[1] for hour in hours] == [2, 0, 1]
+    located = locate_photos([tmp_path], locator, same_trip=True)
+    expected = locator.locate_trip(files, times=[2.0, 0.0, 1.0])
+    assert [each.guess.probability for each in located] == pytest.approx(
+        [guess.probability for guess in expected], abs=1e-6
+    )
+    assert "the country stays with" in capsys.readouterr().err
+
+
+def test_photos_without_times_are_in_their_order(locator, world: Path, capsys) -> None:
+    photos = sorted((world / "images").iterdir())[:3]
+    located = locate_photos(photos, locator, same_trip=True)
+    assert [each.photo for each in located] == [str(photo) for photo in photos]
+    assert "3 of 3 photos don't say when they were taken" in capsys.readouterr().err
+    assert taken_at(photos[0].with_name("none.jpg")) is None
+
+
+def test_one_place_is_no_trip(locator, world: Path) -> None:
+    with pytest.raises(UsageError, match="one of the two"):
+        locate_photos([world / "images"], locator, same_place=True, same_trip=True)

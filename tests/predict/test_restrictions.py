@@ -133,3 +133,24 @@ def test_where_nothing_is_left_it_says_what_the_model_knows(cells, support, valu
 def test_no_condition_is_no_restriction() -> None:
     assert parse_restriction() is None
     assert str(parse_restriction(countries="FR", near="1,2,3")) == "only France and within 3 km of 1,2"
+
+
+def test_a_point_that_is_allowed_stays(cells, support) -> None:
+    world = Restriction(box=(-90, -180, 90, 180))
+    assert allowed_cells(cells, support, world).points == pytest.approx(cells.centroids)
+
+
+def test_a_model_s_own_points_stay_where_the_box_holds_them(cells, support) -> None:
+    france, germany = cells.cell_ids.index("FR"), cells.cell_ids.index("DE")
+    points = cells.centroids[None].copy()
+    points[0, france] = 45.0, 1.0
+    own = Belief(np.array(["a"], dtype=object), cells, np.full((1, len(cells)), 1 / len(cells)), points)
+    found, _ = restricted(own, allowed_cells(cells, support, Restriction(box=(43, 0, 52.6, 13.5))))
+    assert found.points[0, france].tolist() == [45.0, 1.0]
+    assert Restriction(box=(43, 0, 52.6, 13.5)).holds(found.points[0, germany])
+
+
+def test_codes_may_be_in_lower_case() -> None:
+    assert parse_restriction(countries="fr,es").countries == {"FR", "ES"}
+    with pytest.raises(UsageError, match="names no country"):
+        parse_restriction(countries=" , ")

@@ -94,7 +94,9 @@ def evaluate(
         say(f"Report: {page}")
 
 
-@COMMANDS.command(epilog=example("lostfound locate holiday/ --output holiday.html"))
+@COMMANDS.command(
+    epilog=example("lostfound locate holiday/ --same-trip --countries FR,ES --output holiday.html")
+)
 def locate(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
     model: Annotated[
@@ -103,6 +105,13 @@ def locate(
     ] = None,
     same_place: Annotated[
         bool, typer.Option("--same-place", help="All photos show one place: one answer for them together.")
+    ] = False,
+    same_trip: Annotated[
+        bool,
+        typer.Option(
+            "--same-trip",
+            help="Photos of one trip: those near in time (by EXIF, else in order) pull each other.",
+        ),
     ] = False,
     top: Annotated[int, typer.Option(metavar="N", help="How many candidates.", min=1)] = 5,
     point: Annotated[
@@ -130,7 +139,7 @@ def locate(
     ] = None,
     box: Annotated[
         str | None,
-        typer.Option(metavar="S,W,N,E", help="Only in this box, also across the date line."),
+        typer.Option(metavar="S,W,N,E", help="Only in this box, degrees; W > E crosses the date line."),
     ] = None,
     near: Annotated[
         str | None, typer.Option(metavar="LAT,LON,KM", help="Only within so many kilometres of a place.")
@@ -173,7 +182,9 @@ def locate(
     locator = locator.using(always_answer=always_answer, within=within, prior=prior, **changes)
     if within is not None:
         say(f"Restricted: {within}")
-    results = locate_photos(photos, locator, top=top, same_place=same_place)
+    if without := locator.countries_without_cells:
+        say(f"The model can't answer with {', '.join(without)}, which is left aside")
+    results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     _write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):

@@ -44,6 +44,7 @@ FALSE_ALARMS = 0.02
 """The share of validation photos that may be held to be no photos of its kind."""
 _TRAINING_IMAGES = 2000
 _IMAGES_FOR_HEAD = 8
+_DRAWN_IMAGES = 10.0
 _BARE_SPREAD_KM = 1000.0  # of an answer without a distribution; its factor does the rest
 
 
@@ -199,8 +200,9 @@ def _probabilities(model: ModelFolder, photos: Photos) -> Calibration:
     if partition is None:
         return Calibration()
     logits = photos.seen.outputs[:, : len(partition)].astype(np.float64)
-    found = Calibration(fit_temperature(logits, photos.cells), prior=_prior(model))
+    found = Calibration(fit_temperature(logits, photos.cells))
     decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
+    found = replace(found, prior=_prior(model, decoder.believe(photos.seen.outputs)))
     means, first, views = pooled(decoder, found, photos.seen.outputs, photos.places)
     several = (views > 1) & (photos.cells[first] != OUTSIDE)
     if not several.any():
@@ -226,14 +228,20 @@ def _probabilities(model: ModelFolder, photos: Photos) -> Calibration:
     )
 
 
-def _prior(model: ModelFolder) -> tuple[float, ...] | None:
-    """The classes' shares as training drew them, if that is known."""
+def _prior(model: ModelFolder, belief: Belief) -> tuple[float, ...] | None:
+    """The cells' shares that calibrated probabilities presume; None where training had empty cells.
+
+    Their mean over images that are as training's were (Alexandari et al. 2020), and some images more as
+    training drew them, for the cells that none is of. It serves better than what training drew alone, which
+    the temperature has bent.
+    """
     assert model.partition is not None
     power = model.config.get("recipe", {}).get("data", {}).get("sampling_power")
     counts = model.partition.counts.astype(np.float64)
     if not counts.all():
         return None
-    shares = counts ** (1.0 if power is None else float(power))
+    drawn = counts ** (1.0 if power is None else float(power))
+    shares = belief.probabilities.sum(axis=0) + _DRAWN_IMAGES * drawn / drawn.sum()
     return tuple((shares / shares.sum()).tolist())
 
 

@@ -31,7 +31,7 @@ class Calibration:
         pooling: What of several views is averaged.
         view_exponent: The mean logits of v views are multiplied by v to this power: 0 is the mean, 1 the
             product of the views' probabilities.
-        prior: The classes' shares as training drew them, (cells,); None if unknown.
+        prior: The cells' shares that the probabilities presume, those of training, (cells,); None if unknown.
         spread_km: How far a photo is off the points that stand for its cell; None if unknown.
         radius_factors: What the distribution's own radii are multiplied by, for "one" view and "several", by
             point rule: for 50 % and 90 %.

@@ -9,16 +9,23 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
 
 from lostfound.geo.boundaries import label_countries
+from lostfound.geo.cities import city_table
 from lostfound.geo.continents import CONTINENTS, continent
 from lostfound.geo.countries import country_name
+from lostfound.geo.sphere import chord, unit_vectors
 from lostfound.partitions import Partition
 from lostfound.predict.belief import Belief
 from lostfound.predict.support import Support
 
 Level = Literal["continents", "countries", "regions", "cities"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+WITHIN = 0.8
+"""A cell lies in one region or city if so much of its support does."""
+CITY_KM = 30.0
+"""A point lies in the largest city within this distance, of those of 15 000 people and more."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,12 @@ class Area:
         area_id: Its code: of continents GeoNames', of countries ISO 3166-1 alpha-2, else the partition's.
         name: Its name.
         probability: The sum of its cells', 0 to 1.
+
+    Example:
+        >>> import lostfound
+        >>> guess = lostfound.load().locate("photo.jpg")
+        >>> guess.areas["countries"][0].area_id == guess.country
+        True
     """
 
     area_id: str
@@ -55,12 +68,14 @@ class Levels:
         """Find the areas of a partition.
 
         A cell with a country lies in it; one without lies in the countries of the points that stand for it.
-        Regions and cities are those of partitions into regions and cities.
+        Regions and cities are those of partitions into regions and cities; of other cells than countries
+        those of the points that stand for them, if half of the cells lie in one each (see `WITHIN`).
 
         Args:
             partition: The cells.
             support: Where in them photos are.
         """
+        fine = support is not None and partition.kind not in ("countries", "regions", "cities")
         support = support or Support.of(partition)
         stated = np.array(partition.countries, dtype=object)[support.cells]
         countries = label_countries(support.points, stated)
@@ -73,12 +88,17 @@ class Levels:
             if partition.kind == kind:
                 areas[kind] = np.array(partition.cell_ids, dtype=object)[support.cells]
                 names[kind] = dict(zip(partition.cell_ids, partition.names, strict=True))
+        if fine:
+            areas["regions"], names["regions"] = _regions(support.points)
+            areas["cities"], names["cities"] = _cities(support.points)
         ids, members = {}, {}
         for level, of in areas.items():
             known = np.array([each is not None for each in of], dtype=bool)
-            ids[level], area = np.unique(of[known].astype(str), return_inverse=True)
-            shape = (len(partition), len(ids[level]))
-            members[level] = csr_array((support.weights[known], (support.cells[known], area)), shape=shape)
+            found, area = np.unique(of[known].astype(str), return_inverse=True)
+            shape = (len(partition), len(found))
+            own = csr_array((support.weights[known], (support.cells[known], area)), shape=shape)
+            if not fine or level in ("continents", "countries") or _mostly_within_one(own):
+                ids[level], members[level] = found, own
         return cls(
             ids,
             {
@@ -109,3 +129,30 @@ class Levels:
                     for each in areas
                 )
         return found
+
+
+def _mostly_within_one(members: csr_array) -> bool:
+    """Whether half of the cells lie, by `WITHIN`, in one area each."""
+    return members.shape[1] > 0 and bool(np.mean(members.max(axis=1).toarray() >= WITHIN) >= 0.5)
+
+
+def _regions(points: NDArray[np.float64]) -> tuple[NDArray[np.object_], Mapping[str, str]]:
+    """The regions of points (n, 2), by the nearest populated place, and their names by id."""
+    from lostfound.geo.regions import Regions  # large tables, that cells as large as countries don't need
+
+    regions = Regions.nearest_place()
+    return regions.region_at(points), dict(zip(regions.ids, regions.names, strict=True))
+
+
+def _cities(points: NDArray[np.float64]) -> tuple[NDArray[np.object_], Mapping[str, str]]:
+    """The largest city near each of points (n, 2), or None, and their names by id: country, region and name.
+
+    Not the nearest, for large cities' districts are in the table too.
+    """
+    table = city_table().sort_by([("population", "descending")])
+    places = np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()])
+    near = cKDTree(unit_vectors(places)).query_ball_point(unit_vectors(points), chord(CITY_KM))
+    countries, regions, names = (table[name].to_pylist() for name in ("country", "admin1", "name"))
+    largest = [min(rows, default=None) for rows in near]
+    ids = [None if row is None else f"{countries[row]}.{regions[row]}/{names[row]}" for row in largest]
+    return np.array(ids, dtype=object), {each: each.partition("/")[2] for each in ids if each is not None}

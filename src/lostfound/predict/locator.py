@@ -15,6 +15,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
 from lostfound.data.records import strings
 from lostfound.errors import DatasetError, ImageError, ModelError, UsageError, refused_as
+from lostfound.geo.countries import country_name
 from lostfound.predict.answering import AnswerSettings, Looks, answer
 from lostfound.predict.belief import Belief
 from lostfound.predict.engine import Engine, Seen, Unanswered
@@ -25,6 +26,7 @@ from lostfound.predict.predictions import Predictions
 from lostfound.predict.priors import estimated_shares, read_prior, reweighted
 from lostfound.predict.restrictions import Allowed, allowed_cells, restricted
 from lostfound.predict.support import Support
+from lostfound.predict.trips import smooth_trip
 from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
 
@@ -166,6 +168,29 @@ class Locator(Engine):
             raise UsageError("a place can't be located without a photo of it: give one or more")
         return self.guess_place([_readable(each) for each in self.look(photos)], top=top)
 
+    def locate_trip(
+        self, photos: Sequence[ImageSource], times: Sequence[float] | None = None, *, top: int = 5
+    ) -> list[Guess]:
+        """Say where the photos of one trip were taken: those near in time pull each other's answers together.
+
+        Args:
+            photos: As `locate` takes them, in any order.
+            times: When each was taken, in any unit; None: one after another, as they stand.
+            top: How many candidates to give.
+
+        Raises:
+            UsageError: The times are none, or the model answers with bare coordinates.
+            ImageError: A photo can't be read.
+
+        Example:
+            >>> import lostfound
+            >>> first, second = lostfound.load().locate_trip(["photo.jpg", "photo.jpg"], times=[9.0, 9.5])
+            >>> first.country == second.country
+            True
+        """
+        seen = [_readable(each) for each in self.look(photos)]
+        return self.guess_trip(seen, times, top=top)[0] if seen else []
+
     def explain(
         self,
         photo: ImageSource,
@@ -209,8 +234,14 @@ class Locator(Engine):
 
     def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | Unanswered]:
         """Locate any number of photos, in order, in flat memory; one without an answer gives its error."""
-        for seen in self.look(photos):
-            yield self.guess(seen, top=top) if isinstance(seen, Seen) else seen
+        looked: Iterable[Seen | Unanswered] = self.look(photos)
+        locator = self
+        if self.settings.prior == "estimate":  # all are needed to tell of the first
+            looked = list(looked)
+            if readable := [each for each in looked if isinstance(each, Seen)]:
+                locator = self._with_estimate(readable)
+        for seen in looked:
+            yield locator.guess(seen, top=top) if isinstance(seen, Seen) else seen
 
     def guess(self, seen: Seen, *, top: int = 5) -> Guess:
         """The guess that what the network said of a photo means."""
@@ -230,10 +261,58 @@ class Locator(Engine):
             top: How many candidates to give.
         """
         belief, looks, _ = self.believe(SeenDataset.of(seen), groups)
-        return self._guesses_of(belief, looks, top)
+        return self._guesses_of(*self._informed(belief), looks, top)
 
-    def _guesses_of(self, belief: Belief, looks: Looks, top: int) -> list[Guess]:
-        belief, left_out = self._informed(belief)
+    def guess_trip(
+        self, seen: Sequence[Seen], times: Sequence[float] | None = None, *, top: int = 5
+    ) -> tuple[list[Guess], float]:
+        """The guesses about the photos of one trip, in their order.
+
+        Args:
+            seen: What the network said of n photos, one or more.
+            times: When each was taken, (n,), in any unit; None: one after another.
+            top: How many candidates to give.
+
+        Returns:
+            The guesses, and the probability that the country stays from one photo to the next.
+
+        Raises:
+            UsageError: The times are none, or the model answers with bare coordinates.
+        """
+        when = (
+            np.arange(len(seen), dtype=np.float64) if times is None else np.asarray(times, dtype=np.float64)
+        )
+        if when.shape != (len(seen),) or not np.isfinite(when).all():
+            raise UsageError(f"{len(seen)} photos of a trip need as many times: leave out what has none")
+        if self.model.partition is None:
+            raise UsageError(
+                f"{self.model.path} answers with one bare coordinate and ranks no places: photos of a trip "
+                "can't pull it; use a model of cells"
+            )
+        locator = self._with_estimate(seen)
+        belief, looks, _ = locator.believe(SeenDataset.of(seen), _row_names(len(seen)))
+        belief, left_out = locator._informed(belief)
+        silent, limit = looks.blank, self.model.calibration.strange_above
+        if limit is not None and looks.strangeness is not None:
+            silent = silent | (looks.strangeness > limit)
+        trip = smooth_trip(belief, when, self.levels, locator._presumed(), silent)
+        return locator._guesses_of(trip.belief, left_out, looks, top), trip.staying
+
+    def _with_estimate(self, seen: Sequence[Seen]) -> Self:
+        """The same with the prior of these photos, if it is to be estimated."""
+        return self.using(prior=self.estimate_prior(seen)) if self.settings.prior == "estimate" else self
+
+    def _presumed(self) -> NDArray[np.float64]:
+        """The cells' shares that what is believed presumes, (cells,); all alike if they are unknown."""
+        assert self.model.partition is not None
+        shares = np.array(self.model.calibration.prior or np.ones(len(self.model.partition)))
+        shares = shares if self._prior is None else self._prior
+        left = shares if self._allowed is None else shares * self._allowed.shares
+        return np.asarray(left / left.sum())
+
+    def _guesses_of(
+        self, belief: Belief, left_out: NDArray[np.float64] | None, looks: Looks, top: int
+    ) -> list[Guess]:
         found = guesses(self._answer_to(belief, looks, top), always_answer=self.settings.always_answer)
         if not belief.ranks_cells:
             return found
@@ -249,13 +328,24 @@ class Locator(Engine):
         """The countries' shares among photos, as a prior for them (see `estimated_shares`).
 
         Args:
-            seen: What the network said of the photos, such as those of one trip.
+            seen: What the network said of the photos, such as those of one trip; blank ones are left aside.
 
         Raises:
-            UsageError: The model can't take a prior.
+            UsageError: The model can't take a prior, or there are fewer than two photos.
         """
+        belief, looks, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
+        return self._estimated(belief, looks.blank)
+
+    def _estimated(self, belief: Belief, blank: NDArray[np.bool_]) -> dict[str, float]:
         self.settings.changed(prior="uniform").check(self.model)
-        belief, _, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
+        belief = replace(
+            belief, ids=belief.ids[~blank], probabilities=belief.probabilities[~blank], points=None
+        )
+        if len(belief) < 2:
+            raise UsageError(
+                f"countries' shares are estimated from a whole album, and {len(belief)} of its photos can be "
+                "told from: give two or more together, or another prior"
+            )
         assert belief.partition is not None
         trained = np.array(self.model.calibration.prior)
         return estimated_shares(belief, trained, np.array(belief.partition.countries, dtype=object))
@@ -306,7 +396,10 @@ class Locator(Engine):
         of_places = (unit or self.unit) == "place"
         groups = strings(dataset.records, "place_id") if of_places else _row_names(len(ids))
         belief, looks, _ = self.believe(seen, groups, ids)
-        predictions = self._answer_to(self._informed(belief)[0], looks, top)
+        locator = self
+        if self.settings.prior == "estimate":
+            locator = self.using(prior=self._estimated(belief, looks.blank))
+        predictions = self._answer_to(locator._informed(belief)[0], looks, top)
         task = self.model.config["task"]
         if task["kind"] != "distance":
             return predictions
@@ -364,6 +457,15 @@ class Locator(Engine):
         seen = SeenDataset(np.asarray(outputs, dtype=np.float32), np.zeros(len(outputs), dtype=bool), None)
         belief, looks, _ = self.believe(seen, _row_names(len(outputs)))
         return self._answer_to(belief, looks, top)
+
+    @property
+    def countries_without_cells(self) -> tuple[str, ...]:
+        """The names of countries that the restriction asks for, and that the model can't answer with."""
+        within = self.settings.within
+        if within is None or within.countries is None or self.model.partition is None:
+            return ()
+        known = set(self.levels.ids["countries"].tolist())
+        return tuple(country_name(code) for code in sorted(within.countries - known))
 
     @cached_property
     def levels(self) -> Levels:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 
+from lostfound.data.images import read_exif
+from lostfound.data.importers.exif import captured_at
 from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, may_be_photo
 from lostfound.data.importers.source import no_images
 from lostfound.data.pixels import max_pixels
@@ -83,21 +88,30 @@ def find_photos(paths: Sequence[Path], passed: PassedOver | None = None) -> list
 
 
 def locate_photos(
-    paths: Sequence[Path], locator: Locator | None = None, *, top: int = 5, same_place: bool = False
+    paths: Sequence[Path],
+    locator: Locator | None = None,
+    *,
+    top: int = 5,
+    same_place: bool = False,
+    same_trip: bool = False,
 ) -> list[LocatedPhoto]:
     """Locate all photos that paths mean, in order.
 
-    With `same_place`, what they say is pooled: all get the same guess, but for those that can't be read.
+    With `same_place`, what they say is pooled: all get the same guess, but for those that can't be read. With
+    `same_trip` those near in time pull each other's answers together.
 
     Args:
         paths: Files and folders.
         locator: What answers; the starter if None.
         top: How many candidates to give.
         same_place: Whether they all show one place.
+        same_trip: Whether they are of one trip: by the times in the files if all have one, else in order.
 
     Raises:
-        UsageError: A path does not exist or holds no images.
+        UsageError: A path does not exist or holds no images; or they are to be of one place and a trip.
     """
+    if same_place and same_trip:
+        raise UsageError("photos show one place, or a trip through several: ask for one of the two")
     locator = locator or Locator.load()
     max_pixels()  # a wrong limit is the user's error, not each photo's
     passed = PassedOver()
@@ -111,22 +125,47 @@ def locate_photos(
     if locator.settings.prior == "estimate" and readable:
         locator = locator.using(prior=locator.estimate_prior(readable))
         note(f"Countries of these photos, estimated: {_shares(locator.settings.prior)}")
-    together = None
+    together: Iterator[Guess] = iter(())
     if same_place and readable:
-        together = locator.guess_place(readable, top=top)
+        together = repeat(locator.guess_place(readable, top=top))
+    elif same_trip and readable:
+        files = [photo for photo, each in zip(photos, looked, strict=True) if isinstance(each, Seen)]
+        together = iter(_trip(locator, files, readable, top))
     located = [
         _located(locator, str(photo), each, together, top) for photo, each in zip(photos, looked, strict=True)
     ]
     return located + passed.failed()
 
 
+def taken_at(photo: Path) -> float | None:
+    """When a photo was taken by its EXIF, local time in hours since 1970; None if it does not say."""
+    with suppress(OSError):
+        if moment := captured_at(read_exif(photo.read_bytes())):
+            return (datetime.fromisoformat(moment) - datetime(1970, 1, 1)).total_seconds() / 3600
+    return None
+
+
+def _trip(locator: Locator, photos: Sequence[Path], seen: list[Seen], top: int) -> list[Guess]:
+    """The guesses about the photos of a trip, in their order."""
+    times = [taken_at(photo) for photo in photos]
+    known = [each for each in times if each is not None]
+    if len(known) < len(times):
+        note(
+            f"{len(times) - len(known)} of {len(times)} photos don't say when they were taken: in their order"
+        )
+    found, staying = locator.guess_trip(seen, known if len(known) == len(times) else None, top=top)
+    if len(seen) > 1:
+        note(f"From one photo to the next the country stays with {staying:.0%}, as the photos say")
+    return found
+
+
 def _located(
-    locator: Locator, photo: str, seen: Seen | Unanswered, together: Guess | None, top: int
+    locator: Locator, photo: str, seen: Seen | Unanswered, together: Iterator[Guess], top: int
 ) -> LocatedPhoto:
     if not isinstance(seen, Seen):
         return LocatedPhoto(photo, None, str(seen))
     try:
-        return LocatedPhoto(photo, together or locator.guess(seen, top=top))
+        return LocatedPhoto(photo, next(together, None) or locator.guess(seen, top=top))
     except Exception as error:  # of whatever kind: it must not cost the answers of other photos
         return LocatedPhoto(photo, None, f"unexpected {type(error).__name__}: {error} (please report it)")
 

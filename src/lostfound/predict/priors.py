@@ -17,6 +17,9 @@ from lostfound.partitions import OUTSIDE, Partition
 from lostfound.predict.belief import Belief
 
 NAMED = ("training", "uniform", "population", "estimate")
+PHOTOS = 30.0
+"""So many photos as training had them go into an estimate: with fewer, albums of many countries are told to
+be of few (docs/priors.md)."""
 _PEOPLE = 1000.0  # in a cell without a city of the table
 _STEPS, _ENOUGH = 500, 1e-6
 
@@ -69,7 +72,7 @@ def reweighted(belief: Belief, shares: NDArray[np.float64], trained: NDArray[np.
 
 
 def estimated_shares(
-    belief: Belief, trained: NDArray[np.float64], countries: NDArray[np.object_], *, photos: float = 10.0
+    belief: Belief, trained: NDArray[np.float64], countries: NDArray[np.object_], *, photos: float = PHOTOS
 ) -> dict[str, float]:
     """The countries' shares among some samples, by expectation-maximisation (Saerens et al. 2002).
 

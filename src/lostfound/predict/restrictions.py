@@ -37,6 +37,13 @@ class Restriction:
 
     Raises:
         UsageError: The conditions make no sense, or contradict each other.
+
+    Example:
+        >>> import lostfound
+        >>> within = lostfound.Restriction(countries=frozenset({"FR", "ES"}), near=(43.3, 1.5, 500))
+        >>> guess = lostfound.load().using(within=within).locate("photo.jpg")
+        >>> guess.country in within.countries, 0 <= guess.left_out <= 1
+        (True, True)
     """
 
     countries: frozenset[str] | None = None
@@ -83,14 +90,19 @@ class Restriction:
             allowed &= np.array([code in self.countries for code in countries], dtype=bool)
         if self.excluded:
             allowed &= np.array([code not in self.excluded for code in countries], dtype=bool)
+        return allowed & self.holds(points)
+
+    def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points (..., 2), degrees, lie in its box and circle, (...)."""
+        inside = np.ones(points.shape[:-1], dtype=bool)
         if self.box is not None:
             south, west, north, east = self.box
             width = (east - west) % 360 or 360
-            allowed &= (points[:, 0] >= south) & (points[:, 0] <= north)
-            allowed &= (points[:, 1] - west) % 360 <= width
+            inside &= (points[..., 0] >= south) & (points[..., 0] <= north)
+            inside &= (points[..., 1] - west) % 360 <= width
         if self.near is not None:
-            allowed &= haversine_km(points, self.near[:2]) <= self.near[2]
-        return allowed
+            inside &= haversine_km(points, self.near[:2]) <= self.near[2]
+        return inside
 
     def grid(self) -> NDArray[np.float64]:
         """Points all over its area, (n, 2), degrees; none if it has no area."""
@@ -147,7 +159,11 @@ def parse_restriction(
 
 
 def _codes(text: str) -> frozenset[str]:
-    return frozenset(parse_country(each.strip(), guess=False) for each in text.split(",") if each.strip())
+    names = [each.strip() for each in text.split(",") if each.strip()]
+    if not names:
+        raise UsageError(f"{text!r} names no country: give codes or names with commas, such as FR,ES")
+    # two letters are a code, in whatever case
+    return frozenset(parse_country(each.upper() if len(each) == 2 else each, guess=False) for each in names)
 
 
 def _numbers(text: str, names: str) -> tuple[float, ...]:
@@ -167,12 +183,14 @@ class Allowed:
     Attributes:
         shares: How much of each cell, (cells,), 0 to 1.
         support: Where in them photos may be.
-        points: The point that answers for each cell, (cells, 2); None: as ever.
+        points: The point that answers for each cell, (cells, 2): its own where allowed; None: as ever.
+        restriction: What allows it.
     """
 
     shares: NDArray[np.float64]
     support: Support
     points: NDArray[np.float64] | None
+    restriction: Restriction
 
 
 def allowed_cells(partition: Partition, support: Support | None, restriction: Restriction) -> Allowed:
@@ -210,9 +228,14 @@ def allowed_cells(partition: Partition, support: Support | None, restriction: Re
     if restriction.of_area:
         order = np.lexsort([-weights, cells])
         first = order[np.unique(cells[order], return_index=True)[1]]
+        numbers = np.arange(len(partition))
+        outside = ~restriction.allows(
+            partition.centroids, _countries(partition, partition.centroids, numbers)
+        )
+        moved = outside[cells[first]]
         answers = partition.centroids.copy()
-        answers[cells[first]] = points[first]
-    return Allowed(shares, Support(points, weights, cells), answers)
+        answers[cells[first][moved]] = points[first][moved]
+    return Allowed(shares, Support(points, weights, cells), answers, restriction)
 
 
 def restricted(belief: Belief, allowed: Allowed) -> tuple[Belief, NDArray[np.float64]]:
@@ -221,7 +244,11 @@ def restricted(belief: Belief, allowed: Allowed) -> tuple[Belief, NDArray[np.flo
     total = left.sum(axis=1, keepdims=True)
     points = belief.points
     if allowed.points is not None:
-        points = np.broadcast_to(allowed.points, (len(belief), *allowed.points.shape))
+        answers = np.broadcast_to(allowed.points, (len(belief), *allowed.points.shape))
+        if points is None:
+            points = answers
+        else:  # the model's own point in a cell, where the area holds it
+            points = np.where(allowed.restriction.holds(points)[..., None], points, answers)
     found = replace(belief, probabilities=left / total, points=points)
     return found, np.clip(1 - total[:, 0], 0.0, 1.0)
 
