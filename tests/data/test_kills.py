@@ -75,9 +75,9 @@ def test_killed_twenty_times_it_ends_with_the_same_bytes(job, begin, source, imp
 
     process = start()
     wait_until_it_writes(process)
-    begin = time.monotonic()
+    since = time.monotonic()
     process.communicate(timeout=60)
-    whole = time.monotonic() - begin
+    whole = time.monotonic() - since
     assert process.returncode == 0
     assert contents(to) == expected
     shutil.rmtree(to)
