@@ -33,6 +33,8 @@ GRAPH = (
     *("--rate", 500, "--jobs", 1, "--timeout", 10, "--patience", 5),
 )
 
+DELAY_S = 0.02  # before an answer, where a command is killed
+
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Services]]:
@@ -53,18 +55,25 @@ def originals(folder: Path) -> list[str]:
     return sorted(dataset.records["original"].to_pylist())
 
 
+def lines(log: Path) -> int:
+    return log.read_bytes().count(b"\n") if log.is_file() else 0
+
+
 def killed_at_random(begin, command: tuple, services: Services, cwd: Path, times: int) -> int:
-    """Run a command and kill it at random moments, so many times; then let it finish. Gives the kills."""
+    """Run a command and kill it after some more requests, so many times; then let it finish. Gives the kills.
+
+    After requests, not seconds: a command that starts quickly would be done before its last kill.
+    """
     dice, kills = random.Random(7), 0
     environment = services.environment()
     log = services.folder / "requests.jsonl"
     while kills < times:
-        before = log.stat().st_size if log.is_file() else 0
+        before = lines(log)
         running = begin(*command, cwd=cwd, env=environment, stderr=subprocess.DEVNULL)
-        while running.poll() is None and log.stat().st_size <= before:
+        wanted = before + (1 if kills % 5 == 4 else dice.randint(1, 8))
+        while running.poll() is None and lines(log) < wanted:
             time.sleep(0.001)
-        if kills % 5 < 4:
-            time.sleep(dice.uniform(0, 0.25))
+        time.sleep(dice.uniform(0, 1.5 * DELAY_S))  # before, while and after it is answered
         running.kill()
         if running.wait() != -signal.SIGKILL:
             break
@@ -90,7 +99,7 @@ def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
     (tmp_path / "calm").mkdir()
     done = lostfound(*command, cwd=tmp_path / "calm", **calm.environment())
     assert done.returncode == 0, done.stderr
-    services = serve(delay=0.005)
+    services = serve(delay=DELAY_S)
     kills = killed_at_random(begin, command, services, tmp_path, times)
     assert kills == times
     collected = originals(tmp_path / "data")
