@@ -25,6 +25,9 @@ TRAINING_COMMANDS = {"train", "average", "compare", "demo", "tune"}
 HOW_MANY = {"--jobs", "--engine", "-h", "--help"}
 TIMEOUT_S = 300
 
+hypothesis.settings.register_profile("patient", deadline=None)  # no test depends on a clock
+hypothesis.settings.load_profile("patient")
+
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training sets it, if a test imports that here
