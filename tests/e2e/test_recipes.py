@@ -107,7 +107,8 @@ def test_a_variant_trains_and_answers_with_its_task(
     folder = trained(name, variant)
     model = ModelFolder.open(folder / "model")
     photo = min((places.parent / "recipes-world" / "images").iterdir())
-    answer = json.loads(lostfound("locate", photo, "--model", "model", "--format", "json", cwd=folder).stdout)
+    options = ("--model", "model", "--format", "json", "--always-answer")
+    answer = json.loads(lostfound("locate", photo, *options, cwd=folder).stdout)
     (found,) = answer["photos"]
     assert -90 <= found["latitude"] <= 90
     assert -180 <= found["longitude"] < 180
