@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
 from lostfound.predict.belief import Belief
-from lostfound.predict.locator import Locator, SeenDataset
+from lostfound.predict.engine import SeenDataset
+from lostfound.predict.locator import Locator
 from lostfound.predict.priors import estimated_shares, read_prior, reweighted
 from lostfound.predict.trips import smooth_trip
 
@@ -137,7 +138,9 @@ def ways_of(locator: Locator) -> dict[str, Callable[[Belief], Belief]]:
 
     def trip(album: Belief) -> Belief:
         times = np.arange(len(album), dtype=np.float64)
-        return smooth_trip(album, times, locator.levels, trained, np.zeros(len(album), dtype=bool)).belief
+        return smooth_trip(
+            album, times, locator.model.levels, trained, np.zeros(len(album), dtype=bool)
+        ).belief
 
     def estimate(pseudo: float) -> Callable[[Belief], Belief]:
         def way(album: Belief) -> Belief:

@@ -22,7 +22,7 @@ from lostfound.data.records import strings
 from lostfound.evaluation.bootstrap import Score
 from lostfound.evaluation.evaluate import Evaluation, score
 from lostfound.evaluation.metrics import METRICS, expected_calibration_error
-from lostfound.predict.answering import DOUBTFUL, STRANGE, AnswerSettings, answer
+from lostfound.predict.answering import DOUBTFUL, STRANGE
 from lostfound.predict.distribution import POINT_RULES
 from lostfound.predict.engine import Seen
 from lostfound.predict.locator import Locator
@@ -88,10 +88,9 @@ def answered(locator: Locator, part: Dataset) -> dict[str, dict[str, Predictions
                 continue
         else:
             several = looks.views > 0
-        calibration, support = locator.model.calibration, locator.support
         rules = POINT_RULES if belief.ranks_cells else POINT_RULES[:1]
         found[unit] = {
-            rule: kept(answer(belief, looks, calibration, support, AnswerSettings(rule)), several)
+            rule: kept(locator.answerer.using(point=rule).predictions(belief, looks, 5), several)
             for rule in rules
         }
     return found

@@ -130,7 +130,7 @@ def test_features_that_are_no_map(
 ) -> None:
     """Such as those of a transformer."""
     given = (np.zeros((4, 70), dtype=np.float32), np.zeros(shape, dtype=np.float32))
-    monkeypatch.setattr(module, "feature_map", lambda *_: given)
+    monkeypatch.setattr(Locator, "feature_map", lambda *_: given)
     head, notice = module.explain_head(starter, starter.model.preprocessing(photo))
     assert head is None
     assert says in notice

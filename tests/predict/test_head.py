@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lostfound.predict.features import feature_map
 from lostfound.predict.head import HEAD_BIAS, HEAD_WEIGHT, LinearHead, find_head, stored_head
 from lostfound.predict.locator import Locator
 
@@ -27,7 +26,7 @@ def images(starter: Locator, world: Path) -> np.ndarray:
 def test_the_head_makes_the_graphs_outputs_of_the_mean_features(starter: Locator, images: np.ndarray) -> None:
     head = find_head(starter, images)
     assert head is not None
-    outputs, features = feature_map(starter, images)
+    outputs, features = starter.feature_map(images)
     np.testing.assert_allclose(head.outputs(features), outputs, atol=1e-4)
     np.testing.assert_allclose(starter.run(images), outputs, atol=1e-5)
 
@@ -37,7 +36,7 @@ def test_half_precision_is_exact_enough(starter: Locator, images: np.ndarray) ->
     assert head is not None
     kept = stored_head(head.arrays())
     assert kept is not None
-    outputs, features = feature_map(starter, images)
+    outputs, features = starter.feature_map(images)
     assert kept.explains(features, outputs)
     assert head.arrays()[HEAD_WEIGHT].dtype == np.float16
 
@@ -45,7 +44,7 @@ def test_half_precision_is_exact_enough(starter: Locator, images: np.ndarray) ->
 def test_the_starter_brings_its_head(starter: Locator, images: np.ndarray) -> None:
     kept = stored_head(starter.model.statistics)
     assert kept is not None
-    outputs, features = feature_map(starter, images)
+    outputs, features = starter.feature_map(images)
     assert kept.explains(features, outputs)
 
 
@@ -55,7 +54,7 @@ def test_one_image_proves_nothing(starter: Locator, images: np.ndarray) -> None:
 
 
 def test_another_head_is_told(starter: Locator, images: np.ndarray) -> None:
-    outputs, features = feature_map(starter, images)
+    outputs, features = starter.feature_map(images)
     head = find_head(starter, images)
     assert head is not None
     assert not LinearHead(head.weight * 1.01, head.bias).explains(features, outputs)
@@ -80,7 +79,7 @@ def test_points_have_a_linear_head_or_none_that_is_wrong(point_model_folder: Pat
     images = np.stack([locator.model.preprocessing(photo) for photo in photos])
     head = find_head(locator, images)
     if head is not None:
-        outputs, features = feature_map(locator, images)
+        outputs, features = locator.feature_map(images)
         np.testing.assert_allclose(head.outputs(features), outputs, atol=1e-3)
 
 

@@ -317,7 +317,7 @@ def test_an_estimate_is_of_all_photos_of_the_call(calibrated_model_folder: Path,
     locator = Locator.load(calibrated_model_folder).using(prior="estimate")
     plain = locator.using(prior="training")
     seen = [each for each in plain.look(photos) if isinstance(each, Seen)]
-    expected = plain.using(prior=plain.estimate_prior(seen))
+    expected = plain.using(prior="estimate").for_album(seen)
     assert all(
         same(one, other)
         for one, other in zip(locator.locate([*photos]), expected.locate([*photos]), strict=True)
@@ -328,5 +328,5 @@ def test_an_estimate_is_of_all_photos_of_the_call(calibrated_model_folder: Path,
 
 def test_countries_that_the_model_lacks_are_named(locator: Locator) -> None:
     within = lostfound.Restriction(countries=frozenset({"FR", "VA"}))
-    assert locator.using(within=within).countries_without_cells == ("Vatican City",)
-    assert locator.countries_without_cells == ()
+    assert locator.using(within=within).answerer.countries_without_cells == ("Vatican City",)
+    assert locator.answerer.countries_without_cells == ()

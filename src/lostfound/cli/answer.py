@@ -182,7 +182,7 @@ def locate(
     locator = locator.using(always_answer=always_answer, within=within, prior=prior, **changes)
     if within is not None:
         say(f"Restricted: {within}")
-    if without := locator.countries_without_cells:
+    if without := locator.answerer.countries_without_cells:
         say(f"The model can't answer with {', '.join(without)}, which is left aside")
     results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     _write_located(results, form, output, raw=raw)

@@ -2,85 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.errors import UsageError
 from lostfound.predict.belief import Belief
 from lostfound.predict.calibration import SHARES, Calibration
 from lostfound.predict.decoders import ranked
-from lostfound.predict.distribution import HALF_WAY_ROUND_KM, POINT_RULES, Distribution, PointRule
+from lostfound.predict.distribution import HALF_WAY_ROUND_KM, Distribution, PointRule
 from lostfound.predict.levels import Levels
-from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.predictions import Predictions
-from lostfound.predict.restrictions import Restriction
 from lostfound.predict.support import Support
-
-DEFAULT_POINT: PointRule = "best"
 
 BLANK = "there is nothing to see in it: it is all of one colour"
 STRANGE = "it does not look like the photos that the model learnt from"
 DOUBTFUL = "nothing in it speaks clearly for one place: the best of {n} candidates has {best:.0%}"
-
-
-@dataclass(frozen=True)
-class AnswerSettings:
-    """How a model's belief becomes an answer.
-
-    Attributes:
-        point: Which point answers.
-        prior: What is known of where photos come from: "training" (or None), "uniform", "population", shares
-            by country or cell, or a CSV file of them (see `lostfound.predict.priors.read_prior`).
-        within: Where photos may be.
-        always_answer: Never say "I don't know".
-    """
-
-    point: PointRule = DEFAULT_POINT
-    prior: str | Path | Mapping[str, float] | None = None
-    within: Restriction | None = None
-    always_answer: bool = False
-
-    def changed(self, **changes: Any) -> AnswerSettings:
-        """The same with other values.
-
-        Raises:
-            UsageError: There is no such setting, or it can't have the value.
-        """
-        names = [each.name for each in fields(self)]
-        for name in changes:
-            if name not in names:
-                raise UsageError(f"no setting {name!r}: choose of {', '.join(names)}")
-        settings = replace(self, **changes)
-        if settings.point not in POINT_RULES:
-            raise UsageError(f"no point rule {settings.point!r}: choose of {', '.join(POINT_RULES)}")
-        return settings
-
-    def check(self, model: ModelFolder) -> None:
-        """See whether a model can answer so.
-
-        Raises:
-            UsageError: It can't.
-        """
-        if self.point != "best" and model.partition is None:
-            raise UsageError(
-                f"{model.path} answers with one bare coordinate: there is no other point to choose; leave "
-                "out the point rule"
-            )
-        if model.partition is None and (self.prior not in (None, "training") or self.within is not None):
-            raise UsageError(
-                f"{model.path} answers with one bare coordinate and ranks no places: it can't be "
-                "restricted, nor take a prior; use a model of cells"
-            )
-        if self.prior not in (None, "training") and model.calibration.prior is None:
-            raise UsageError(
-                f"{model.path} does not say how its training images were drawn: add that with `lostfound "
-                "calibrate MODEL DATASET`, or leave out the prior"
-            )
 
 
 @dataclass(frozen=True)
@@ -103,7 +40,7 @@ def answer(
     looks: Looks,
     calibration: Calibration,
     support: Support | None,
-    settings: AnswerSettings,
+    point: PointRule,
     *,
     levels: Levels | None = None,
     top: int = 5,
@@ -115,11 +52,10 @@ def answer(
         looks: Of the same samples.
         calibration: The model's.
         support: Where in its cells photos are.
-        settings: How to answer.
+        point: Which point answers.
         levels: What countries the cells lie in, of a model whose cells are not countries themselves.
         top: At most so many cells of each.
     """
-    point = settings.point
     found = ranked(belief, top)
     cloud = belief.distribution(support)
     if point != "best" and belief.ranks_cells:

@@ -30,9 +30,9 @@ from lostfound.predict.calibration import (
 )
 from lostfound.predict.decoders import HybridDecoder
 from lostfound.predict.distribution import POINT_RULES, PointRule
-from lostfound.predict.engine import Seen
+from lostfound.predict.engine import Seen, SeenDataset
 from lostfound.predict.head import find_head
-from lostfound.predict.locator import Locator, SeenDataset
+from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder, set_calibration
 from lostfound.predict.outliers import FEWEST, Outliers
 from lostfound.predict.support import Support
@@ -77,7 +77,7 @@ class Photos:
         cells = np.full(len(part), OUTSIDE, dtype=np.int64)
         if partition is not None:
             cells = partition.assign(points, strings(part.records, "country"))
-        each = list(locator.see_each(part))
+        each = list(locator.see_each(part, features=True))
         features = features_of(each) if locator.gives_features else None
         return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), features)
 
@@ -185,11 +185,13 @@ def _statistics(
         support = Support.of(partition, coordinates(records), strings(records, "country"))
         arrays.update(support.as_arrays())
     if locator.gives_features and len(training) >= FEWEST:
-        outliers = Outliers.fit(features_of(locator.see_each(limit(training, _TRAINING_IMAGES))))
+        outliers = Outliers.fit(
+            features_of(locator.see_each(limit(training, _TRAINING_IMAGES), features=True))
+        )
         arrays.update(outliers.as_arrays())
         outliers = Outliers.of(arrays)  # as it will be read
-        some = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]
-        if head := find_head(locator, np.stack(some)):
+        images = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]
+        if head := find_head(locator, np.stack(images)):
             arrays.update(head.arrays())
     return support, outliers, arrays
 

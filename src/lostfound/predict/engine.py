@@ -17,6 +17,7 @@ from PIL import Image
 
 from lostfound.data.images import ImageSource
 from lostfound.errors import ImageError, ModelError, refused_as
+from lostfound.predict.features import channels_first, pooled_features
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.outliers import Outliers
 
@@ -34,7 +35,8 @@ class Seen:
     Attributes:
         outputs: Its outputs, (width,).
         blank: Whether the photo holds nothing to see.
-        features: Its last feature map averaged over the photo, (channels,); None if the graph gives none.
+        features: Its last feature map averaged over the photo, (channels,); None if the graph gives none, or
+            they were not asked for.
         strangeness: How far it is from the photos that the model learnt from; None if that is unknown.
     """
 
@@ -42,6 +44,31 @@ class Seen:
     blank: bool
     features: NDArray[np.float32] | None = None
     strangeness: float | None = None
+
+
+@dataclass(frozen=True)
+class SeenDataset:
+    """What the network said of a data set's images.
+
+    Attributes:
+        outputs: Its outputs, (n, width).
+        blank: Which hold nothing to see, (n,).
+        strangeness: How far each is from what the model learnt from, (n,); None if that is unknown.
+    """
+
+    outputs: NDArray[np.float32]
+    blank: NDArray[np.bool_]
+    strangeness: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, seen: Sequence[Seen]) -> SeenDataset:
+        """Put together what was said of each image."""
+        strangeness = [each.strangeness for each in seen]
+        return cls(
+            np.stack([each.outputs for each in seen]),
+            np.array([each.blank for each in seen]),
+            None if None in strangeness else np.array(strangeness, dtype=np.float64),
+        )
 
 
 onnxruntime.disable_telemetry_events()  # nothing about what is located is anyone else's business
@@ -94,10 +121,14 @@ class Engine:
         for seen in self.look(photos):
             yield seen.outputs if isinstance(seen, Seen) else seen
 
-    def look(self, photos: Iterable[ImageSource]) -> Iterator[Seen | Unanswered]:
+    def look(self, photos: Iterable[ImageSource], *, features: bool = False) -> Iterator[Seen | Unanswered]:
         """What the network says of each photo, in order; one that it says nothing of gives its error.
 
         Photos are decoded in threads while the network runs.
+
+        Args:
+            photos: As `Preprocessing` takes them.
+            features: Whether to keep each photo's features, which are larger than all else.
 
         Raises:
             ModelError: The graph can't be run, or has other outputs than the model's answers need.
@@ -106,9 +137,9 @@ class Engine:
         for prepared in self._prepared(photos):
             batch.append(prepared)
             if len(batch) == BATCH_SIZE:
-                yield from self._answer(batch)
+                yield from self._answer(batch, features)
                 batch = []
-        yield from self._answer(batch)
+        yield from self._answer(batch, features)
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The outputs (n, width) for prepared images (n, height, width, 3), uint8.
@@ -118,13 +149,33 @@ class Engine:
         """
         return self._run(images, ["outputs"])[0]
 
+    def feature_map(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The outputs for prepared images, and the feature map that they were computed from.
+
+        Args:
+            images: (n, height, width, 3), uint8, as `Preprocessing` gives them.
+
+        Returns:
+            The outputs, (n, width), and the features: (n, channels, rows, columns) of a convolutional
+            network, (n, tokens, channels) of a transformer, or (n, channels).
+
+        Raises:
+            ModelError: The graph gives no features, or can't be run.
+        """
+        if not self.gives_features:
+            raise ModelError(
+                f"{self.model.graph} gives no features, only answers: convert or train the model again"
+            )
+        outputs, features = self._run(images, ["outputs", "features"])
+        return outputs, channels_first(features)
+
     def embed(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The outputs, and the last feature map averaged over the image, (n, channels), of prepared images.
+        """The outputs, and the feature map averaged over the photo, (n, channels), of prepared images.
 
         Raises:
             ModelError: The graph can't be run, or gives no features.
         """
-        outputs, features = self._run(images, ["outputs", "features"])
+        outputs, features = self.feature_map(images)
         return outputs, pooled_features(features)
 
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
@@ -162,14 +213,17 @@ class Engine:
         except Exception as error:  # of whatever kind: it must not cost the answers of other photos
             return ImageError(f"unexpected {type(error).__name__}: {error} (please report it)")
 
-    def _answer(self, batch: Sequence[NDArray[np.uint8] | ImageError]) -> Iterator[Seen | Unanswered]:
+    def _answer(
+        self, batch: Sequence[NDArray[np.uint8] | ImageError], features: bool
+    ) -> Iterator[Seen | Unanswered]:
         images = [each for each in batch if not isinstance(each, ImageError)]
-        rows = iter(self._see(np.stack(images))) if images else iter(())
+        rows = iter(self._see(np.stack(images), features)) if images else iter(())
         for each in batch:
             yield each if isinstance(each, ImageError) else next(rows)
 
-    def _see(self, images: NDArray[np.uint8]) -> Iterator[Seen | Unanswered]:
-        outputs, features = self.embed(images) if self.gives_features else (self.run(images), None)
+    def _see(self, images: NDArray[np.uint8], keep: bool) -> Iterator[Seen | Unanswered]:
+        wanted = self.gives_features and (keep or self._outliers is not None)
+        outputs, features = self.embed(images) if wanted else (self.run(images), None)
         strange = None if self._outliers is None or features is None else self._outliers.strangeness(features)
         blank = np.ptp(images, axis=(1, 2)).max(axis=1) <= _LEVELS_OF_BLANK
         for row, each in enumerate(outputs):
@@ -177,24 +231,8 @@ class Engine:
                 yield Seen(
                     each,
                     bool(blank[row]),
-                    None if features is None else features[row],
+                    features[row] if keep and features is not None else None,
                     None if strange is None else float(strange[row]),
                 )
             else:
                 yield ModelError(f"{self.model.graph} gives no numbers for it: train the model again")
-
-
-def pooled_features(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A last feature map averaged over the image, (n, channels).
-
-    Args:
-        features: (n, channels, h, w), or of transformers (n, tokens, channels) or (n, h, w, channels): of
-            four axes the image's are the two of the same length.
-    """
-    axes: tuple[int, ...] = ()
-    if features.ndim == 3:
-        axes = (1,)
-    elif features.ndim == 4:
-        _, a, b, c = features.shape
-        axes = (1, 2) if a == b != c else (2, 3)
-    return np.asarray(features.mean(axis=axes) if axes else features)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from lostfound.data.images import ImageSource
 from lostfound.errors import CountryNameError, ModelError, UsageError, nearest_name, nearest_names
 from lostfound.geo.sphere import haversine_km
-from lostfound.predict.features import feature_map
 from lostfound.predict.guess import Candidate, Guess, guesses
 from lostfound.predict.head import LinearHead, find_head, stored_head
 from lostfound.predict.occlusion import cell_means, occluded_outputs
@@ -173,7 +172,7 @@ def class_activation(
     partition = locator.model.partition
     if partition is None:
         return []
-    _, (features,) = feature_map(locator, image[None])
+    _, (features,) = locator.feature_map(image[None])
     cells = {cell_id: number for number, cell_id in enumerate(partition.cell_ids)}
     maps = []
     for role, candidate in answers:
@@ -267,7 +266,7 @@ def explain_head(locator: Locator, image: NDArray[np.uint8]) -> tuple[LinearHead
     if not locator.gives_features:
         return None, NO_CAM.format(detail=" (its graph gives no feature map)")
     several = np.stack([image, image[:, ::-1], image[::-1], 255 - image])
-    outputs, features = feature_map(locator, several)
+    outputs, features = locator.feature_map(several)
     if features.ndim != 4:
         return None, NO_CAM.format(detail=" (its features are no map)")
     if features.shape[2] * features.shape[3] == 1:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.predict.features import feature_map
-
 if TYPE_CHECKING:
     from lostfound.predict.engine import Engine
     from lostfound.predict.model_folder import ModelFolder
@@ -74,7 +72,7 @@ def find_head(engine: Engine, images: NDArray[np.uint8]) -> LinearHead | None:
         raise ValueError("one image alone proves no head: give two or more")
     if not engine.gives_features:
         return None
-    outputs, features = feature_map(engine, images)
+    outputs, features = engine.feature_map(images)
     if features.ndim != 4:
         return None
     shape = (outputs.shape[1], features.shape[1])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
@@ -14,19 +13,14 @@ from numpy.typing import NDArray
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
 from lostfound.data.records import strings
-from lostfound.errors import DatasetError, ImageError, ModelError, UsageError, refused_as
-from lostfound.geo.countries import country_name
-from lostfound.predict.answering import AnswerSettings, Looks, answer
+from lostfound.errors import DatasetError, ImageError, ModelError, UsageError
+from lostfound.predict.answerer import Answerer, AnswerSettings
+from lostfound.predict.answering import Looks
 from lostfound.predict.belief import Belief
-from lostfound.predict.engine import Engine, Seen, Unanswered
-from lostfound.predict.guess import Guess, guesses
-from lostfound.predict.levels import Levels
+from lostfound.predict.engine import Engine, Seen, SeenDataset, Unanswered
+from lostfound.predict.guess import Guess
 from lostfound.predict.model_folder import STARTER, ModelFolder
 from lostfound.predict.predictions import Predictions
-from lostfound.predict.priors import estimated_shares, read_prior, reweighted
-from lostfound.predict.restrictions import Allowed, allowed_cells, restricted
-from lostfound.predict.support import Support
-from lostfound.predict.trips import smooth_trip
 from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
 
@@ -38,31 +32,6 @@ Unit = Literal["image", "place"]
 """What is answered, and scored: each image, or each place once."""
 
 
-@dataclass(frozen=True)
-class SeenDataset:
-    """What the network said of a data set's images.
-
-    Attributes:
-        outputs: Its outputs, (n, width).
-        blank: Which hold nothing to see, (n,).
-        strangeness: How far each is from what the model learnt from, (n,); None if that is unknown.
-    """
-
-    outputs: NDArray[np.float32]
-    blank: NDArray[np.bool_]
-    strangeness: NDArray[np.float64] | None
-
-    @classmethod
-    def of(cls, seen: Sequence[Seen]) -> SeenDataset:
-        """Put together what was said of each image."""
-        strangeness = [each.strangeness for each in seen]
-        return cls(
-            np.stack([each.outputs for each in seen]),
-            np.array([each.blank for each in seen]),
-            None if None in strangeness else np.array(strangeness, dtype=np.float64),
-        )
-
-
 class Locator(Engine):
     """Locates photos with one model. Safe to use from several threads.
 
@@ -70,7 +39,7 @@ class Locator(Engine):
         model: The model folder.
         threads: CPU threads for the network.
         session: The graph on ONNX Runtime.
-        settings: How it answers (see `using`).
+        answerer: How it answers (see `using`).
 
     Example:
         >>> import lostfound
@@ -83,9 +52,7 @@ class Locator(Engine):
 
     def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
         super().__init__(model, threads=threads)
-        self.settings = AnswerSettings()
-        self._prior: NDArray[np.float64] | None = None
-        self._allowed: Allowed | None = None
+        self.answerer = Answerer(model, AnswerSettings())
 
     @classmethod
     def load(cls, path: str | Path = STARTER, *, threads: int | None = None) -> Self:
@@ -104,7 +71,7 @@ class Locator(Engine):
         """The same model, answering in another way.
 
         Args:
-            changes: Of `lostfound.predict.answering.AnswerSettings`: `point`, `prior`, `within`,
+            changes: Of `lostfound.predict.answerer.AnswerSettings`: `point`, `prior`, `within`,
                 `always_answer`.
 
         Raises:
@@ -116,17 +83,12 @@ class Locator(Engine):
             >>> locator.locate("photo.jpg").abstained
             False
         """
-        settings = self.settings.changed(**changes)
-        settings.check(self.model)
+        return self._with(self.answerer.using(**changes))
+
+    def _with(self, answerer: Answerer) -> Self:
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.settings = settings
-        if (partition := self.model.partition) is not None:
-            prior, within = settings.prior, settings.within
-            named = prior in (None, "training", "estimate")  # the last is found when the photos are seen
-            trained = np.array(self.model.calibration.prior)
-            other._prior = None if named or prior is None else read_prior(prior, partition, trained)
-            other._allowed = None if within is None else allowed_cells(partition, self.support, within)
+        other.answerer = answerer
         return other
 
     @overload
@@ -236,12 +198,24 @@ class Locator(Engine):
         """Locate any number of photos, in order, in flat memory; one without an answer gives its error."""
         looked: Iterable[Seen | Unanswered] = self.look(photos)
         locator = self
-        if self.settings.prior == "estimate":  # all are needed to tell of the first
+        if self.answerer.settings.prior == "estimate":  # all are needed to tell of the first
             looked = list(looked)
             if readable := [each for each in looked if isinstance(each, Seen)]:
-                locator = self._with_estimate(readable)
+                locator = self.for_album(readable)
         for seen in looked:
             yield locator.guess(seen, top=top) if isinstance(seen, Seen) else seen
+
+    def for_album(self, seen: Sequence[Seen]) -> Self:
+        """The same with these photos' own prior, if one is to be estimated.
+
+        Args:
+            seen: What the network said of the photos; blank ones are left aside.
+
+        Raises:
+            UsageError: There are fewer than two photos to tell from.
+        """
+        belief, looks, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
+        return self._with(self.answerer.for_album(belief, looks.blank))
 
     def guess(self, seen: Seen, *, top: int = 5) -> Guess:
         """The guess that what the network said of a photo means."""
@@ -261,7 +235,7 @@ class Locator(Engine):
             top: How many candidates to give.
         """
         belief, looks, _ = self.believe(SeenDataset.of(seen), groups)
-        return self._guesses_of(*self._informed(belief), looks, top)
+        return self.answerer.guesses(belief, looks, top)
 
     def guess_trip(
         self, seen: Sequence[Seen], times: Sequence[float] | None = None, *, top: int = 5
@@ -289,66 +263,8 @@ class Locator(Engine):
                 f"{self.model.path} answers with one bare coordinate and ranks no places: photos of a trip "
                 "can't pull it; use a model of cells"
             )
-        locator = self._with_estimate(seen)
-        belief, looks, _ = locator.believe(SeenDataset.of(seen), _row_names(len(seen)))
-        belief, left_out = locator._informed(belief)
-        silent, limit = looks.blank, self.model.calibration.strange_above
-        if limit is not None and looks.strangeness is not None:
-            silent = silent | (looks.strangeness > limit)
-        trip = smooth_trip(belief, when, self.levels, locator._presumed(), silent)
-        return locator._guesses_of(trip.belief, left_out, looks, top), trip.staying
-
-    def _with_estimate(self, seen: Sequence[Seen]) -> Self:
-        """The same with the prior of these photos, if it is to be estimated."""
-        return self.using(prior=self.estimate_prior(seen)) if self.settings.prior == "estimate" else self
-
-    def _presumed(self) -> NDArray[np.float64]:
-        """The cells' shares that what is believed presumes, (cells,); all alike if they are unknown."""
-        assert self.model.partition is not None
-        shares = np.array(self.model.calibration.prior or np.ones(len(self.model.partition)))
-        shares = shares if self._prior is None else self._prior
-        left = shares if self._allowed is None else shares * self._allowed.shares
-        return np.asarray(left / left.sum())
-
-    def _guesses_of(
-        self, belief: Belief, left_out: NDArray[np.float64] | None, looks: Looks, top: int
-    ) -> list[Guess]:
-        found = guesses(self._answer_to(belief, looks, top), always_answer=self.settings.always_answer)
-        if not belief.ranks_cells:
-            return found
-        levels = self.levels.ranked(belief, top)
-        found = [replace(guess, areas=areas) for guess, areas in zip(found, levels, strict=True)]
-        return (
-            found
-            if left_out is None
-            else [each.within(out) for each, out in zip(found, left_out.tolist(), strict=True)]
-        )
-
-    def estimate_prior(self, seen: Sequence[Seen]) -> dict[str, float]:
-        """The countries' shares among photos, as a prior for them (see `estimated_shares`).
-
-        Args:
-            seen: What the network said of the photos, such as those of one trip; blank ones are left aside.
-
-        Raises:
-            UsageError: The model can't take a prior, or there are fewer than two photos.
-        """
         belief, looks, _ = self.believe(SeenDataset.of(seen), _row_names(len(seen)))
-        return self._estimated(belief, looks.blank)
-
-    def _estimated(self, belief: Belief, blank: NDArray[np.bool_]) -> dict[str, float]:
-        self.settings.changed(prior="uniform").check(self.model)
-        belief = replace(
-            belief, ids=belief.ids[~blank], probabilities=belief.probabilities[~blank], points=None
-        )
-        if len(belief) < 2:
-            raise UsageError(
-                f"countries' shares are estimated from a whole album, and {len(belief)} of its photos can be "
-                "told from: give two or more together, or another prior"
-            )
-        assert belief.partition is not None
-        trained = np.array(self.model.calibration.prior)
-        return estimated_shares(belief, trained, np.array(belief.partition.countries, dtype=object))
+        return self.answerer.for_album(belief, looks.blank).guesses_of_trip(belief, looks, when, top)
 
     def believe(
         self, seen: SeenDataset, groups: NDArray[np.object_], ids: NDArray[np.object_] | None = None
@@ -396,10 +312,7 @@ class Locator(Engine):
         of_places = (unit or self.unit) == "place"
         groups = strings(dataset.records, "place_id") if of_places else _row_names(len(ids))
         belief, looks, _ = self.believe(seen, groups, ids)
-        locator = self
-        if self.settings.prior == "estimate":
-            locator = self.using(prior=self._estimated(belief, looks.blank))
-        predictions = self._answer_to(locator._informed(belief)[0], looks, top)
+        predictions = self.answerer.for_album(belief, looks.blank).predictions(belief, looks, top)
         task = self.model.config["task"]
         if task["kind"] != "distance":
             return predictions
@@ -416,10 +329,14 @@ class Locator(Engine):
         Raises:
             DatasetError: There are no images, or one can't be read.
         """
-        return SeenDataset.of([replace(seen, features=None) for seen in self.see_each(dataset)])
+        return SeenDataset.of(list(self.see_each(dataset)))
 
-    def see_each(self, dataset: Dataset) -> Iterator[Seen]:
-        """The same, image by image, with their features.
+    def see_each(self, dataset: Dataset, *, features: bool = False) -> Iterator[Seen]:
+        """The same, image by image.
+
+        Args:
+            dataset: The images.
+            features: Whether to keep their features.
 
         Raises:
             DatasetError: There are no images, or one can't be read.
@@ -427,7 +344,8 @@ class Locator(Engine):
         if not len(dataset):
             raise DatasetError(f"{dataset.folder} has no images to answer in the part that was asked for")
         with progress("Evaluating", len(dataset)) as advance:
-            for row, seen in enumerate(self.look(dataset.read(row) for row in range(len(dataset)))):
+            photos = (dataset.read(row) for row in range(len(dataset)))
+            for row, seen in enumerate(self.look(photos, features=features)):
                 if isinstance(seen, ModelError):
                     raise seen
                 if isinstance(seen, ImageError):
@@ -443,55 +361,16 @@ class Locator(Engine):
         """What the model was trained to answer: an image, or a place by several views."""
         return "place" if self.model.views > 1 else "image"
 
-    @cached_property
-    def support(self) -> Support | None:
-        """Where in its cells photos are; None of a model of bare coordinates, or not yet calibrated."""
-        partition = self.model.partition
-        if partition is None:
-            return None
-        with refused_as(ModelError, f"{self.model.path} holds damaged statistics"):
-            return Support.from_arrays(self.model.statistics, len(partition))
+    @property
+    def settings(self) -> AnswerSettings:
+        """How it answers."""
+        return self.answerer.settings
 
     def decode(self, outputs: NDArray[np.floating[Any]], *, top: int = 5) -> Predictions:
         """What outputs (n, width) for single photos come to, answered as `settings` say."""
         seen = SeenDataset(np.asarray(outputs, dtype=np.float32), np.zeros(len(outputs), dtype=bool), None)
         belief, looks, _ = self.believe(seen, _row_names(len(outputs)))
-        return self._answer_to(belief, looks, top)
-
-    @property
-    def countries_without_cells(self) -> tuple[str, ...]:
-        """The names of countries that the restriction asks for, and that the model can't answer with."""
-        within = self.settings.within
-        if within is None or within.countries is None or self.model.partition is None:
-            return ()
-        known = set(self.levels.ids["countries"].tolist())
-        return tuple(country_name(code) for code in sorted(within.countries - known))
-
-    @cached_property
-    def levels(self) -> Levels:
-        """The continents, countries, regions and cities that the model's cells lie in."""
-        assert self.model.partition is not None
-        return Levels.of(self.model.partition, self.support)
-
-    def _informed(self, belief: Belief) -> tuple[Belief, NDArray[np.float64] | None]:
-        """The belief with the settings' prior and restriction, and what the restriction left out, (n,)."""
-        if self._prior is not None:
-            belief = reweighted(belief, self._prior, np.array(self.model.calibration.prior))
-        if self._allowed is None:
-            return belief, None
-        return restricted(belief, self._allowed)
-
-    def _answer_to(self, belief: Belief, looks: Looks, top: int) -> Predictions:
-        of_countries = belief.partition is None or belief.partition.kind == "countries"
-        return answer(
-            belief,
-            looks,
-            self.model.calibration,
-            self.support if self._allowed is None else self._allowed.support,
-            self.settings,
-            levels=None if of_countries else self.levels,
-            top=top,
-        )
+        return self.answerer.predictions(belief, looks, top)
 
 
 def _row_names(n: int) -> NDArray[np.object_]:

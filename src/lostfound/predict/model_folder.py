@@ -20,6 +20,8 @@ from lostfound.files import digest, write_atomic
 from lostfound.partitions import Partition
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
+from lostfound.predict.levels import Levels
+from lostfound.predict.support import Support
 
 FORMAT = 1
 GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
@@ -80,6 +82,24 @@ class ModelFolder:
             np.load(self.path / STATISTICS, allow_pickle=False) as arrays,
         ):
             return {name: arrays[name] for name in arrays}
+
+    @cached_property
+    def support(self) -> Support | None:
+        """Where in its cells photos are; None of a model of bare coordinates, or not yet calibrated.
+
+        Raises:
+            ModelError: The statistics are damaged.
+        """
+        if self.partition is None:
+            return None
+        with refused_as(ModelError, f"{self.path} holds damaged statistics"):
+            return Support.from_arrays(self.statistics, len(self.partition))
+
+    @cached_property
+    def levels(self) -> Levels:
+        """The continents, countries, regions and cities that its cells lie in."""
+        assert self.partition is not None
+        return Levels.of(self.partition, self.support)
 
     @classmethod
     def open(cls, path: str | Path) -> ModelFolder:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lostfound.predict.features import unit_length
+
 FEWEST = 30
 """Training images from which on it can be told what is strange."""
 
@@ -51,7 +53,7 @@ class Outliers:
         n, channels = features.shape
         if n < FEWEST:
             raise ValueError(f"{n} images say little about what is strange: {FEWEST} or more are needed")
-        values = _of_unit_length(features)
+        values = unit_length(features)
         mean = values.mean(axis=0)
         _, deviations, axes = np.linalg.svd(values - mean, full_matrices=False)
         k = min(components, n // 2, max(channels // 2, 1))
@@ -78,13 +80,8 @@ class Outliers:
         Args:
             features: Of n photos, (n, channels).
         """
-        off = _of_unit_length(features) - self.mean
+        off = unit_length(features) - self.mean
         inside = off @ self.components
         along = inside / np.linalg.norm(self.components, axis=0)  # parts of it, along orthogonal components
         outside = np.maximum((off**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.residual**2
         return np.asarray(np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1]))
-
-
-def _of_unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    values = np.asarray(features, dtype=np.float64)
-    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12))

@@ -123,7 +123,7 @@ def locate_photos(
             advance(1)
     readable = [each for each in looked if isinstance(each, Seen)]
     if locator.settings.prior == "estimate" and readable:
-        locator = locator.using(prior=locator.estimate_prior(readable))
+        locator = locator.for_album(readable)
         note(f"Countries of these photos, estimated: {_shares(locator.settings.prior)}")
     together: Iterator[Guess] = iter(())
     if same_place and readable:

@@ -18,6 +18,7 @@ from lostfound.errors import DatasetError, ModelError
 from lostfound.files import digest, writing_atomically
 from lostfound.geo.sphere import haversine_km
 from lostfound.predict.engine import Seen
+from lostfound.predict.features import unit_length
 from lostfound.predict.guess import Guess
 from lostfound.predict.model_folder import GRAPH
 from lostfound.progress import note, progress
@@ -88,7 +89,7 @@ def similar_photos(
         raise ModelError(
             f"{locator.model.graph} gives no features to compare photos by: convert or train the model again"
         )
-    own = _unit(locator.embed(image[None])[1][0])
+    own = unit_length(locator.embed(image[None])[1][0])
     similarity = dataset_features(locator, dataset).astype(np.float32) @ own
     places, points = dataset.records["place_id"].to_pylist(), coordinates(dataset.records)
     chosen: dict[str, int] = {}
@@ -165,13 +166,9 @@ def _embedded(locator: Locator, dataset: Dataset, rows: range) -> Iterator[NDArr
     """The features (channels,) of each of some images; NaN for one that can't be read."""
     size = (locator.model.preprocessing.height, locator.model.preprocessing.width)
     unknown = np.full_like(locator.embed(np.zeros((1, *size, 3), dtype=np.uint8))[1][0], np.nan)
-    for seen in locator.look(dataset.read(row) for row in rows):
+    for seen in locator.look((dataset.read(row) for row in rows), features=True):
         features = seen.features if isinstance(seen, Seen) else None
-        yield _unit(unknown if features is None else features).astype(np.float16)
-
-
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(vector / np.maximum(np.linalg.norm(vector), 1e-12), dtype=np.float32)
+        yield unit_length(unknown if features is None else features).astype(np.float16)
 
 
 def _read_block(path: Path, count: int) -> NDArray[np.float16] | None:
