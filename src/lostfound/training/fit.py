@@ -113,14 +113,16 @@ def _fit(
         trainer.fit(module, batches.train, batches.val, ckpt_path=last, weights_only=True)
         best_epoch = _load_best(run, module)
         outputs = _validation_outputs(module, batches.val_once, trainer.strategy.root_device)
+        temperature = _temperature(module.validation, outputs)
+        decoder = _calibrated(module.objective.decoder, temperature)
         about = {
             **_described(run, training),
             "best_epoch": best_epoch,
             "monitor": module.monitor,
             "best_score": checkpoints.best_score,
-            "validation": module.validation.measure(outputs),
+            "validation": replace(module.validation, decoder=decoder).measure(outputs),
         }
-        folder = _write_model(run, training, _temperature(module.validation, outputs), about)
+        folder = _write_model(run, training, decoder, temperature, about)
         run.finish()
     return FitResult(
         folder,
@@ -182,13 +184,17 @@ def _described(run: RunFolder, training: Training) -> dict[str, Any]:
     }
 
 
+def _calibrated(decoder: OutputDecoder, temperature: float) -> OutputDecoder:
+    """The decoder with a temperature, if it gives probabilities."""
+    if isinstance(decoder, CellDecoder | HybridDecoder):
+        return replace(decoder, temperature=temperature)
+    return decoder
+
+
 def _write_model(
-    run: RunFolder, training: Training, temperature: float, about: dict[str, Any]
+    run: RunFolder, training: Training, decoder: OutputDecoder, temperature: float, about: dict[str, Any]
 ) -> ModelFolder:
     recipe, module = run.recipe, training.module
-    decoder: OutputDecoder = module.objective.decoder
-    if isinstance(decoder, CellDecoder | HybridDecoder):
-        decoder = replace(decoder, temperature=temperature)
     config = {
         "name": recipe.name,
         "task": recipe.task.model_dump(mode="json"),

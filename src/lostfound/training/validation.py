@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from lostfound.evaluation.evaluate import metric_samples
 from lostfound.evaluation.matching import Matched, Truth
 from lostfound.evaluation.metrics import METRICS
 from lostfound.partitions import OUTSIDE
-from lostfound.predict.decoders import OutputDecoder
+from lostfound.predict.decoders import OutputDecoder, ranked
+from lostfound.predict.levels import Levels
+from lostfound.predict.predictions import Predictions
 from lostfound.training.images import LabelledImages
 from lostfound.training.settings import MONITORS, Monitor
 
@@ -65,9 +68,22 @@ class Validation:
             raise RecipeError(f"trainer.monitor={monitor} can't be measured on {where}: {why}")
         return validation
 
+    @cached_property
+    def _levels(self) -> Levels | None:
+        """What countries the cells lie in, where cells are not countries themselves."""
+        partition = self.decoder.partition
+        return None if partition is None or partition.kind == "countries" else Levels.of(partition, None)
+
+    def _predictions(self, outputs: NDArray[np.floating[Any]]) -> Predictions:
+        belief = self.decoder.believe(outputs)
+        found = ranked(belief, 1)
+        if self._levels is None:
+            return found
+        return replace(found, countries=self._levels.best_countries(belief))
+
     def measure(self, outputs: NDArray[np.floating[Any]]) -> dict[str, float]:
         """The numbers that can be told, of outputs (n, width): as the finished model's are measured."""
-        matched = Matched(self.decoder.decode(outputs, 1), self.truth)
+        matched = Matched(self._predictions(outputs), self.truth)
         inside = self.cells != OUTSIDE
         measured = _MEASURED
         if not inside.any():  # what no answer could get right chooses nothing
