@@ -75,7 +75,8 @@ def killed_at_random(begin, command: tuple, services: Services, cwd: Path, times
             time.sleep(0.001)
         time.sleep(dice.uniform(0, 1.5 * DELAY_S))  # before, while and after it is answered
         running.kill()
-        if running.wait() != -signal.SIGKILL:
+        running.communicate()
+        if running.returncode != -signal.SIGKILL:
             break
         kills += 1
     last = begin(*command, cwd=cwd, env=environment)

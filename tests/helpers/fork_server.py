@@ -132,6 +132,12 @@ class Started:
         """Kill it."""
         self.send_signal(signal.SIGKILL)
 
+    def __del__(self) -> None:
+        """Close outputs that nobody read: of a command that a test killed."""
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
+
 
 def left(deadline: float | None) -> float | None:
     """The seconds until then."""

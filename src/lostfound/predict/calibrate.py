@@ -77,7 +77,7 @@ class Photos:
         cells = np.full(len(part), OUTSIDE, dtype=np.int64)
         if partition is not None:
             cells = partition.assign(points, strings(part.records, "country"))
-        each = list(locator.see_each(part, features=True))
+        each = list(locator.see_each(part, features=True, doing="Calibrating"))
         features = features_of(each) if locator.gives_features else None
         return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), features)
 
@@ -185,9 +185,9 @@ def _statistics(
         support = Support.of(partition, coordinates(records), strings(records, "country"))
         arrays.update(support.as_arrays())
     if locator.gives_features and len(training) >= FEWEST:
-        outliers = Outliers.fit(
-            features_of(locator.see_each(limit(training, _TRAINING_IMAGES), features=True))
-        )
+        some = limit(training, _TRAINING_IMAGES)
+        seen = locator.see_each(some, features=True, doing="Looking at training photos")
+        outliers = Outliers.fit(features_of(seen))
         arrays.update(outliers.as_arrays())
         outliers = Outliers.of(arrays)  # as it will be read
         images = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]

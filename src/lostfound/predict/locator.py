@@ -331,19 +331,22 @@ class Locator(Engine):
         """
         return SeenDataset.of(list(self.see_each(dataset)))
 
-    def see_each(self, dataset: Dataset, *, features: bool = False) -> Iterator[Seen]:
+    def see_each(
+        self, dataset: Dataset, *, features: bool = False, doing: str = "Evaluating"
+    ) -> Iterator[Seen]:
         """The same, image by image.
 
         Args:
             dataset: The images.
             features: Whether to keep their features.
+            doing: What the progress is called.
 
         Raises:
             DatasetError: There are no images, or one can't be read.
         """
         if not len(dataset):
             raise DatasetError(f"{dataset.folder} has no images to answer in the part that was asked for")
-        with progress("Evaluating", len(dataset)) as advance:
+        with progress(doing, len(dataset)) as advance:
             photos = (dataset.read(row) for row in range(len(dataset)))
             for row, seen in enumerate(self.look(photos, features=features)):
                 if isinstance(seen, ModelError):
