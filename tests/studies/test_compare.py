@@ -101,9 +101,9 @@ def test_starts_from_the_other_entry_s_weights(run):
 
 def test_a_run_that_fails_does_not_stop_the_others(run):
     outcome = run()
-    assert outcome.failed.keys() == {("broken", 0), ("needs-broken", 0)}
-    assert "can't be read as safetensors" in outcome.failed["broken", 0]
-    assert outcome.failed["needs-broken", 0] == "it needs the model of broken, seed 0, which failed"
+    assert outcome.failed.keys() == {("broken", 0, None), ("needs-broken", 0, None)}
+    assert "can't be read as safetensors" in outcome.failed["broken", 0, None]
+    assert outcome.failed["needs-broken", 0, None] == "it needs the model of broken, seed 0, which failed"
     assert rows(outcome)["country_accuracy", "broken"].estimate is None
     assert "- broken, seed 0: " in (run.folder / "results.md").read_text()
 

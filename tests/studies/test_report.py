@@ -38,7 +38,7 @@ def outcome(write_study, **changes) -> StudyResults:
         ResultRow("median_distance_km", "plain", [0, 1], None, None, None, "image"),
         ResultRow("median_distance_km", "faster", [], None, None, None, None),
     ]
-    return StudyResults(study, rows, {("faster", 2): "the loss\nbecame nan"}, [("plain", 2)])
+    return StudyResults(study, rows, {("faster", 2, None): "the loss\nbecame nan"}, [("plain", 2, None)])
 
 
 def test_the_table(write_study):

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from lostfound.parallel.cluster import RayEngine
 
 
-def example(command: str) -> str:
-    """The end of a command's help, whose line is kept as it is, to be copied."""
-    return f"\b\nExample:\n  {command}"
+def example(*commands: str) -> str:
+    """The end of a command's help, whose lines are kept as they are, to be copied."""
+    return "\b\n" + "\n".join(
+        ["Examples:" if len(commands) > 1 else "Example:", *(f"  {each}" for each in commands)]
+    )
 
 
 # Arguments are hidden from the list of options: the usage line shows them, the text explains them.

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lostfound.cli.common import AsJson, example, fail, require_training
-from lostfound.errors import MissingExtraError
+from lostfound.errors import MissingExtraError, UsageError
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -29,7 +29,18 @@ Settings = Annotated[
 ]
 
 
-@COMMANDS.command(epilog=example("lostfound compare study.yaml --data data/streets --to study"))
+class HoldOut(StrEnum):
+    """What `lostfound compare` holds out."""
+
+    source = "source"
+
+
+@COMMANDS.command(
+    epilog=example(
+        "lostfound compare study.yaml --data data/streets --to study",
+        "lostfound compare study.yaml --data data/streets --to foreign --hold-out source",
+    )
+)
 def compare(
     study: Annotated[str, typer.Argument(metavar="STUDY", hidden=True)],
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="For the models, their reports and the table.")],
@@ -40,6 +51,20 @@ def compare(
         typer.Option(metavar="NAME", help="The recipe's variant for all of them; theirs come on top."),
     ] = None,
     set_: Settings = None,
+    hold_out: Annotated[
+        HoldOut | None,
+        typer.Option(
+            metavar="source",
+            help="Train without each collection in turn, and judge on those left out: what a model is worth "
+            "on photos of another origin.",
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Deal the collections to N folds; up to ten alone, more to five.", min=2
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and what is done.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -58,7 +83,15 @@ def compare(
     from lostfound.studies.runs import plan
     from lostfound.studies.study import load_study
 
-    loaded = load_study(study, variant=variant, changes=dict(map(parse_override, set_ or ())))
+    if folds is not None and hold_out is None:
+        raise UsageError("--folds goes with --hold-out source")
+    loaded = load_study(
+        study,
+        variant=variant,
+        changes=dict(map(parse_override, set_ or ())),
+        hold_out=hold_out.value if hold_out else None,
+        folds=folds,
+    )
     runs = plan(loaded, to, data=data, weights=resolve_weights(weights))
     if dry_run:
         print_plan(runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
@@ -31,7 +32,10 @@ SCHEMA = pa.schema(
         ("region", pa.string()),
         ("city", pa.string()),
         ("captured_at", pa.string()),  # ISO 8601, as far as it is known
-        ("source", pa.string()),  # the name of the collection it came from
+        (
+            "source",
+            pa.string(),
+        ),  # the name of the source it came from; SOURCE/COLLECTION where that has several
         ("license", pa.string()),
         ("split", pa.string()),  # train, val or test
         ("original", pa.string()),  # the file's path below its source
@@ -140,6 +144,14 @@ def counts(records: Records, column: str) -> dict[str, int]:
     table = pc.value_counts(records[column]).to_pylist()
     named = {str(row["values"]) if row["values"] is not None else "unknown": row["counts"] for row in table}
     return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def count_sources(records: Records) -> dict[str, int]:
+    """How many records each source has, most first; its collections (`SOURCE/COLLECTION`) together."""
+    found: Counter[str] = Counter()
+    for name, count in counts(records, "source").items():
+        found[name.partition("/")[0]] += count
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def to_parquet(records: pa.Table) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import coordinates, counts, numbers
+from lostfound.data.records import coordinates, count_sources, counts, numbers
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def dataset_stats(dataset: Dataset) -> Stats:
         located=int(np.isfinite(coordinates(records)).all(axis=1).sum()),
         countries=counts(records, "country"),
         splits=counts(records, "split"),
-        sources=counts(records, "source"),
+        sources=count_sources(records),
         places_by_split=counts(records.select(["split"]).take(first), "split"),
         views=dict(zip(views_of_a_place.tolist(), having.tolist(), strict=True)),
     )

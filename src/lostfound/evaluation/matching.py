@@ -151,7 +151,11 @@ def match(predictions: Predictions, truth: Records) -> Matched:
     columns = ["image_id", "place_id", "latitude", "longitude", "country"]
     names = truth.schema.names
     table = truth.select(
-        [name for name in (*columns, "original", "heading", "anchor_error_degrees") if name in names]
+        [
+            name
+            for name in (*columns, "source", "original", "heading", "anchor_error_degrees")
+            if name in names
+        ]
     )
     rows = pc.index_in(pa.array(predictions.ids, pa.string()), table["image_id"])
     if rows.null_count:

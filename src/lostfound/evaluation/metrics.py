@@ -55,14 +55,24 @@ class Metric:
     target: float | None = None
     usual: bool = True
 
-    def samples(self, matched: Matched) -> Samples | None:
-        """Its value of each sample that has one; None where it can't be told of any."""
-        if self.values is None:
+    def samples(self, matched: Matched, over: NDArray[np.object_] | None = None) -> Samples | None:
+        """Its value of each sample that has one; None where it can't be told of any.
+
+        Args:
+            matched: Predictions beside the truth.
+            over: A class of each sample, (n,), for the mean over the classes of their means, where the metric
+                is a mean.
+        """
+        if self.values is None or (over is not None and self.statistic != "mean"):
             return None
         found = self.values(matched)
         if found is None or not found[1].any():
             return None
         values, where = found
+        if over is not None:
+            return Samples(
+                matched.truth.places[where], values[where].astype(np.float64), "balanced", over[where]
+            )
         classes = matched.classes[where] if self.statistic == "balanced" else None
         confidences = matched.confidence if self.statistic == "risk_coverage" else None
         return Samples(

@@ -13,7 +13,7 @@ from lostfound.predict.locator import Locator
 from lostfound.studies.memory import free_memory
 from lostfound.studies.report import write_report
 from lostfound.studies.results import StudyResults, judge
-from lostfound.studies.runs import StudyRun
+from lostfound.studies.runs import Key, StudyRun
 from lostfound.studies.study import Study
 
 MARKER = "study.txt"
@@ -40,7 +40,7 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
         made_by="a study's",
         other="holds another study",
     )
-    failed: dict[tuple[str, int], str] = {}
+    failed: dict[Key, str] = {}
     for number, run in enumerate(runs, start=1):
         state = run.state()
         if state == "done":
@@ -48,17 +48,17 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
         going_on = ", going on" if state == "stopped" else ""
         _say(f"[{number}/{len(runs)}] {run.label}{going_on}")
         try:
-            if run.needs is not None and (run.needs.entry, run.needs.seed) in failed:
+            if run.needs is not None and run.needs.key in failed:
                 raise LostFoundError(f"it needs the model of {run.needs.label}, which failed")
             _train_and_judge(run)
         except Exception as error:  # of any kind: the other runs don't depend on it
             known = isinstance(error, LostFoundError)
-            failed[run.entry, run.seed] = str(error) if known else f"{type(error).__name__}: {error}"
-            _say(f"{run.label} failed: {failed[run.entry, run.seed]}")
+            failed[run.key] = str(error) if known else f"{type(error).__name__}: {error}"
+            _say(f"{run.label} failed: {failed[run.key]}")
         free_memory()
         last_of_seed = number == len(runs) or runs[number].seed != run.seed
         if last_of_seed and number < len(runs):
-            write_report(judge(study, runs[:number], failed), to)
+            write_report(judge(study, runs, failed), to)
     outcome = judge(study, runs, failed)
     write_report(outcome, to)
     return outcome

@@ -7,7 +7,7 @@ import io
 from matplotlib.figure import Figure
 
 from lostfound.evaluation.metrics import METRICS
-from lostfound.studies.results import ResultRow, StudyResults
+from lostfound.studies.results import StudyResults
 
 
 def draw_study(outcome: StudyResults) -> bytes:
@@ -20,17 +20,18 @@ def draw_study(outcome: StudyResults) -> bytes:
         A PNG.
     """
     file = outcome.study.file
-    metrics = [name for name in file.metrics if any(_of(outcome, name))]
+    columns = list(dict.fromkeys(row.heading for row in outcome.rows if row.estimate is not None))
     entries = list(file.variants)
-    width, height = 2.2 + 3.2 * len(metrics), 1.4 + 0.38 * len(entries)
+    width, height = 2.2 + 3.2 * len(columns), 1.4 + 0.38 * len(entries)
     figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-    for axes, metric in zip(
-        figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0], metrics, strict=True
+    for axes, heading in zip(
+        figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns, strict=True
     ):
-        scale = 100 if METRICS[metric].unit == "share" else 1
-        for row in _of(outcome, metric):
+        for row in outcome.rows:
+            if row.heading != heading or row.estimate is None:
+                continue
+            scale = 100 if METRICS[row.metric].unit == "share" else 1
             found, line = row.estimate, entries.index(row.entry)
-            assert found is not None
             colour = "#555555" if row.entry == file.baseline else "#1f6fb2"
             value, low, high = (scale * each for each in (found.value, found.low, found.high))
             if row.entry == file.baseline:
@@ -39,16 +40,13 @@ def draw_study(outcome: StudyResults) -> bytes:
             axes.plot([value], [line], "o", color=colour, markersize=6)
             seeds = [scale * each for each in found.by_seed]
             axes.plot(seeds, [line - 0.25] * len(seeds), ".", color=colour, markersize=3, alpha=0.7)
-        axes.set_title(METRICS[metric].heading, fontsize=9)
+        axes.set_title(heading.replace(", ", "\n"), fontsize=9)
         axes.set_yticks(range(len(entries)), entries, fontsize=8)
         axes.set_ylim(len(entries) - 0.5, -0.6)
         axes.tick_params(axis="x", labelsize=8)
         axes.grid(axis="x", alpha=0.25)
-    figure.suptitle(f"{file.name}: mean over seeds, 95 % interval by place", fontsize=10)
+    resampled = "collection" if file.hold_out else "place"
+    figure.suptitle(f"{file.name}: mean over seeds, 95 % interval by {resampled}", fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-def _of(outcome: StudyResults, metric: str) -> list[ResultRow]:
-    return [row for row in outcome.rows if row.metric == metric and row.estimate is not None]

@@ -12,6 +12,7 @@ from lostfound.evaluation.metrics import METRICS
 from lostfound.files import write_atomic
 from lostfound.studies.plot import draw_study
 from lostfound.studies.results import ResultRow, StudyResults
+from lostfound.studies.runs import Key
 from lostfound.studies.study import Claim
 from lostfound.texts import csv_text
 
@@ -22,6 +23,16 @@ Each value is the mean over the seeds. Its 95 % interval is a bootstrap by place
 with these trainings as they are; the spread is the standard deviation over the seeds. A difference is that
 from the baseline on the places that both were judged on, resampled together; p is two-sided, and p (Holm) is
 corrected for the comparisons by the same metric in this table."""
+
+HELD_OUT_NOTE = """
+Each image was judged by a model that saw none of its collection. A mean of collections, or of countries,
+counts each of them as much as any other. Intervals and p-values are of the collections, which are what is
+resampled."""
+
+
+def note(outcome: StudyResults) -> str:
+    """What the table means."""
+    return NOTE + (f"\n{HELD_OUT_NOTE}" if outcome.study.file.hold_out else "")
 
 
 def write_report(outcome: StudyResults, to: Path) -> None:
@@ -34,11 +45,16 @@ def write_report(outcome: StudyResults, to: Path) -> None:
         write_atomic(to / "results.png", draw_study(outcome))
 
 
-def cells(row: ResultRow) -> dict[str, str]:
-    """A row in words: what each column of the table says."""
+def cells(row: ResultRow, *, held_out: bool) -> dict[str, str]:
+    """A row in words: what each column of the table says.
+
+    Args:
+        row: The row.
+        held_out: Whether collections were held out.
+    """
     found, against = row.estimate, row.difference
     said = {
-        "metric": METRICS[row.metric].heading,
+        "metric": row.heading,
         "entry": row.entry,
         "value": "-",
         "95 % interval": "-",
@@ -54,9 +70,10 @@ def cells(row: ResultRow) -> dict[str, str]:
         said["value"] = METRICS[row.metric].number(found.value)
         said["95 % interval"] = _span(row.metric, found.low, found.high)
         said["spread"] = "-" if found.spread is None else METRICS[row.metric].number(found.spread)
-        said["scored"] = f"{found.places} places"
-        if row.unit == "image":
-            said["scored"] = f"{found.n} images of {found.places} places"
+        of = "collections" if held_out else "places"
+        said["scored"] = f"{found.places} {of}"
+        if row.unit == "image" or held_out:
+            said["scored"] = f"{found.n} {row.unit}s of {found.places} {of}"
     if against is not None:
         assert row.p_holm is not None
         said["difference"] = METRICS[row.metric].number(against.value, signed=True)
@@ -70,10 +87,11 @@ def markdown(outcome: StudyResults) -> str:
     file = outcome.study.file
     lines = [f"# {file.name}", "", *([file.about.strip(), ""] if file.about else [])]
     lines += [f"Recipe `{file.recipe}`, baseline `{file.baseline}`.", ""]
-    said = [cells(row) for row in outcome.rows]
+    held_out = file.hold_out is not None
+    said = [cells(row, held_out=held_out) for row in outcome.rows]
     lines += [f"| {' | '.join(said[0])} |", f"|{'|'.join('---' for _ in said[0])}|"]
     lines += [f"| {' | '.join(each.values())} |" for each in said]
-    lines += ["", NOTE, ""]
+    lines += ["", note(outcome), ""]
     if file.claims:
         lines += ["## What the source says, and what was measured", ""]
         for entry, claim in file.claims.items():
@@ -82,17 +100,16 @@ def markdown(outcome: StudyResults) -> str:
                 lines.append(f"  - {verdict(outcome, entry, claim).capitalize()}.")
             for row in outcome.rows:
                 if row.entry == entry and row.difference:
-                    lines.append(f"  - {_measured(row, file.baseline)}")
+                    lines.append(f"  - {_measured(row, outcome)}")
         lines.append("")
     if outcome.failed:
         lines += ["## Failed", ""]
         lines += [
-            f"- {entry}, seed {seed}: {' '.join(message.split())}"
-            for (entry, seed), message in outcome.failed.items()
+            f"- {run_name(key)}: {' '.join(message.split())}" for key, message in outcome.failed.items()
         ]
         lines.append("")
     if outcome.missing:
-        missing = ", ".join(f"{entry} seed {seed}" for entry, seed in outcome.missing)
+        missing = ", ".join(run_name(key).replace(", ", " ") for key in outcome.missing)
         lines += [f"Yet to be run: {missing}.", ""]
     return "\n".join(lines)
 
@@ -108,12 +125,21 @@ def as_dict(outcome: StudyResults) -> dict[str, Any]:
             for entry, claim in file.claims.items()
             if isinstance(claim, Claim)
         },
-        "failed": [
-            {"entry": entry, "seed": seed, "message": message}
-            for (entry, seed), message in outcome.failed.items()
-        ],
-        "missing": [{"entry": entry, "seed": seed} for entry, seed in outcome.missing],
+        "failed": [{**_key(key), "message": message} for key, message in outcome.failed.items()],
+        "missing": [_key(key) for key in outcome.missing],
     }
+
+
+def run_name(key: Key) -> str:
+    """A run in words."""
+    return ", ".join(
+        f"{name} {value}" if name != "entry" else str(value) for name, value in _key(key).items()
+    )
+
+
+def _key(key: Key) -> dict[str, Any]:
+    entry, seed, fold = key
+    return {"entry": entry, "seed": seed, **({"fold": fold} if fold is not None else {})}
 
 
 def verdict(outcome: StudyResults, entry: str, claim: Claim) -> str:
@@ -130,7 +156,7 @@ def verdict(outcome: StudyResults, entry: str, claim: Claim) -> str:
 
 
 _COLUMNS = (
-    "metric", "entry", "unit", "seeds", "value", "low", "high", "spread", "n", "places",
+    "metric", "average", "entry", "unit", "seeds", "value", "low", "high", "spread", "n", "places",
     "difference", "difference_low", "difference_high", "p", "p_holm", "common_places",
 )  # fmt: skip
 
@@ -145,13 +171,13 @@ def _csv(outcome: StudyResults) -> str:
         theirs: tuple[object, ...] = ("",) * 6
         if against:
             theirs = (against.value, against.low, against.high, against.p, row.p_holm, against.places)
-        rows.append((row.metric, row.entry, row.unit, len(row.seeds), *ours, *theirs))
+        rows.append((row.metric, row.average or "", row.entry, row.unit, len(row.seeds), *ours, *theirs))
     return csv_text(rows)
 
 
-def _measured(row: ResultRow, baseline: str) -> str:
-    said = cells(row)
-    against = f"{said['difference']} to {baseline} [{said['its 95 % interval']}]"
+def _measured(row: ResultRow, outcome: StudyResults) -> str:
+    said = cells(row, held_out=outcome.study.file.hold_out is not None)
+    against = f"{said['difference']} to {outcome.study.file.baseline} [{said['its 95 % interval']}]"
     return f"{said['metric']}: {said['value']}, {against}, p (Holm) {said['p (Holm)']}"
 
 

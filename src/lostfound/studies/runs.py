@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from lostfound.download import resolve_weights
 from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.predict.model_folder import CONFIG
+from lostfound.studies.holding_out import Fold, deal_folds
 from lostfound.studies.study import Study, in_order
 from lostfound.training.clearing import remove_files, remove_model
 from lostfound.training.images import select_images
@@ -22,18 +23,21 @@ from lostfound.training.settings import Recipe
 
 HUB = "hub"
 State = Literal["done", "trained", "stopped", "new", "changed"]
+Key = tuple[str, int, int | None]
+"""An entry, a seed, and the number of the fold that is held out."""
 
 
 @dataclass(frozen=True)
 class StudyRun:
-    """One entry with one seed.
+    """One entry with one seed, and one fold where collections are held out.
 
     Attributes:
         entry: Its name.
         seed: Of the training.
+        fold: What is held out, and judged on.
         folder: For the model, the report, and what they were made with.
         recipe: What is trained.
-        data: What it is trained on.
+        everything: The data it is trained on, with what is held out.
         weights: A weights file, or "hub", or None.
         needs: The run whose model is the start, or is judged once more.
         trains: False if it judges the model of `needs` in another way.
@@ -45,9 +49,10 @@ class StudyRun:
 
     entry: str
     seed: int
+    fold: Fold | None
     folder: Path
     recipe: Recipe
-    data: Dataset
+    everything: Dataset
     weights: str | Path | None
     needs: StudyRun | None
     trains: bool
@@ -59,7 +64,17 @@ class StudyRun:
     @property
     def label(self) -> str:
         """What it is called."""
-        return f"{self.entry}, seed {self.seed}"
+        return f"{self.entry}, seed {self.seed}" + (f", {self.fold.label}" if self.fold else "")
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the study's other runs."""
+        return self.entry, self.seed, self.fold.number if self.fold else None
+
+    @property
+    def data(self) -> Dataset:
+        """What it is trained on."""
+        return self.fold.others(self.everything) if self.fold else self.everything
 
     @property
     def model(self) -> Path:
@@ -87,7 +102,7 @@ class StudyRun:
 
     @property
     def _judged(self) -> dict[str, Any]:
-        judged_on = {"records_sha256": self.judged_on.info["records_sha256"]}
+        judged_on = {"records_sha256": self.judged_on.info["records_sha256"]}  # what is held out: in settings
         return {"model": self.settings, "data": judged_on, "split": self.split, "unit": self.unit}
 
     def state(self) -> State:
@@ -160,11 +175,21 @@ def plan(study: Study, to: Path, *, data: Path | None = None, weights: str | Non
             raise UsageError(f"{file.name}: {entry} names no data set: give one with --data")
         return opened(data)
 
-    runs: dict[tuple[str, int], StudyRun] = {}
+    @cache
+    def folds(folder: Path) -> Sequence[Fold | None]:
+        return deal_folds(opened(folder), file.folds) if file.hold_out else [None]
+
+    runs: dict[Key, StudyRun] = {}
     for seed in file.seeds:
         for name in in_order(file.variants):
-            needs = runs.get((file.variants[name].needs or "", seed))
-            runs[name, seed] = _run(study, name, seed, to / name / f"seed-{seed}", needs, dataset, weights)
+            entry = file.variants[name]
+            trained_on = dataset(
+                (file.variants[entry.same_model_as] if entry.same_model_as else entry).data, name
+            )
+            for fold in folds(trained_on.folder):
+                needs = runs.get((entry.needs or "", seed, fold.number if fold else None))
+                run = _run(study, name, seed, fold, to, needs, dataset, weights)
+                runs[run.key] = run
     return list(runs.values())
 
 
@@ -172,38 +197,43 @@ def _run(
     study: Study,
     name: str,
     seed: int,
-    folder: Path,
+    fold: Fold | None,
+    to: Path,
     needs: StudyRun | None,
     dataset: Callable[[str | None, str], Dataset],
     weights: str | None,
 ) -> StudyRun:
-    """One entry with one seed."""
+    """One entry with one seed, and without one fold."""
     entry = study.file.variants[name]
     trains = entry.same_model_as is None
     if needs is not None and not trains:
-        recipe, trained_on = needs.recipe, needs.data
+        recipe, everything = needs.recipe, needs.everything
     else:
-        recipe, trained_on = study.recipe(name, seed), dataset(entry.data, name)
+        recipe, everything = study.recipe(name, seed), dataset(entry.data, name)
     start: str | Path | None = None
     if trains and needs is None:
         start = _weights(entry.weights, study.folder, weights, "weights" in entry.model_fields_set)
-    settings = {
+    settings: dict[str, Any] = {
         "recipe": _plain(recipe),
-        "data": {"dataset": trained_on.name, "records_sha256": trained_on.info["records_sha256"]},
+        "data": {"dataset": everything.name, "records_sha256": everything.info["records_sha256"]},
         "weights": identity(start),
         "start_from": needs.settings if needs is not None else None,
     }
+    if fold:
+        settings["held_out"] = fold.sources
+    folder = to / name / f"seed-{seed}"
     return StudyRun(
         name,
         seed,
-        folder,
+        fold,
+        folder / f"fold-{fold.number}" if fold else folder,
         recipe,
-        trained_on,
+        everything,
         start,
         needs,
         trains,
-        _judged_on(study, name, recipe, trained_on, dataset),
-        entry.evaluate_on.split,
+        _judged_on(study, name, recipe, everything, fold, dataset),
+        "all" if fold else entry.evaluate_on.split,
         entry.evaluate_on.unit,
         json.loads(json.dumps(settings)),
     )
@@ -214,6 +244,7 @@ def _judged_on(
     name: str,
     recipe: Recipe,
     trained_on: Dataset,
+    fold: Fold | None,
     dataset: Callable[[str | None, str], Dataset],
 ) -> Dataset:
     """The data that an entry is judged on.
@@ -222,6 +253,8 @@ def _judged_on(
         DatasetError: It lacks the split.
     """
     wanted = study.file.variants[name].evaluate_on
+    if fold:
+        return select_images(fold.held_out(trained_on), recipe.data)
     judged_on = trained_on if wanted.data is None else dataset(wanted.data, name)
     judged_on = select_images(judged_on, recipe.data)
     if wanted.split != "all" and not len(judged_on.split(wanted.split)):

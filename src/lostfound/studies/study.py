@@ -38,6 +38,8 @@ def _different(seeds: list[int]) -> list[int]:
 
 
 Name = Annotated[str, AfterValidator(_name_of_a_folder)]
+HoldOut = Literal["source"]
+"""The records' column whose values are held out."""
 Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1), AfterValidator(_different)
 ]
@@ -110,6 +112,12 @@ class StudyFile(Section):
     claims: dict[str, str | Claim] = Field(
         {}, description="what a source says of an entry, beside what was measured"
     )
+    hold_out: HoldOut | None = Field(
+        None, description="source: train without each collection in turn, and judge on those left out"
+    )
+    folds: int | None = Field(
+        None, ge=2, description="that collections are dealt to; null: up to ten alone, more to five"
+    )
 
     @model_validator(mode="after")
     def _of_its_entries(self) -> StudyFile:
@@ -126,6 +134,11 @@ class StudyFile(Section):
         for name, entry in self.variants.items():
             if entry.same_model_as and self.variants[entry.same_model_as].same_model_as:
                 raise ValueError(f"variants.{name}: {entry.same_model_as!r} has no models of its own")
+            if self.hold_out and entry.evaluate_on.model_fields_set & {"data", "split"}:
+                raise ValueError(
+                    f"variants.{name}: with hold_out it is judged on what is held out: give evaluate_on "
+                    "neither data nor split"
+                )
         list(in_order(self.variants))
         return self
 
@@ -161,7 +174,12 @@ class Study:
 
 
 def load_study(
-    name: str | Path, *, variant: str | None = None, changes: dict[str, Any] | None = None
+    name: str | Path,
+    *,
+    variant: str | None = None,
+    changes: dict[str, Any] | None = None,
+    hold_out: HoldOut | None = None,
+    folds: int | None = None,
 ) -> Study:
     """Read and check a study.
 
@@ -169,13 +187,17 @@ def load_study(
         name: The path of a YAML file, or the name of a study in the package.
         variant: A variant of the recipe for all entries, instead of the file's; theirs come on top.
         changes: Settings to change in all entries, after their own, by dotted keys.
+        hold_out: What to hold out, instead of the file's choice.
+        folds: Into how many folds, instead of the file's choice.
 
     Raises:
         RecipeError: It, or the recipe of one of its entries, is missing, is no YAML, or has an unknown key
             (the nearest known one is named) or a wrong value.
         UsageError: It sets the seed otherwise than by its seeds.
     """
-    file = parse_settings(StudyFile, read_recipe(name, STUDIES, "study"), str(name), "study")
+    given = {"hold_out": hold_out, "folds": folds}
+    values = read_recipe(name, STUDIES, "study") | {key: value for key, value in given.items() if value}
+    file = parse_settings(StudyFile, values, str(name), "study")
     folder = Path(name).parent if Path(name).suffix else Path()
     study = Study(file, folder, variant, changes or {})
     for entry, settings in file.variants.items():

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import counts
+from lostfound.data.records import count_sources
 from lostfound.models.export import write_model
 from lostfound.models.weights import WeightsReport
 from lostfound.predict.calibration import fit_temperature
@@ -176,7 +176,7 @@ def _described(run: RunFolder, training: Training) -> dict[str, Any]:
         "dataset": run.dataset.name,
         "records_sha256": run.dataset.info["records_sha256"],
         "weights": Path(run.weights).name if run.weights else None,
-        "sources": counts(objective.images.dataset.records, "source"),
+        "sources": count_sources(objective.images.dataset.records),
         "train_images": len(objective.images),
         "train_places": len(set(objective.images.places)),
         "val_images": len(training.val),

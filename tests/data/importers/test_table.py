@@ -8,6 +8,7 @@ import pytest
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers import table
 from lostfound.data.importers.importing import import_images
+from lostfound.data.stats import dataset_stats
 from lostfound.errors import UsageError
 
 
@@ -315,3 +316,15 @@ def test_an_id_names_a_file_of_any_ending(tmp_path, write_picture, ending):
     (tmp_path / "t.csv").write_text("id,lat,lng\na,53.5,10.1\n")
 
     assert [image.original for image in table.read(tmp_path).images] == [f"a.{ending}"]
+
+
+def test_a_collection_within_the_source_is_kept(source, tmp_path_factory):
+    (source / "t.csv").write_text(
+        "path,country,collection\nimages/1.jpg,FR,walks\nimages/2.jpg,DE,\n", encoding="utf-8"
+    )
+    folder = tmp_path_factory.mktemp("to") / "data"
+    import_images([source], folder)
+    imported = Dataset.open(folder)
+    found = dict(zip(*(imported.records[name].to_pylist() for name in ("original", "source")), strict=True))
+    assert found == {"images/1.jpg": f"{source.name}/walks", "images/2.jpg": source.name}
+    assert dataset_stats(imported).sources == {source.name: 2}

@@ -9,6 +9,7 @@ from lostfound.cli.common import show
 from lostfound.cli.output.tables import make_console, make_table
 
 if TYPE_CHECKING:
+    from lostfound.studies.holding_out import Fold
     from lostfound.studies.results import StudyResults
     from lostfound.studies.runs import StudyRun
     from lostfound.studies.search import Search
@@ -25,20 +26,28 @@ _SAYS = {
 
 def print_plan(runs: list[StudyRun]) -> None:
     """Say which runs a study has, and what is done."""
-    table = make_table("entry", "seed", "data", "state", numbers=["seed"])
+    folds = any(run.fold for run in runs)
+    table = make_table("entry", "seed", *(["held out"] if folds else []), "data", "state", numbers=["seed"])
     states = [run.state() for run in runs]
     for run, state in zip(runs, states, strict=True):
         says = _SAYS[state] if run.trains or state == "done" else "to be judged"
-        table.add_row(run.entry, str(run.seed), run.data.name, says)
+        held_out = [_held_out(run.fold)] if run.fold else []
+        table.add_row(run.entry, str(run.seed), *held_out, run.everything.name, says)
     make_console().print(table)
     show(f"\n{states.count('done')} of {len(runs)} runs are done.")
 
 
+def _held_out(fold: Fold) -> str:
+    shown = ", ".join(fold.sources[:3])
+    return shown if len(fold.sources) <= 3 else f"{shown} and {len(fold.sources) - 3} more"
+
+
 def print_outcome(outcome: StudyResults, to: Path) -> None:
     """Print a study's table, and what failed."""
-    from lostfound.studies.report import NOTE, cells
+    from lostfound.studies.report import cells, note, run_name
 
-    rows = [cells(row) for row in outcome.rows]
+    held_out = outcome.study.file.hold_out is not None
+    rows = [cells(row, held_out=held_out) for row in outcome.rows]
     names = list(rows[0])
     show(f"{outcome.study.file.name}, against {outcome.study.file.baseline}:\n")
     table = make_table(*names, numbers=names[2:])
@@ -49,9 +58,9 @@ def print_outcome(outcome: StudyResults, to: Path) -> None:
         last = row["metric"]
         table.add_row(*row.values())
     make_console().print(table)
-    show(f"\n{NOTE}")
-    for (entry, seed), message in outcome.failed.items():
-        show(f"\nFailed: {entry}, seed {seed}: {message}")
+    show(f"\n{note(outcome)}")
+    for key, message in outcome.failed.items():
+        show(f"\nFailed: {run_name(key)}: {message}")
     show(f"\nThe table and a picture: {to}/results.md, .csv, .json, .png")
 
 

@@ -115,7 +115,9 @@ def elsewhere(records: Records, boundaries: Boundaries) -> list[Elsewhere]:
         near |= boundaries.country_at(destination(points[rows], bearing, _BORDER_KM)) == stated[rows]
     sources, originals = (strings(records.select([name]), name) for name in ("source", "original"))
     return [
-        Elsewhere(f"{sources[row]}/{originals[row]}", stated[row], at, *points[row].tolist())
+        Elsewhere(
+            f"{sources[row].partition('/')[0]}/{originals[row]}", stated[row], at, *points[row].tolist()
+        )
         for row, at in zip(rows[~near].tolist(), there[~near].tolist(), strict=True)
     ]
 

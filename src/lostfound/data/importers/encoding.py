@@ -79,7 +79,7 @@ def encode_source_image(
         "longitude": None if image.longitude is None else float(wrap_longitude(image.longitude)),
         "country": image.country,
         "captured_at": captured_at,
-        "source": source,
+        "source": f"{source}/{image.collection}" if image.collection else source,
         "license": license,
         "original": image.original,
     }

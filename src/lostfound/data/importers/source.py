@@ -31,6 +31,7 @@ class SourceImage(NamedTuple):
             where it has one, or may do without.
         sidecars: The files beside it that may state its place.
         guessed: The country is a guess (`lostfound.geo.countries.ReadCountries`): the place goes before it.
+        collection: The collection within the source that it is of, where the source has several.
     """
 
     file: str
@@ -44,6 +45,7 @@ class SourceImage(NamedTuple):
     missing: str | None = None
     sidecars: tuple[str, ...] = ()
     guessed: bool = False
+    collection: str | None = None
 
     @property
     def path(self) -> Path:

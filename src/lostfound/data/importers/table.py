@@ -39,6 +39,7 @@ _COLUMNS = {
     "position": ("gpsposition",),
     "country": COUNTRY_COLUMNS,
     "place": ("place", "place_id", "location_id", "pano_id"),
+    "collection": ("collection",),
     "heading": ("heading", "bearing", "direction", "gpsimgdirection"),
 }
 _REFERENCES = {"latitude": "gpslatituderef", "longitude": "gpslongituderef"}
@@ -252,6 +253,7 @@ def _read_table(
                     _heading(row.get("heading")) if own_heading is None else own_heading,
                     missing=missing,
                     guessed=country in known.guessed,
+                    collection=parse_text(row.get("collection")),
                 )
             )
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import counts
+from lostfound.data.records import count_sources, counts
 
 HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
@@ -39,7 +39,7 @@ Splits are by place: no place sits in two of them, nor do near-duplicates.
 
 {len(countries)} countries; most images: {most}.
 
-{_table("source", counts(dataset.records, "source"))}
+{_table("source", count_sources(dataset.records))}
 
 {_table("licence", dict(licenses.most_common()))}
 
