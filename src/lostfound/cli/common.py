@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def example(*commands: str) -> str:
     """The end of a command's help, whose lines are kept as they are, to be copied."""
-    return "\b\n" + "\n".join(
-        ["Examples:" if len(commands) > 1 else "Example:", *(f"  {each}" for each in commands)]
-    )
+    return "\n".join(["\b", "Example:", *(f"  {each}" for each in commands)])
 
 
 # Arguments are hidden from the list of options: the usage line shows them, the text explains them.
