@@ -222,13 +222,16 @@ def label_countries(
     return labels
 
 
-def outlines() -> dict[str, Any]:
-    """Coarse shapes (1:110m) of the countries large enough to be seen on a world map, for drawing.
+def outlines(*, fine: bool = False) -> dict[str, Any]:
+    """Shapes of countries, for drawing.
+
+    Args:
+        fine: All countries at 1:50m; else at 1:110m those large enough to be seen on a world map.
 
     Returns:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
     """
-    shapes = _with_shapes(_read_packed("outlines.parquet"))
+    shapes = _with_shapes(_read_packed("countries.parquet" if fine else "outlines.parquet"))
     features = [
         {
             "type": "Feature",
