@@ -1,6 +1,6 @@
 // Sends photos: a few at a time, so that the first answers come soon; again, where the server was busy or gone.
 import * as api from "./api.js";
-import { changed, newPlace, state, subjects } from "./state.js";
+import { changed, choose, newPlace, state, subjects } from "./state.js";
 import { count, percent } from "./words.js";
 import { say } from "./dom.js";
 
@@ -25,6 +25,7 @@ export function askAgain({ all = false } = {}) {
   if (state.options.samePlace && state.photos.length) return askPlace();
   if (state.place) {
     stopRequests();
+    if (state.chosen === state.place) choose(state.photos[0] ?? null);
     state.place = null;
     all = true;
   }
