@@ -226,7 +226,8 @@ def outlines(*, fine: bool = False) -> dict[str, Any]:
     """Shapes of countries, for drawing.
 
     Args:
-        fine: All countries at 1:50m; else at 1:110m those large enough to be seen on a world map.
+        fine: All countries at 1:50m, with corners a kilometre apart; else at 1:110m those large enough to be
+            seen on a world map.
 
     Returns:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
@@ -236,7 +237,7 @@ def outlines(*, fine: bool = False) -> dict[str, Any]:
         {
             "type": "Feature",
             "properties": {"code": code, "name": country_name(code)},
-            "geometry": {"type": "MultiPolygon", "coordinates": _rounded(shapes.geometry(code))},
+            "geometry": {"type": "MultiPolygon", "coordinates": _rounded(_drawn(shapes.geometry(code), fine))},
         }
         for code in shapes.codes
     ]
@@ -306,6 +307,11 @@ def _moved_inside(
     part = parts[np.argmin(shapely.distance(parts, shapely.points(border[1], border[0])))]
     inside = shapely.point_on_surface(part)
     return np.array([inside.y, inside.x])
+
+
+def _drawn(shape: BaseGeometry, fine: bool) -> BaseGeometry:
+    """Without corners that nobody sees."""
+    return shapely.multipolygons(shapely.get_parts(shapely.simplify(shape, 0.01))) if fine else shape
 
 
 def _rounded(shape: BaseGeometry) -> list[list[list[list[float]]]]:

@@ -1,5 +1,5 @@
 // What is said of the chosen photo: the answer, how far off it may be, the candidates, or why it doesn't know.
-import { button, byId, make } from "./dom.js";
+import { button, byId, make, tell } from "./dom.js";
 import { copy } from "./downloads.js";
 import { said } from "./list.js";
 import { goTo } from "./map.js";
@@ -10,14 +10,14 @@ import { onChange, state } from "./state.js";
 import { coordinates, count, percent, plainCoordinates, radius } from "./words.js";
 
 const panel = byId("answer");
-const parts = { heading: make("h2"), stage: make("div"), words: make("div") };
+const parts = { heading: make("h2"), name: make("p", "name"), stage: make("div"), words: make("div") };
 let drawn = null;
 
 export function build() {
   parts.heading.id = "answer-heading";
   parts.stage.id = "stage";
   parts.words.id = "answer-words";
-  byId("answer-scroll").append(parts.heading, parts.stage, parts.words);
+  byId("answer-scroll").append(parts.heading, parts.name, parts.stage, parts.words);
   onChange(draw);
 }
 
@@ -39,6 +39,7 @@ function draw() {
   const known = chosen.guess && chosen.status === "done";
   parts.heading.textContent = known ? headline(chosen) : chosen.isPlace ? "One place" : chosen.name;
   parts.heading.classList.toggle("unknown", Boolean(known && chosen.guess.abstained));
+  tell(parts.name, known || chosen.isPlace ? titled(chosen) : "");
   parts.words.replaceChildren(...(known ? answered(chosen) : pending(chosen)));
   if (focused) parts.words.querySelector(`[data-key="${focused}"]`)?.focus();
 }
@@ -48,6 +49,8 @@ function headline({ guess }) {
   const best = guess.candidates[0];
   return [best.name, percent(best.probability)].filter(Boolean).join(" ");
 }
+
+const titled = (subject) => subject.isPlace ? `${count(state.photos.length, "photo")} of one place` : subject.name;
 
 function pending(subject) {
   const words = said(subject);
@@ -62,10 +65,8 @@ function pending(subject) {
   return [box];
 }
 
-function answered(subject) {
-  const { guess } = subject;
+function answered({ guess }) {
   return [
-    subject.isPlace ? make("p", "name", `${count(state.photos.length, "photo")} of one place`) : make("p", "name", subject.name),
     ...(guess.abstained ? unsure(guess) : sure(guess)),
     ...beware(guess),
     candidates(guess),

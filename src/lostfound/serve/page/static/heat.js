@@ -35,7 +35,9 @@ function build(shown) {
   image.src = address;
   const overlay = make("img", "overlay");
   overlay.hidden = true;
-  frame.append(image, overlay);
+  const sheet = make("div", "sheet");  // as large as the picture, so that what lies over it fits
+  sheet.append(image, overlay);
+  frame.append(sheet);
   const controls = make("div", "heat-controls");
   const choices = make("fieldset", "choices");
   choices.append(make("legend", "aside", "What speaks for it"));
@@ -49,7 +51,7 @@ function build(shown) {
     strength = Number(range.value);
     update();
   });
-  slider.append(make("span", "", "Strength of the heat map"), range);
+  slider.append(make("span", "", "Strength"), range);
   controls.append(choices, slider, note);
   return { frame, image, overlay, controls, options, slider, note };
 }

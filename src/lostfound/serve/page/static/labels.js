@@ -77,6 +77,11 @@ class Placing {
       this._putOne(name, this.map.project([latitude, longitude + 360 * turn]), kind, room);
     }
   }
+  // Half a name at the edge of the map helps nobody.
+  _isWhole([x, y, width, height]) {
+    const corner = L.point(x, y).add(this.origin);
+    return this.bounds.contains(L.bounds(corner, corner.add([width, height])));
+  }
   _putOne(name, at, kind, room) {
     if (!this.bounds.contains(at)) return;
     const height = FONT[kind] * 1.3;
@@ -85,6 +90,7 @@ class Placing {
     const dot = kind === "city" ? 7 : 0;
     const { x, y } = at.subtract(this.origin);
     const box = dot ? [x - 4, y - height / 2, width + dot + 6, height] : [x - width / 2, y - height / 2, width, height];
+    if (!this._isWhole(box)) return;
     if (this.boxes.some((other) => overlap(box, other))) return;
     this.boxes.push(box);
     const label = make("span", `map-label of-${kind}`, name);

@@ -144,7 +144,7 @@ export function said(subject) {
   if (status === "answering") return { main: "", detail: "looking at it" };
   const best = guess.candidates[0];
   if (guess.abstained) return { main: "I don’t know", detail: guess.warning };
-  const within = guess.radius_90_km === null ? "" : `within ${radius(guess.radius_90_km)}, 9 times in 10`;
+  const within = guess.radius_90_km === null ? "" : `9 in 10: within ${radius(guess.radius_90_km)}`;
   return { main: [best.name, percent(best.probability)].filter(Boolean).join(" "), detail: within };
 }
 
@@ -179,8 +179,12 @@ function progressWords(all, underway, failed) {
   return `${parts.join(", ")}.${note}`;
 }
 
-function open(id) {
+const narrow = matchMedia("(max-width: 760px)");
+
+function open(id, { follow = true } = {}) {
   const { subject } = cards.get(id);
+  // On phones the answer is below the list.
+  if (follow && narrow.matches) setTimeout(() => byId("place").scrollIntoView({ block: "start" }));
   if (state.place && !subject.isPlace) {
     choose(state.place);
     state.shown = subject;
@@ -211,5 +215,5 @@ function onKey(event) {
   if (!items[to]) return;
   const card = cards.get(Number(items[to].dataset.id));
   card.main.focus();
-  open(card.subject.id);
+  open(card.subject.id, { follow: false });
 }

@@ -3,9 +3,11 @@ import { circle, distanceKm, holdsPole } from "./circles.js";
 import { byId, make } from "./dom.js";
 import { Labels } from "./labels.js";
 import { choose, onChange, state, subjects } from "./state.js";
-import { percent } from "./words.js";
+import { count, percent } from "./words.js";
 
 const FINE_ZOOM = 3.6;    // from which on the finer borders are drawn
+const LARGE_KM = 4000;    // circles beyond it are not filled: they would colour the whole map
+const LIKELY = 0.05;      // candidates less probable than that are not waited for when the map looks at an answer
 const WORLD = L.latLngBounds([-55, -165], [74, 178]);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const narrow = matchMedia("(max-width: 760px)");
@@ -116,10 +118,7 @@ function draw() {
   }
   drawArea();
   shade();
-  labels.keepFree(pins.map(({ at }) => () => {
-    const point = map.latLngToLayerPoint(at);
-    return [point.x - 15, point.y - 34, 30, 38];
-  }));
+  keepFree();
   legend(guess);
   byId("map").classList.toggle("chosen", Boolean(guess));
   if (isOther) look(guess);
@@ -133,10 +132,22 @@ function drawCircles({ latitude, longitude, radius_50_km: half, radius_90_km: mo
     for (const turn of holdsPole(area) ? [-360, 0, 360] : [0]) {
       const corners = area.map(([lat, lon]) => [lat, lon + turn]);
       const how = { pane: "chosen", renderer, smoothFactor: 0, interactive: false };
-      overlay.addLayer(L.polygon(corners, { ...how, className: "within-area" }));
+      if (km < LARGE_KM) overlay.addLayer(L.polygon(corners, { ...how, className: "within-area" }));
       overlay.addLayer(L.polyline(border(corners), { ...how, className: `ring share-${share}` }));
     }
   }
+}
+
+// Names make room for pins and dots.
+function keepFree() {
+  const box = (at, left, up, width, height) => () => {
+    const point = map.latLngToLayerPoint(at);
+    return [point.x - left, point.y - up, width, height];
+  };
+  labels.keepFree([
+    ...pins.map(({ at }) => box(at, 15, 34, 30, 38)),
+    ...overview.getLayers().map((dot) => box(dot.getLatLng(), 12, 12, 24, 24)),
+  ]);
 }
 
 // A circle may end where the map does; there it has no border of its own.
@@ -198,18 +209,37 @@ function drawOverview() {
   if (now === dots) return;
   dots = now;
   overview.clearLayers();
-  if (state.chosen?.guess) return;
-  for (const photo of placed) {
-    const { guess } = photo;
-    const best = guess.candidates[0];
-    const icon = L.divIcon({ className: "dot", iconSize: [16, 16], html: "" });
-    const words = [`${photo.name}:`, best.name, percent(best.probability)].filter(Boolean).join(" ");
-    const dot = L.marker([guess.latitude, guess.longitude], { icon });
-    dot.bindTooltip(() => make("span", "", words), { direction: "top", offset: [0, -6], opacity: 1 });
-    dot.on("click", () => choose(photo));
-    overview.addLayer(dot);
-    dot.getElement().setAttribute("aria-label", words);
+  if (!state.chosen?.guess) for (const photos of atOnePlace(placed)) drawDot(photos);
+  keepFree();
+}
+
+// A model of countries puts all photos of a country at one point.
+function atOnePlace(photos) {
+  const places = new Map();
+  for (const photo of photos) {
+    const key = `${photo.guess.latitude.toFixed(3)} ${photo.guess.longitude.toFixed(3)}`;
+    if (!places.has(key)) places.set(key, []);
+    places.get(key).push(photo);
   }
+  return places.values();
+}
+
+function drawDot(photos) {
+  const [{ guess, name }] = photos;
+  const best = guess.candidates[0];
+  const several = photos.length > 1;
+  const side = several ? 24 : 16;
+  const icon = L.divIcon({
+    className: several ? "dot several" : "dot", iconSize: [side, side], html: make("span", "", several ? String(photos.length) : ""),
+  });
+  const words = several
+    ? `${best.name}: ${count(photos.length, "photo")}`
+    : [`${name}:`, best.name, percent(best.probability)].filter(Boolean).join(" ");
+  const dot = L.marker([guess.latitude, guess.longitude], { icon });
+  dot.bindTooltip(() => make("span", "", words), { direction: "top", offset: [0, -side / 2], opacity: 1 });
+  dot.on("click", () => choose(photos[0]));
+  overview.addLayer(dot);
+  dot.getElement().setAttribute("aria-label", words);
 }
 
 function legend(guess) {
@@ -219,7 +249,7 @@ function legend(guess) {
     shade: Object.keys(shares).length > 0,
   };
   for (const line of byId("legend").children) line.hidden = !has[line.dataset.for];
-  byId("legend-candidates").textContent = guess?.abstained ? "what it thought of" : "other candidates";
+  byId("legend-candidates").textContent = guess?.abstained ? "what it thought of" : "others";
   byId("legend").hidden = !guess;
 }
 
@@ -227,17 +257,17 @@ function legend(guess) {
 
 function show(bounds, { animate = !still.matches, maxZoom = 9 } = {}) {
   const small = narrow.matches || map.getSize().x < 420;
-  const room = { paddingTopLeft: small ? [28, 44] : [60, 60], paddingBottomRight: small ? [28, 30] : [60, 76], maxZoom };
+  const room = { paddingTopLeft: small ? [52, 44] : [60, 60], paddingBottomRight: small ? [28, 30] : [60, 76], maxZoom };
   if (animate) map.flyToBounds(bounds, { ...room, duration: 0.8 });
   else map.fitBounds(bounds, { ...room, animate: false });
 }
 
 function look(guess) {
   moved = false;
-  if (guess) return show(view(guess));
+  if (guess) return show(view(guess), { maxZoom: guess.radius_90_km ? 9 : 4.5 });
   if (state.chosen) return undefined;  // it is still being looked at
   const placed = subjects().filter((each) => each.guess && !each.guess.abstained);
-  return show(placed.length ? L.latLngBounds(placed.map((each) => [each.guess.latitude, each.guess.longitude])) : WORLD, { maxZoom: 6 });
+  return show(placed.length ? L.latLngBounds(placed.map((each) => [each.guess.latitude, each.guess.longitude])) : WORLD, { maxZoom: 4 });
 }
 
 // The circles, if they are not the whole Earth, and the best candidates.
@@ -249,7 +279,9 @@ function view(guess) {
     const km = [guess.radius_90_km, guess.radius_50_km].find((each) => each && each < 6000);
     if (km) circle(latitude, longitude, km).forEach((corner) => bounds.extend(corner));
   }
-  for (const [rank, { at }] of pins.entries()) if (rank < 3 || guess.candidates[rank].probability > 0.1) bounds.extend(at);
+  for (const [rank, { at }] of pins.entries()) {
+    if (rank === 0 || (guess.candidates[rank].probability ?? 1) >= LIKELY) bounds.extend(at);
+  }
   return bounds.pad(0.02);
 }
 

@@ -53,7 +53,7 @@ function setArea(box) {
   if (!box && !options.box) {
     say("The map shows the whole Earth: go closer first.");
     tell(byId("area-set"), "Go closer on the map first");
-    setTimeout(() => tell(byId("area-set"), "Only in the part of the map shown"), 4000);
+    setTimeout(() => tell(byId("area-set"), "Only the area shown on the map"), 4000);
     return;
   }
   options.box = box;
