@@ -104,7 +104,7 @@ def visit(browser: Any, server: Any) -> Iterator[Callable[..., Visit]]:
         context = browser.new_context(
             viewport=size, reduced_motion="reduce", accept_downloads=True, **phone, **options
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(15_000)
         contexts.append(context)
         return Visit(context.new_page(), url or server.url)
 
@@ -209,7 +209,7 @@ class TestPhotosComeIn:
         one.give(DROP, [(name, "image/jpeg", pictures[0].read_bytes())])
         (card,) = one.done(1)
         assert name in card.inner_text()
-        assert "taken" not in one.page.title()
+        assert one.page.title().startswith("Lost & Found")
 
 
 class TestAnswers:
@@ -219,7 +219,9 @@ class TestAnswers:
             assert told["photo"] == want["photo"]
             assert told["country"] == want["country"]
             assert told["latitude"] == pytest.approx(want["latitude"], abs=1e-4)
-            assert [each["name"] for each in told["candidates"]] == [each["name"] for each in want["candidates"]]
+            assert [each["name"] for each in told["candidates"]] == [
+                each["name"] for each in want["candidates"]
+            ]
             assert told.keys() == want.keys()
 
     def test_the_map_has_the_candidates_and_the_circles(self, placed: Visit) -> None:
@@ -235,11 +237,15 @@ class TestAnswers:
         marker = placed.page.locator(".marker").nth(rank).bounding_box()
         view = placed.page.locator("#map").bounding_box()
         assert abs(marker["x"] + marker["width"] / 2 - view["x"] - view["width"] / 2) < 60
-        assert placed.page.locator(".leaflet-tooltip").inner_text().startswith(
-            last.locator(".label").inner_text()
+        assert (
+            placed.page.locator(".leaflet-tooltip")
+            .inner_text()
+            .startswith(last.locator(".label").inner_text())
         )
 
-    def test_not_knowing_is_said_with_its_reason_and_claims_no_place(self, visit: Callable[..., Visit]) -> None:
+    def test_not_knowing_is_said_with_its_reason_and_claims_no_place(
+        self, visit: Callable[..., Visit]
+    ) -> None:
         buffer = io.BytesIO()
         Image.new("RGB", (640, 480), (90, 90, 90)).save(buffer, "JPEG")
         one = visit()
@@ -285,7 +291,7 @@ class TestAnswers:
             "() => [...document.querySelectorAll('.card')].every((card) => /Brazil/.test(card.innerText))"
         )
         assert {each["country"] for each in placed.located()} == {"BR"}
-        assert "restriction leaves out" in placed.page.locator("#answer .beware").first.inner_text()
+        assert "restriction leaves out" in " ".join(placed.page.locator("#answer .beware").all_inner_texts())
         placed.page.get_by_text("Not in", exact=True).click()
         placed.page.wait_for_function(
             "() => [...document.querySelectorAll('.words')].every((each) => each.innerText && !/Brazil/.test(each.innerText))"
@@ -313,7 +319,9 @@ class TestTakenAway:
         assert told[0] == want[0]
         for row, other in zip(told[1:], want[1:], strict=True):
             assert row[0] == other[0]
-            assert [float(each) for each in row[1:5]] == pytest.approx([float(each) for each in other[1:5]], rel=1e-3)
+            assert [float(each) for each in row[1:5]] == pytest.approx(
+                [float(each) for each in other[1:5]], rel=1e-3
+            )
             assert row[7:] and row[5] == other[5]
 
     def test_csv_computes_nothing_in_a_spreadsheet(
@@ -331,7 +339,9 @@ class TestTakenAway:
         marks = root.findall(".//kml:Placemark", names)
         for mark, told in zip(marks, placed.located(), strict=True):
             assert mark.findtext("kml:name", None, names) == told["photo"]
-            longitude, latitude = map(float, mark.findtext(".//kml:Point/kml:coordinates", "", names).split(","))
+            longitude, latitude = map(
+                float, mark.findtext(".//kml:Point/kml:coordinates", "", names).split(",")
+            )
             assert (latitude, longitude) == pytest.approx((told["latitude"], told["longitude"]))
             for ring in mark.findall(".//kml:LinearRing/kml:coordinates", names):
                 corners = (ring.text or "").split()

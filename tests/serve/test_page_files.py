@@ -13,7 +13,9 @@ from lostfound.serve.page import content_security_policy, page_file, page_files
 
 
 def test_all_that_the_files_ask_for_is_there() -> None:
-    texts = [page_file(name).body.decode() for name in page_files() if name.endswith((".html", ".js", ".css"))]
+    texts = [
+        page_file(name).body.decode() for name in page_files() if name.endswith((".html", ".js", ".css"))
+    ]
     asked = {name for text in texts for name in re.findall(r"/static/([\w.-]+)", text)}
     asked |= {name for text in texts for name in re.findall(r'from "\./([\w.-]+)"', text)}
     assert len(asked) > 15
@@ -27,7 +29,9 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
     assert re.findall(r"(?:src|href)=\"(?!/static/)", page) == []
 
 
-@pytest.mark.parametrize("name", ["", "..", "../files.py", "files.py", "/etc/passwd", "static/app.js", "__init__.py"])
+@pytest.mark.parametrize(
+    "name", ["", "..", "../files.py", "files.py", "/etc/passwd", "static/app.js", "__init__.py"]
+)
 def test_other_files_are_not_served(name: str) -> None:
     with pytest.raises(KeyError):
         page_file(name)

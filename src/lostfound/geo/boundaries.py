@@ -233,13 +233,16 @@ def outlines(*, fine: bool = False) -> dict[str, Any]:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
     """
     shapes = _with_shapes(_read_packed("countries.parquet" if fine else "outlines.parquet"))
+    drawn = {code: shapes.geometry(code) for code in shapes.codes}
+    if fine:
+        drawn = {code: _without_details(shape) for code, shape in drawn.items()}
     features = [
         {
             "type": "Feature",
             "properties": {"code": code, "name": country_name(code)},
-            "geometry": {"type": "MultiPolygon", "coordinates": _rounded(_drawn(shapes.geometry(code), fine))},
+            "geometry": {"type": "MultiPolygon", "coordinates": _rounded(shape)},
         }
-        for code in shapes.codes
+        for code, shape in drawn.items()
     ]
     return {"type": "FeatureCollection", "features": features}
 
@@ -309,9 +312,10 @@ def _moved_inside(
     return np.array([inside.y, inside.x])
 
 
-def _drawn(shape: BaseGeometry, fine: bool) -> BaseGeometry:
-    """Without corners that nobody sees."""
-    return shapely.multipolygons(shapely.get_parts(shapely.simplify(shape, 0.01))) if fine else shape
+def _without_details(shape: BaseGeometry) -> BaseGeometry:
+    """A shape without the corners that nobody sees where coordinates have two decimals."""
+    simple: BaseGeometry = shapely.multipolygons(shapely.get_parts(shapely.simplify(shape, 0.01)))
+    return simple
 
 
 def _rounded(shape: BaseGeometry) -> list[list[list[list[float]]]]:

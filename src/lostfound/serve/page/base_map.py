@@ -29,8 +29,10 @@ def borders() -> bytes:
 
 def cities() -> bytes:
     """The cities that are named on the map, JSON: [name, latitude, longitude, people], the largest first."""
-    table = city_table().select(["name", "latitude", "longitude", "population"]).sort_by(
-        [("population", "descending"), ("name", "ascending")]
+    table = (
+        city_table()
+        .select(["name", "latitude", "longitude", "population"])
+        .sort_by([("population", "descending"), ("name", "ascending")])
     )
     rows = zip(*(column.to_pylist() for column in table.itercolumns()), strict=True)
     return _json(
@@ -49,9 +51,9 @@ def countries(shapes: dict[str, Any]) -> dict[str, Any]:
         shapes: A FeatureCollection as `outlines` gives it.
 
     Returns:
-        `shapes`, as they were, and `labels`: [name, latitude, longitude, width], the largest country first. The
-        place is the middle of the largest circle inside the country's largest part; the width is that part's,
-        in degrees of longitude.
+        `shapes`, as they were, and `labels`: [name, latitude, longitude, width], the largest country first.
+        The place is the middle of the largest circle inside the country's largest part; the width is that
+        part's, in degrees of longitude.
     """
     parts = [(each["properties"]["name"], _largest_part(each["geometry"])) for each in shapes["features"]]
     parts.sort(key=lambda each: -_extent(each[1]))

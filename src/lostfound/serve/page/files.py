@@ -73,7 +73,12 @@ def content_security_policy(tiles: str | None = None) -> str:
     Args:
         tiles: The address of map tiles, `https://host/{z}/{x}/{y}.png`: pictures may come from there too.
     """
-    pictures = ["'self'", "blob:", "data:"]  # photos and thumbnails are blobs, Leaflet's signs and heat maps data
+    # Photos and thumbnails are blobs; Leaflet's signs and the heat maps are data.
+    pictures = [
+        "'self'",
+        "blob:",
+        "data:",
+    ]
     if tiles is not None:
         parts = urlsplit(tiles)
         pictures.append(f"{parts.scheme}://{parts.netloc.replace('{s}', '*')}")
