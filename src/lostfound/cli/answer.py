@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, DatasetFolder, example, fail, must_be_a_file, say
+from lostfound.cli.common import AsJson, example, fail, must_be_a_file, say
 from lostfound.errors import UsageError
 from lostfound.files import STANDARD_OUTPUT
 from lostfound.texts import shown, shown_name
@@ -18,6 +18,9 @@ from lostfound.texts import shown, shown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lostfound.data.dataset import Dataset
+    from lostfound.data.labels import Role
+    from lostfound.evaluation.evaluate import Evaluation
     from lostfound.predict.locator import Locator
     from lostfound.predict.outputs import LocatedPhoto
     from lostfound.serve.client import Client
@@ -56,10 +59,45 @@ _RANKS, _RANKS_OF_REPORT = 5, 20
 _SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".geojson": Format.geojson, ".html": Format.map}
 
 
-@COMMANDS.command(epilog=example("lostfound evaluate model data/streets --to report"))
+@COMMANDS.command(
+    epilog=example(
+        "lostfound evaluate model data/streets --to report\n"
+        "  lostfound evaluate --predictions theirs.csv --truth im2gps_places365.csv --rules geoestimation"
+    )
+)
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
-    dataset: DatasetFolder,
+    model: Annotated[Path | None, typer.Argument(metavar="MODEL", hidden=True)] = None,
+    dataset: Annotated[Path | None, typer.Argument(metavar="DATASET", hidden=True)] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Score these answers in the place of a model's: CSV or Parquet."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRUTH",
+            help="Where the images of the predictions are: a data set, or a table with a name, latitude and "
+            "longitude; left out where the predictions' own file says so.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE=NAME,...",
+            help="The predictions' columns that are not known by their name: id, latitude, longitude, "
+            "country, confidence.",
+        ),
+    ] = None,
+    truth_columns: Annotated[
+        str | None, typer.Option(metavar="ROLE=NAME,...", help="The same of the truth; also place.")
+    ] = None,
+    rules: Annotated[
+        str,
+        typer.Option(
+            metavar="RULES",
+            help="Whose Earth, limits and rounding: ours, osv5m, geoestimation, geoclip or pigeon.",
+        ),
+    ] = "ours",
     unit: Annotated[
         Unit | None,
         typer.Option(
@@ -75,25 +113,65 @@ def evaluate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Measure a model on held-back places, with intervals.
+    """Measure a model on held-back places, or anybody's predictions, with intervals.
 
     MODEL and DATASET are their folders. With --to, also writes report.html, a page that opens offline, beside
-    metrics.json, predictions.parquet and confusion.png.
+    metrics.json, predictions.parquet and confusion.png. With --predictions, answers of whoever it was are
+    scored by the same metrics.
     """
     from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset
+    from lostfound.data.labels import parse_names
     from lostfound.evaluation.evaluate import evaluate as measure
     from lostfound.evaluation.report.page import REPORT, write_report
     from lostfound.predict.locator import Locator
 
-    locator, images = Locator.load(model), Dataset.open(dataset)
-    ranks = _RANKS if to is None else _RANKS_OF_REPORT
-    measured = measure(locator, images, split, unit=None if unit is None else unit.value, ranks=ranks)
+    partition, images = None, None
+    if predictions is not None:
+        if model is not None:
+            raise UsageError("give a model and a data set, or --predictions with --truth: not both")
+        names, true_names = parse_names(columns), parse_names(truth_columns)
+        measured, images = _score_file(predictions, truth, names, true_names, rules)
+    elif model is None or dataset is None:
+        raise UsageError("nothing to measure: give MODEL and DATASET, or --predictions FILE with --truth")
+    elif truth is not None or columns is not None or truth_columns is not None:
+        raise UsageError("--truth and --columns go with --predictions: a model's answers need neither")
+    else:
+        locator, images = Locator.load(model), Dataset.open(dataset)
+        partition = locator.model.partition
+        ranks = _RANKS if to is None else _RANKS_OF_REPORT
+        by = None if unit is None else unit.value
+        measured = measure(locator, images, split, unit=by, ranks=ranks, rules=rules)
     print_evaluation(measured, as_json=json)
     if to is not None:
         measured.save(to)
-        page = write_report(measured, to / REPORT, partition=locator.model.partition, dataset=images)
+        page = write_report(measured, to / REPORT, partition=partition, dataset=images)
         say(f"Report: {page}")
+
+
+def _score_file(
+    file: Path,
+    truth: Path | None,
+    columns: Mapping[Role, str],
+    truth_columns: Mapping[Role, str],
+    rules: str,
+) -> tuple[Evaluation, Dataset | None]:
+    """Score a file of answers; and the data set that says where its images are, if one does."""
+    from lostfound.data.dataset import Dataset
+    from lostfound.data.labels import Labels
+    from lostfound.evaluation.answer_files import beside, open_truth, read_answers
+    from lostfound.evaluation.evaluate import score
+
+    answers = read_answers(file, columns)
+    where = answers.truth if truth is None else open_truth(truth, truth_columns)
+    if where is None:
+        raise UsageError(f"{file} doesn't say where its images are: add --truth with a data set or a table")
+    found, left_out = beside(answers, where)
+    for text in (*answers.notes, *(where.notes if isinstance(where, Labels) else ()), left_out):
+        if text is not None:
+            say(text)
+    measured = score(found, where, by=file.stem, rules=rules)
+    return measured, where if isinstance(where, Dataset) else None
 
 
 @COMMANDS.command(

@@ -55,6 +55,14 @@ def import_(
     layout: Annotated[
         str | None, typer.Option(metavar="LAYOUT", help="How the sources keep places; see below.")
     ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="SOURCE is a published benchmark: im2gps, im2gps3k, yfcc4k, yfcc26k, gws15k or osv5m. All "
+            "of it is for the test; without its images, its labels are kept to score predictions by.",
+        ),
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Stop at country names that can't be told; they are skipped else."),
@@ -90,12 +98,15 @@ def import_(
     from lostfound.data.importers.importing import import_images
     from lostfound.data.splits import SplitSettings
 
+    if benchmark is not None and _labels_alone(benchmark, sources, to):
+        return
     splits = SplitSettings(seed, val, test, split_distance)
     with engine_of(engine, address) as where:
         summary = import_images(
             sources,
             to,
             layout=layout,
+            benchmark=benchmark,
             strict=strict,
             size=size,
             license=license_name,
@@ -105,6 +116,24 @@ def import_(
             engine=where,
         )
     print_import(summary, to, as_json=json)
+
+
+def _labels_alone(benchmark: str, sources: list[Path], to: Path) -> bool:
+    """Keep the labels of a benchmark whose images are not there; whether that is so."""
+    from lostfound.data.importers.benchmarks import benchmark_of, has_images, read_benchmark, write_labels
+
+    if any(map(has_images, sources)):
+        return False
+    if len(sources) > 1:
+        raise UsageError("the labels of a benchmark lie in one folder: give that alone")
+    labels = read_benchmark(benchmark_of(benchmark), sources[0])
+    for text in labels.notes:
+        say(text)
+    path = write_labels(labels, to)
+    say(f"There are no images below {sources[0]}: the labels of {len(labels)} are kept, and predictions can")
+    say(f"be scored by them: lostfound evaluate --predictions FILE --truth {to}")
+    say(f"Labels: {path}")
+    return True
 
 
 @COMMANDS.command(

@@ -17,7 +17,10 @@ def report(
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT", hidden=True)],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DATASET", help="Says where the images are that files of predictions answer."),
+        typer.Option(
+            metavar="TRUTH",
+            help="Says where the images are that files of predictions answer: a data set, or a table.",
+        ),
     ] = None,
     to: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="For comparison.html, a page that opens offline.")
@@ -31,11 +34,11 @@ def report(
     answered, with paired intervals.
     """
     from lostfound.cli.output.models import print_comparison
-    from lostfound.data.dataset import Dataset
+    from lostfound.evaluation.answer_files import open_truth
     from lostfound.evaluation.report.versus import compare_answers
     from lostfound.evaluation.report.versus_page import COMPARISON, write_comparison
 
-    comparison = compare_answers(reports, None if data is None else Dataset.open(data))
+    comparison = compare_answers(reports, None if data is None else open_truth(data))
     print_comparison(comparison, as_json=json)
     if to is not None:
         say(f"Comparison: {write_comparison(comparison, to / COMPARISON)}")

@@ -22,8 +22,8 @@ class SplitSettings:
 
     Attributes:
         seed: Another seed gives another division.
-        val: Share of the places for validation, in [0, 1).
-        test: Share of the places for the test, in [0, 1).
+        val: Share of the places for validation, 0 to 1.
+        test: Share of the places for the test, 0 to 1; with 1 nothing is trained on, as of a benchmark.
         distance_km: Places closer than this are never in two splits.
         by: "image" divides images one by one, whatever they share, to measure what that is worth (EUGuess's
             test held other views of training places).
@@ -36,10 +36,15 @@ class SplitSettings:
     by: SplitBy = "place"
 
     def __post_init__(self) -> None:
-        if not (0 <= self.val < 1 and 0 <= self.test < 1 and self.val + self.test < 1):
+        if not (0 <= self.val < 1 and 0 <= self.test <= 1):
             raise UsageError(
                 f"the shares of validation ({self.val}) and test ({self.test}) must be at least 0 "
-                "and leave something for training"
+                "and at most 1"
+            )
+        if self.val + self.test >= 1 and (self.val, self.test) != (0, 1):
+            raise UsageError(
+                f"the shares of validation ({self.val}) and test ({self.test}) must leave something for "
+                "training; a test of 1 and a validation of 0 make a data set to measure on"
             )
         if not self.distance_km >= 0:
             raise UsageError(f"the distance between splits is {self.distance_km} km; it can't be negative")

@@ -16,13 +16,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.labels import Labels
 from lostfound.data.records import SPLITS, strings
 from lostfound.errors import DatasetError, UsageError, refused_as
 from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.evaluation.confusion_plot import draw_confusion
 from lostfound.evaluation.matching import Matched, Truth, cells_key, match
 from lostfound.evaluation.metrics import GEOTRAINR, METRICS, TOP, expected_calibration_error, usual_metrics
-from lostfound.files import write_atomic, write_json
+from lostfound.evaluation.rules import OURS, Rules, rules_of
+from lostfound.files import digest, write_atomic, write_json
 from lostfound.partitions import Partition
 from lostfound.predict.locator import Locator, Unit
 from lostfound.predict.predictions import Predictions
@@ -93,12 +95,17 @@ class Evaluation:
 
     def matched(self) -> Matched:
         """The predictions beside the truth; the true cells are those that the table has."""
-        return Matched(Predictions.from_table(self.predictions), Truth(self.predictions))
+        return Matched(Predictions.from_table(self.predictions), Truth(self.predictions), self.rules)
 
     def on(self, rows: NDArray[np.integer[Any]]) -> Matched:
         """Some of the predictions beside the truth, by their rows."""
         table = self.predictions.take(pa.array(rows))
-        return Matched(Predictions.from_table(table), Truth(table))
+        return Matched(Predictions.from_table(table), Truth(table), self.rules)
+
+    @property
+    def rules(self) -> Rules:
+        """How distances were measured and counted."""
+        return rules_of(self.about.get("rules", OURS.name))
 
     @property
     def scored(self) -> str:
@@ -117,10 +124,11 @@ class Evaluation:
 
 def score(
     predictions: Predictions,
-    dataset: Dataset,
+    dataset: Dataset | Labels,
     *,
     metrics: Sequence[str] | None = None,
     by: str = "predictions",
+    rules: str = OURS.name,
 ) -> Evaluation:
     """Turn answers into numbers, each with n and a 95 % bootstrap interval by place.
 
@@ -130,9 +138,11 @@ def score(
         dataset: Says where they really are. Its images are not read.
         metrics: Which, of `lostfound.evaluation.metrics.METRICS`; the usual ones if None.
         by: Who answered, as reports name it.
+        rules: Whose rules say what a distance is and what is within it (`lostfound.evaluation.rules.RULES`):
+            ours, osv5m, geoestimation, geoclip or pigeon.
 
     Raises:
-        UsageError: There is no such metric.
+        UsageError: There is no such metric, or no such rules.
         DatasetError: A prediction is of no image, or none of the images has a place to compare answers with.
 
     Example:
@@ -143,16 +153,21 @@ def score(
         >>> 0 <= accuracy.low <= accuracy.value <= accuracy.high <= 1
         True
     """
+    by_rules = rules_of(rules)
+    where = dataset.path if isinstance(dataset, Labels) else dataset.folder
     try:
-        matched = match(predictions, dataset.stored)
+        matched = match(predictions, dataset.stored, by_rules)
     except ValueError as error:
-        raise DatasetError(f"the predictions don't belong to {dataset.folder}: {error}") from None
+        raise DatasetError(f"the predictions don't belong to {where}: {error}") from None
     if not matched.truth.labelled.any():
         raise DatasetError(
-            f"none of the {len(dataset)} images of {dataset.folder} that were answered has a country or "
+            f"none of the {len(dataset)} images of {where} that were answered has a country or "
             "coordinates: there is nothing to compare answers with"
         )
-    names = usual_metrics(predictions) if metrics is None else metrics
+    names = metrics
+    if names is None:
+        usual = usual_metrics(predictions)
+        names = [*usual, *(name for name in by_rules.metrics if name not in usual)]
     found = {name: bootstrap(samples) for name, samples in metric_samples(matched, names).items()}
     partition, outside = predictions.partition, np.zeros(len(predictions), dtype=bool)
     if predictions.cells is not None:
@@ -160,7 +175,9 @@ def score(
     about = {
         "model": by,
         "dataset": dataset.name,
-        "records_sha256": dataset.info["records_sha256"],
+        "records_sha256": digest(dataset.path.read_bytes())
+        if isinstance(dataset, Labels)
+        else dataset.info["records_sha256"],
         "split": "all",
         "images": len(dataset),
         "places": len(np.unique(matched.truth.places.astype(str))),
@@ -173,6 +190,8 @@ def score(
         "countries_outside_all_cells": sorted(set(matched.classes[outside])) if outside.any() else [],
         "lostfound": version("lostfound"),
     }
+    if by_rules is not OURS:
+        about["rules"] = by_rules.name
     if len(predictions) < len(dataset):
         about["images_without_an_answer"] = len(dataset) - len(predictions)
     return Evaluation(found, _calibration_error(matched), _table(matched), about)
@@ -185,6 +204,7 @@ def evaluate(
     *,
     unit: Unit | None = None,
     ranks: int = max(TOP),
+    rules: str = OURS.name,
 ) -> Evaluation:
     """Measure a model on one split, through the same engine that answers users.
 
@@ -195,9 +215,10 @@ def evaluate(
         unit: Score each image, or each place once by the mean of its views' outputs; by default as the model
             was trained.
         ranks: How many cells to keep of each answer, five at least; a report's map of the cells shows them.
+        rules: Whose rules say what a distance is and what is within it (see `score`).
 
     Raises:
-        UsageError: There is no such split.
+        UsageError: There is no such split, or no such rules.
         DatasetError: The split is empty, none of its images has a place, or one can't be read.
 
     Example:
@@ -213,11 +234,14 @@ def evaluate(
     unit = unit or locator.unit
     predictions = locator.predict(part, unit=unit, top=max(ranks, *TOP))
     follows_geotrainr = locator.model.config["task"].get("scaling") == "origin"
+    also = [*rules_of(rules).metrics, *(GEOTRAINR if follows_geotrainr else ())]
+    usual = usual_metrics(predictions)
     measured = score(
         predictions,
         part,
-        metrics=[*usual_metrics(predictions), *(GEOTRAINR if follows_geotrainr else ())],
+        metrics=[*usual, *(name for name in also if name not in usual)],
         by=locator.model.path.resolve().name,
+        rules=rules,
     )
     measured.about.pop("images_without_an_answer", None)  # of a place its first image answers for all
     return replace(measured, about={**measured.about, "split": split, "unit": unit})

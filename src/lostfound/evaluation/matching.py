@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lostfound.data.records import Records, coordinates, strings
+from lostfound.evaluation.rules import OURS, Rules
 from lostfound.files import digest
 from lostfound.geo.boundaries import label_countries
-from lostfound.geo.sphere import haversine_km
+from lostfound.geo.regions import NearestPlaces, nearest_places
 from lostfound.partitions import OUTSIDE, Partition
 from lostfound.predict.predictions import Predictions
 
@@ -78,10 +79,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class Matched:
-    """Predictions beside the truth about the same n samples, in the same order."""
+    """Predictions beside the truth about the same n samples, in the same order.
+
+    Attributes:
+        predictions: The answers.
+        truth: Where the samples are.
+        rules: How distances are measured and counted.
+    """
 
     predictions: Predictions
     truth: Truth
+    rules: Rules = OURS
 
     @cached_property
     def located(self) -> NDArray[np.bool_]:
@@ -92,8 +100,18 @@ class Matched:
     def distance_km(self) -> NDArray[np.float64]:
         """From the answer to the truth, (n,); NaN where either is unknown."""
         distance, where = np.full(len(self.predictions), np.nan), self.located
-        distance[where] = haversine_km(self.truth.points[where], self.predictions.points[where])
+        distance[where] = self.rules.distance_km(self.truth.points[where], self.predictions.points[where])
         return distance
+
+    @cached_property
+    def nearest_guessed(self) -> NearestPlaces:
+        """The towns nearest to the answers."""
+        return nearest_places(self.predictions.points)
+
+    @cached_property
+    def nearest_true(self) -> NearestPlaces:
+        """The towns nearest to where the samples are."""
+        return nearest_places(self.truth.points)
 
     @cached_property
     def confidence(self) -> NDArray[np.float64] | None:
@@ -142,8 +160,13 @@ def cells_key(partition: Partition | None) -> str | None:
     return f"{partition.kind} {digest(same.encode())[:8]}"
 
 
-def match(predictions: Predictions, truth: Records) -> Matched:
+def match(predictions: Predictions, truth: Records, rules: Rules = OURS) -> Matched:
     """Put predictions beside the truth, by `image_id`; records without a prediction are left out.
+
+    Args:
+        predictions: The answers.
+        truth: Records of all that may be answered.
+        rules: How distances are measured and counted.
 
     Raises:
         ValueError: A prediction is of no record.
@@ -164,7 +187,7 @@ def match(predictions: Predictions, truth: Records) -> Matched:
             f"{rows.null_count} of {len(predictions)} predictions are of none of the {truth.num_rows} images "
             f"(the first: {first!r})"
         )
-    return Matched(predictions, Truth(table.take(rows)))
+    return Matched(predictions, Truth(table.take(rows)), rules)
 
 
 def _known(values: NDArray[np.object_]) -> NDArray[np.bool_]:

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from lostfound.evaluation.bootstrap import Samples, Statistic
 from lostfound.evaluation.matching import Matched
 from lostfound.geo.regions import Regions
-from lostfound.geo.sphere import KM_PER_DEGREE, geoguessr_score, pairwise_km, wrap_longitude
+from lostfound.geo.sphere import KM_PER_DEGREE, pairwise_km, wrap_longitude
 from lostfound.predict.predictions import Predictions
 
 TOP = (1, 3, 5)
 DISTANCES_KM = {"street": 1, "city": 25, "region": 200, "country": 750, "continent": 2500}
+
+_LEVELS: tuple[Literal["region", "area", "city"], ...] = ("region", "area", "city")
 
 Unit = Literal["share", "km", "degrees", "points", "nats", "fraction"]
 Values = tuple[NDArray[Any], NDArray[np.bool_]]
@@ -122,16 +124,31 @@ def _nearest_place_country(matched: Matched) -> Values:
     return guessed == matched.truth.countries, matched.truth.labelled
 
 
+def _same_place(level: Literal["region", "area", "city"], matched: Matched) -> Values:
+    """Is the town nearest to the answer in the region (or area, or is it) of the town nearest to the truth?
+
+    OSV-5M labels its images so, and calls areas sub-regions. A place without an area has none to be missed.
+    """
+    guessed, true = matched.nearest_guessed, matched.nearest_true
+    right = np.asarray(guessed.regions == true.regions, dtype=bool)
+    if level != "region":
+        right &= np.asarray(guessed.areas == true.areas, dtype=bool)
+    if level == "city":
+        right &= np.asarray(guessed.names == true.names, dtype=bool)
+    known = np.array([area is not None or level != "area" for area in true.areas], dtype=bool)
+    return right, matched.located & known
+
+
 def _distance(matched: Matched) -> Values:
     return matched.distance_km, matched.located
 
 
 def _points(matched: Matched) -> Values:
-    return geoguessr_score(matched.distance_km), matched.located
+    return matched.rules.points(matched.distance_km), matched.located
 
 
 def _within(limit_km: float, matched: Matched) -> Values:
-    return matched.distance_km <= limit_km, matched.located
+    return matched.rules.within(matched.distance_km, limit_km), matched.located
 
 
 def _right(matched: Matched) -> Values:
@@ -223,6 +240,17 @@ METRICS: Mapping[str, Metric] = {
             "share",
             True,
             _nearest_place_country,
+        ),
+        *(
+            Metric(
+                f"{level}_accuracy_nearest_place",
+                f"{level} accuracy nearest place",
+                "share",
+                True,
+                partial(_same_place, level),
+                usual=False,
+            )
+            for level in _LEVELS
         ),
         Metric("mean_distance_km", "mean distance", "km", False, _distance),
         Metric("median_distance_km", "median distance", "km", False, _distance, "median"),

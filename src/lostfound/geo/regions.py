@@ -125,6 +125,7 @@ class NearestPlaces:
     Attributes:
         names: Its name, (n,); None for points that are NaN.
         regions: The id of its region, as in `Regions.nearest_place`.
+        areas: The name of its area within the region (admin-2: county, district), None where it has none.
         countries: Its country, ISO 3166-1 alpha-2. Near borders it is not always the country that holds the
             point: see `lostfound.geo.boundaries.Boundaries.country_at`.
         distance_km: How far it is, (n,); NaN for points that are NaN.
@@ -132,6 +133,7 @@ class NearestPlaces:
 
     names: NDArray[np.object_]
     regions: NDArray[np.object_]
+    areas: NDArray[np.object_]
     countries: NDArray[np.object_]
     distance_km: NDArray[np.float64]
 
@@ -152,6 +154,7 @@ def nearest_places(points: ArrayLike) -> NearestPlaces:
     return NearestPlaces(
         np.where(rows < 0, np.array(None), table.names[rows]),
         np.array([*regions.ids, None], dtype=object)[region],
+        np.where(rows < 0, np.array(None), _areas()[rows]),
         np.array([*regions.countries, None], dtype=object)[region],
         table.search.distances_km(points, rows),
     )
@@ -178,6 +181,14 @@ def _places() -> _Places:
         own[column.indices.to_numpy()],
         NearestSearch(np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()])),
     )
+
+
+@cache
+def _areas() -> NDArray[np.object_]:
+    areas: NDArray[np.object_] = pq.read_table(_data_file("places.parquet"), columns=["area"])[
+        "area"
+    ].to_numpy()
+    return areas
 
 
 @cache

@@ -62,6 +62,10 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
     for name, metric in measured.metrics.items():
         table.add_row(*describe(name, metric), str(metric.n), str(metric.places))
     make_console().print(table)
+    if "rules" in measured.about:
+        show(f"\nDistances by the rules of {measured.about['rules']}.")
+    if unanswered := measured.about.get("images_without_an_answer"):
+        show(f"\n{counted(unanswered, 'image')} without an answer, left out of every number.")
     if measured.calibration_error is not None:
         show(f"\nExpected calibration error: {measured.calibration_error:.3f}")
     outside = measured.about["images_outside_all_cells"]

@@ -21,6 +21,7 @@ import pyarrow as pa
 from lostfound.data.adding import add_records, existing_dataset, refuse_other, with_country
 from lostfound.data.chunks import MIN_CHUNK, Skipped, run_chunks, tidy
 from lostfound.data.dataset import Dataset
+from lostfound.data.importers.benchmarks import benchmark_of, list_benchmark
 from lostfound.data.importers.checks import Elsewhere, Stated, as_rows, check_order, elsewhere, stated_places
 from lostfound.data.importers.encoding import JPEG_QUALITY, encode_source_image
 from lostfound.data.importers.layouts import list_source
@@ -84,6 +85,7 @@ def import_images(
     to: str | Path,
     *,
     layout: str | None = None,
+    benchmark: str | None = None,
     strict: bool = False,
     size: int = 256,
     license: str | None = None,  # noqa: A002
@@ -102,6 +104,8 @@ def import_images(
         sources: Folders or tables (see `lostfound.data.importers.layouts`).
         to: The data set's folder; images are added if it exists.
         layout: The layout of the sources; recognised for each if None.
+        benchmark: The sources are one of `lostfound.data.importers.benchmarks.BENCHMARKS`, as it is
+            published; all of it is for the test then, whatever `splits` says.
         strict: Refuse sources with names of countries that can't be told; else what bears one is skipped.
         size: The shorter side of the stored images, in pixels; smaller images stay as they are.
         license: The licence of these images, such as "CC-BY-SA-4.0"; unknown if None.
@@ -127,6 +131,11 @@ def import_images(
         True
     """
     to, splits = Path(to), splits or SplitSettings()
+    if benchmark is not None:
+        if layout is not None:
+            raise UsageError("a benchmark has a layout of its own: give it without a layout")
+        splits = SplitSettings(val=0, test=1)
+        license = license or benchmark_of(benchmark).license  # noqa: A001
     if size < 16:
         raise UsageError(f"a shorter side of {size} pixels is too small to show a place: give 16 or more")
     refuse_other(to)
@@ -135,7 +144,7 @@ def import_images(
     with Processes(jobs, start=early) as processes, ThreadPoolExecutor(1) as beside:
         land = beside.submit(_packed_countries)
         own = None if boundaries is None else Boundaries.read(Path(boundaries))
-        listed = _list_sources(sources, layout, strict=strict)
+        listed = _list_sources(sources, layout, benchmark, strict=strict)
         countries = land.result()
         warnings = [told for source, each in listed.places for told in check_order(source, each, countries)]
         encode = partial(encode_source_image, size=size, license=license)
@@ -194,10 +203,15 @@ def _many(sources: Sequence[str | Path]) -> bool:
     )
 
 
-def _list_sources(sources: Sequence[str | Path], layout: str | None, *, strict: bool) -> _Listed:
+def _list_sources(
+    sources: Sequence[str | Path], layout: str | None, benchmark: str | None, *, strict: bool
+) -> _Listed:
     listed = _Listed()
     for source, name in zip(map(Path, sources), source_names(sources), strict=True):
-        listed.layouts[str(source)], listing = list_source(source, layout, strict=strict)
+        if benchmark is None:
+            listed.layouts[str(source)], listing = list_source(source, layout, strict=strict)
+        else:
+            listed.layouts[str(source)], listing = benchmark, list_benchmark(benchmark, source)
         listed.places.append((str(source), stated_places(listing.images)))
         beside = Sidecars()
         listed.items.extend(

@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.labels import Labels
 from lostfound.errors import DatasetError, UsageError
+from lostfound.evaluation.answer_files import beside
+from lostfound.evaluation.answer_files import read_answers as read_file
 from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.evaluation.comparison import Difference, difference, holm
 from lostfound.evaluation.evaluate import Evaluation, score
 from lostfound.evaluation.matching import Matched
 from lostfound.evaluation.metrics import METRICS, SAMPLED
-from lostfound.geo.names import listed_codes
-from lostfound.predict.predictions import Predictions
 
 _TRUTH = ("latitude", "longitude", "country", "place_id")
 
@@ -91,7 +92,7 @@ class Comparison:
         }
 
 
-def read_answers(path: Path, dataset: Dataset | None) -> Evaluation:
+def read_answers(path: Path, dataset: Dataset | Labels | None) -> Evaluation:
     """What somebody answered: a report's folder, or a file of predictions of a data set.
 
     Raises:
@@ -105,16 +106,13 @@ def read_answers(path: Path, dataset: Dataset | None) -> Evaluation:
             f"{path} is a file of predictions, which doesn't say where the images really are: add "
             "--data DATASET"
         )
-    predictions = Predictions.load(path)
-    if predictions.cells is not None:
-        known = listed_codes()
-        cells = {cell for cell in predictions.cells.ravel() if cell is not None}
-        if not cells <= known:  # what they are is not in the file
-            predictions = replace(predictions, cells=None, probabilities=None, cell_points=None)
+    predictions, left_out = beside(read_file(path), dataset)
+    if left_out is not None:
+        raise DatasetError(left_out)
     return score(predictions, dataset, by=path.stem)
 
 
-def compare_answers(paths: Sequence[Path], dataset: Dataset | None = None) -> Comparison:
+def compare_answers(paths: Sequence[Path], dataset: Dataset | Labels | None = None) -> Comparison:
     """Compare answers on the images that all of them are to, the others with the first.
 
     Args:
@@ -132,6 +130,10 @@ def compare_answers(paths: Sequence[Path], dataset: Dataset | None = None) -> Co
         raise UsageError(f"{twice[0]} is given twice: give each report once")
     read = [read_answers(path, dataset) for path in paths]
     names = _names(paths, read)
+    if len(rules := sorted({evaluation.rules.name for evaluation in read})) > 1:
+        raise UsageError(
+            f"they were scored by different rules ({', '.join(rules)}): evaluate all with the same --rules"
+        )
     units = {evaluation.about["unit"] for evaluation in read}
     if len(units) > 1:
         by = ", ".join(f"{name} by {each.about['unit']}" for name, each in zip(names, read, strict=True))
