@@ -178,6 +178,10 @@ class Engine:
         outputs, features = self.feature_map(images)
         return outputs, pooled_features(features)
 
+    def strangeness(self, images: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """How far prepared images are from what the model learnt from, (n,); None if that is unknown."""
+        return None if self._outliers is None else self._outliers.strangeness(self.embed(images)[1])
+
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
         with refused_as(ModelError, f"{self.model.graph} can't be run"):
             found = [

@@ -279,7 +279,10 @@ class Locator(Engine):
         Returns:
             Of each place, in the order of their names: the belief, how its photos look, and the first row.
         """
-        belief, first, views = pooled(self.model.decoder, self.model.calibration, seen.outputs, groups, ids)
+        model = self.model
+        cells = 0 if model.partition is None else len(model.partition)
+        outputs = model.calibration.weighed(seen.outputs, seen.strangeness, cells)
+        belief, first, views = pooled(model.decoder, model.calibration, outputs, groups, ids)
         _, index = np.unique(groups.astype(str), return_inverse=True)
         blank = np.bincount(index, weights=~seen.blank) == 0  # all of its photos are
         strangeness = None
@@ -369,9 +372,22 @@ class Locator(Engine):
         """How it answers."""
         return self.answerer.settings
 
-    def decode(self, outputs: NDArray[np.floating[Any]], *, top: int = 5) -> Predictions:
-        """What outputs (n, width) for single photos come to, answered as `settings` say."""
-        seen = SeenDataset(np.asarray(outputs, dtype=np.float32), np.zeros(len(outputs), dtype=bool), None)
+    def decode(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        strangeness: NDArray[np.float64] | None = None,
+        *,
+        top: int = 5,
+    ) -> Predictions:
+        """What outputs (n, width) for single photos come to, answered as `settings` say.
+
+        Args:
+            outputs: The network's.
+            strangeness: Of the photos, (n,); None if unknown.
+            top: How many cells to rank for each.
+        """
+        blank = np.zeros(len(outputs), dtype=bool)
+        seen = SeenDataset(np.asarray(outputs, dtype=np.float32), blank, strangeness)
         belief, looks, _ = self.believe(seen, _row_names(len(outputs)))
         return self.answerer.predictions(belief, looks, top)
 
