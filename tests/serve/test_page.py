@@ -40,7 +40,8 @@ PASTE = """([files]) => {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
     transfer.items.add(new File([bytes], name, {type}));
   }
-  document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true}));
+  const how = {clipboardData: transfer, bubbles: true, cancelable: true};
+  document.dispatchEvent(new ClipboardEvent("paste", how));
 }"""
 
 
@@ -74,10 +75,8 @@ class Visit:
 
     def done(self, count: int) -> list[Any]:
         """The cards, as soon as so many photos are answered for."""
-        self.page.wait_for_function(
-            "(n) => document.querySelectorAll('.card[data-status=done], .card[data-status=failed]').length === n",
-            arg=count,
-        )
+        ended = ".card:is([data-status=done], [data-status=failed])"
+        self.page.wait_for_function(f"(n) => document.querySelectorAll('{ended}').length === n", arg=count)
         return self.page.locator(".card").all()
 
     def download(self, kind: str) -> str:
@@ -292,12 +291,99 @@ class TestAnswers:
         )
         assert {each["country"] for each in placed.located()} == {"BR"}
         assert "restriction leaves out" in " ".join(placed.page.locator("#answer .beware").all_inner_texts())
-        placed.page.get_by_text("Not in", exact=True).click()
+        placed.page.get_by_role("radio", name="Not in").check()
         placed.page.wait_for_function(
-            "() => [...document.querySelectorAll('.words')].every((each) => each.innerText && !/Brazil/.test(each.innerText))"
+            "() => [...document.querySelectorAll('.words')].every("
+            "(each) => each.innerText && !/Brazil/.test(each.innerText))"
         )
         placed.page.get_by_role("button", name="Remove Brazil").click()
         assert placed.page.locator("#chosen-countries").is_hidden()
+
+    def test_restricted_to_what_the_map_shows(self, placed: Visit) -> None:
+        page = placed.page
+        page.get_by_role("button", name="Zoom out").click()
+        page.locator(".candidate").last.click()
+        page.locator("#area-set").click()
+        page.wait_for_selector("#area-clear", state="visible")
+        page.wait_for_function("() => document.querySelectorAll('.card[data-status=done]').length === 3")
+        (asked,) = {each for each in placed.requests if "box=" in each}
+        south, west, north, east = map(float, re.findall(r"-?[\d.]+", asked.partition("box=")[2])[:4])
+        for each in placed.located():
+            assert south <= each["latitude"] <= north
+            assert west <= each["longitude"] <= east
+        assert page.locator("path.area").count() == 1
+        page.locator("#area-clear").click()
+        page.wait_for_selector("#area-set", state="visible")
+
+    def test_another_model_answers_anew(
+        self,
+        visit: Callable[..., Visit],
+        start_server: Callable[..., Any],
+        calibrated_model_folder: Path,
+        pictures: list[Path],
+    ) -> None:
+        server = start_server("--model", f"tiny={calibrated_model_folder}", "--model", "starter")
+        one = visit(server.url)
+        one.drop(pictures[:1])
+        one.done(1)
+        assert one.page.locator(".candidate").count() == 4
+        one.page.locator("#more summary").click()
+        one.page.get_by_label("Model", exact=True).select_option("starter")
+        one.page.wait_for_function("() => document.querySelectorAll('.candidate').length === 5")
+
+
+class TestMany:
+    @pytest.fixture
+    def many(self, visit: Callable[..., Visit], pictures: list[Path], tmp_path: Path) -> Visit:
+        """A folder of ten photos, and of what is none."""
+        (tmp_path / "trip" / "day 2").mkdir(parents=True)
+        for number in range(10):
+            day = tmp_path / "trip" if number < 5 else tmp_path / "trip" / "day 2"
+            Image.open(pictures[number % 6]).rotate(number).save(day / f"{number}.jpg")
+        (tmp_path / "trip" / "notes.txt").write_text("no photo")
+        one = visit()
+        one.page.set_input_files("#folder", tmp_path / "trip")
+        one.done(10)
+        return one
+
+    def test_a_folder(self, many: Visit) -> None:
+        names = many.page.locator(".card .name").all_inner_texts()
+        assert len(names) == 10
+        assert {"trip/0.jpg", "trip/day 2/9.jpg"} <= set(names)
+        assert "1 file in the folder is no photo." in many.page.locator("#progress").inner_text()
+
+    def test_found_and_put_in_order(self, many: Visit) -> None:
+        many.page.get_by_label("Filter photos by name or place").fill("DAY 2")
+        assert len(many.page.locator(".card").all()) == 5
+        many.page.get_by_label("Filter photos by name or place").fill("nothing like it")
+        assert many.page.locator("#no-match").is_visible()
+        many.page.get_by_label("Filter photos by name or place").fill("")
+        many.page.get_by_label("Order of photos").select_option("name")
+        numbers = [int(name[-5]) for name in many.page.locator(".card .name").all_inner_texts()]
+        assert sorted(numbers) == list(range(10))
+        assert set(numbers[:5]) == {5, 6, 7, 8, 9}, "trip/day 2 comes before trip/0"
+
+    def test_on_the_map_photos_of_one_place_are_counted(self, many: Visit) -> None:
+        many.page.locator("#more summary").click()
+        many.page.get_by_text("Always answer", exact=True).click()
+        many.page.wait_for_function(
+            "() => !document.querySelector('.card.abstained, .card:not([data-status=done])')"
+        )
+        many.page.keyboard.press("Escape")
+        many.page.wait_for_selector(".dot")
+        words = [each.get_attribute("aria-label") for each in many.page.locator(".dot").all()]
+        counted = [int(found[1]) for word in words if (found := re.search(r": (\d+) photos", word))]
+        assert sum(counted) + len(words) - len(counted) == 10
+
+    def test_large_to_look_for_what_gives_it_away(self, many: Visit) -> None:
+        many.page.get_by_role("button", name="Enlarge").click()
+        picture = many.page.locator("dialog img")
+        assert picture.is_visible()
+        many.page.get_by_role("button", name="Full size").click()
+        assert picture.bounding_box()["width"] == pytest.approx(640, abs=1)
+        many.page.keyboard.press("Escape")
+        assert many.page.locator("dialog").count() == 0
+        assert many.page.locator("#answer").is_visible(), "it closes only the large photo"
 
 
 class TestTakenAway:
@@ -322,7 +408,7 @@ class TestTakenAway:
             assert [float(each) for each in row[1:5]] == pytest.approx(
                 [float(each) for each in other[1:5]], rel=1e-3
             )
-            assert row[7:] and row[5] == other[5]
+            assert row[5] == other[5]
 
     def test_csv_computes_nothing_in_a_spreadsheet(
         self, visit: Callable[..., Visit], pictures: list[Path]
@@ -362,7 +448,8 @@ class TestOffline:
         one = visit()
         for _ in range(5):
             boxes = one.page.evaluate(
-                "() => [...document.querySelectorAll('.map-label')].map((each) => each.getBoundingClientRect().toJSON())"
+                "() => [...document.querySelectorAll('.map-label')]"
+                ".map((each) => each.getBoundingClientRect().toJSON())"
             )
             assert len(boxes) > 3
             for number, box in enumerate(boxes):
@@ -376,6 +463,18 @@ class TestOffline:
                     assert apart, (box, other)
             one.page.locator(".leaflet-control-zoom-in").click()
             one.page.wait_for_timeout(50)
+
+    def test_tiles_come_only_from_where_the_server_says(
+        self, visit: Callable[..., Visit], start_server: Callable[..., Any], calibrated_model_folder: Path
+    ) -> None:
+        tiles = "http://127.0.0.1:9/{z}/{x}/{y}.png"
+        server = start_server("--model", calibrated_model_folder, "--tiles", tiles)
+        one = visit(server.url)
+        one.page.wait_for_selector("#map.tiled")
+        others = {each.partition("/")[2] for each in one.requests if not each.startswith(server.url)}
+        assert others
+        assert all(each.startswith("/127.0.0.1:9/") for each in others)
+        assert not [each for each in one.errors if "Content Security Policy" in each]
 
 
 class TestWhenTheServerCanNot:
@@ -417,6 +516,21 @@ class TestWhenTheServerCanNot:
         one.page.wait_for_selector("text=The server is busy; asked again in 1 second.")
         one.done(1)
         assert one.page.locator(".card[data-status=done]").count() == 1
+
+    def test_more_than_it_takes_is_not_even_sent(
+        self,
+        visit: Callable[..., Visit],
+        start_server: Callable[..., Any],
+        calibrated_model_folder: Path,
+        pictures: list[Path],
+    ) -> None:
+        server = start_server("--model", calibrated_model_folder, "--max-bytes", 1)
+        one = visit(server.url)
+        noise = pictures[0].read_bytes() + bytes(1_200_000)
+        one.give(DROP, [("large.jpg", "image/jpeg", noise)])
+        (card,) = one.done(1)
+        assert "Too large: 1" in card.inner_text()
+        assert not [each for each in one.requests if "/v1/locate" in each]
 
     def test_too_large_for_one_request_is_sent_one_by_one(
         self, visit: Callable[..., Visit], pictures: list[Path]

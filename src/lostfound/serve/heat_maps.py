@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lostfound.data.images import Preprocessing, centred_box, decoded
-from lostfound.errors import LostFoundError
+from lostfound.errors import LostFoundError, ModelError
 from lostfound.predict.explain import EvidenceMap, Explanation
 from lostfound.predict.locator import Locator
 from lostfound.progress import silent
@@ -46,7 +46,9 @@ class HeatMaps:
         if self._waiting >= _MOST_WAITING:
             raise busy(f"{self._waiting} photos are waiting to be explained", 5)
         self._waiting += 1
-        job = asyncio.get_running_loop().run_in_executor(self._lane, partial(_draw, locator, photo, exact=exact))
+        job = asyncio.get_running_loop().run_in_executor(
+            self._lane, partial(_draw, locator, photo, exact=exact)
+        )
         job.add_done_callback(self._one_less)
         return await job
 
@@ -61,7 +63,7 @@ class HeatMaps:
 def _draw(locator: Locator, photo: bytes, *, exact: bool) -> list[dict[str, Any]]:
     try:
         with silent():
-            explanation = locator.explain(photo, method="cam" if exact else "occlusion")
+            explanation = _explained(locator, photo, exact=exact)
     except LostFoundError as error:
         raise Problem(422, str(error)) from None
     shown = [each for each in explanation.maps if each.measure in _measures(explanation)]
@@ -75,6 +77,15 @@ def _draw(locator: Locator, photo: bytes, *, exact: bool) -> list[dict[str, Any]
         }
         for each in shown
     ]
+
+
+def _explained(locator: Locator, photo: bytes, *, exact: bool) -> Explanation:
+    if exact:
+        try:
+            return locator.explain(photo, method="cam")
+        except ModelError:  # its head is known, but its last feature map has a single place
+            pass
+    return locator.explain(photo, method="occlusion")
 
 
 def _measures(explanation: Explanation) -> set[str]:
@@ -98,7 +109,9 @@ def overlay_png(
 
     shrink = LONGER_SIDE / max(size)
     width, height = (max(1, round(side * shrink)) for side in size)
-    box = centred_box((width, height), (preprocessing.width, preprocessing.height), preprocessing.crop_fraction)
+    box = centred_box(
+        (width, height), (preprocessing.width, preprocessing.height), preprocessing.crop_fraction
+    )
     left, top, right, bottom = (round(side) for side in box)
     inside = (max(1, bottom - top), max(1, right - left))
     canvas: NDArray[np.uint8] = np.zeros((height, width, 4), dtype=np.uint8)

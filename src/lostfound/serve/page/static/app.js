@@ -1,6 +1,7 @@
 // Puts the page together.
 import * as api from "./api.js";
 import * as answer from "./answer.js";
+import * as arrange from "./arrange.js";
 import { byId, make } from "./dom.js";
 import * as downloads from "./downloads.js";
 import * as intake from "./intake.js";
@@ -53,6 +54,7 @@ const model = (models) => {
 };
 
 intake.listen();
+arrange.build();
 list.build();
 answer.build();
 downloads.build();

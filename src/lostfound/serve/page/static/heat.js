@@ -1,6 +1,7 @@
 // The chosen photo, and over it which parts speak for the answer or for the runner-up.
 import * as api from "./api.js";
-import { make, say } from "./dom.js";
+import { button, make, say } from "./dom.js";
+import { enlarge } from "./enlarge.js";
 import { changed, model, state } from "./state.js";
 import { kind } from "./thumbnails.js";
 import { percent } from "./words.js";
@@ -28,6 +29,7 @@ function build(shown) {
   image.alt = shown.name;
   image.addEventListener("error", () => {
     image.hidden = true;
+    larger.hidden = true;
     frame.classList.add("blind");
     frame.prepend(make("span", "kind", kind(shown.name)), make("span", "hint", "This browser can’t show the photo; the server reads it."));
   });
@@ -36,7 +38,8 @@ function build(shown) {
   const overlay = make("img", "overlay");
   overlay.hidden = true;
   const sheet = make("div", "sheet");  // as large as the picture, so that what lies over it fits
-  sheet.append(image, overlay);
+  const larger = button("enlarge", "Enlarge", () => enlarge(address, shown.name));
+  sheet.append(image, overlay, larger);
   frame.append(sheet);
   const controls = make("div", "heat-controls");
   const choices = make("fieldset", "choices");

@@ -1,4 +1,5 @@
 // The photos with their answers: one tab stop, arrows go from one to the next, Delete removes.
+import { arranged } from "./arrange.js";
 import { button, byId, make, tell } from "./dom.js";
 import { clear, remove } from "./intake.js";
 import { isUnderway, retryFailed, stop } from "./sending.js";
@@ -23,7 +24,8 @@ export function build() {
 
 function draw() {
   document.body.classList.toggle("empty", !state.photos.length);
-  const all = state.place ? [state.place, ...state.photos] : state.photos;
+  const photos = arranged();
+  const all = state.place ? [state.place, ...photos] : photos;
   const wanted = new Set(all.map((each) => each.id));
   for (const [id, card] of cards) {
     if (wanted.has(id)) continue;
@@ -37,6 +39,7 @@ function draw() {
     if (list.children[at] !== card.item) list.insertBefore(card.item, list.children[at] ?? null);
     fill(card);
   });
+  byId("no-match").hidden = all.length > 0 || !state.photos.length;
   drawProgress();
 }
 
@@ -98,7 +101,7 @@ function fill(card) {
 
 const tabStop = () => state.place
   ? (list.contains(document.activeElement) && cards.get(Number(document.activeElement.closest("li").dataset.id))?.subject) || state.place
-  : state.chosen ?? state.photos[0];
+  : (cards.has(state.chosen?.id) ? state.chosen : arranged()[0]);
 
 export function fillThumb(thumb, photo, memory) {
   if (memory.picture === photo.thumbnail) return;
@@ -194,9 +197,10 @@ function open(id, { follow = true } = {}) {
 }
 
 function removeFocused(photo) {
-  const at = state.photos.indexOf(photo);
+  const at = arranged().indexOf(photo);
   remove(photo);
-  const next = state.photos[Math.min(at, state.photos.length - 1)];
+  const left = arranged();
+  const next = left[Math.min(at, left.length - 1)];
   if (next) queueMicrotask(() => cards.get(next.id)?.main.focus());
   else byId("choose").focus();
 }

@@ -7,6 +7,7 @@ import { count, percent } from "./words.js";
 
 const FINE_ZOOM = 3.6;    // from which on the finer borders are drawn
 const LARGE_KM = 4000;    // circles beyond it are not filled: they would colour the whole map
+const LEAST_SHADE = 0.01; // less than that is not seen
 const LIKELY = 0.05;      // candidates less probable than that are not waited for when the map looks at an answer
 const WORLD = L.latLngBounds([-55, -165], [74, 178]);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -25,7 +26,7 @@ export async function build() {
   }).setView([25, 10], 1.5);
   L.control.attribution({ prefix: false, position: "bottomright" }).addAttribution("Leaflet · Natural Earth · GeoNames").addTo(map);
   L.control.zoom({ position: "topleft" }).addTo(map);
-  L.control.scale({ position: "bottomright", imperial: false }).addTo(map);
+  L.control.scale({ position: "bottomleft", imperial: false }).addTo(map);
   nameControls();
   pane("borders", 200);
   pane("chosen", 450);
@@ -91,8 +92,8 @@ function shade() {
     layer.eachLayer((each) => {
       const path = each.getElement();
       const share = shares[each.feature.properties.code];
-      path.classList.toggle("shaded", share > 0);
-      if (share > 0) path.style.setProperty("--shade", `${Math.round(14 + 60 * share)}%`);
+      path.classList.toggle("shaded", share >= LEAST_SHADE);
+      if (share >= LEAST_SHADE) path.style.setProperty("--shade", `${Math.round(8 + 66 * share)}%`);
     });
   }
 }
