@@ -328,10 +328,11 @@ def _format(form: Format | None, output: Path | None) -> Format:
 def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None, *, raw: bool) -> None:
     from lostfound.cli.output.models import located_text, print_located
     from lostfound.files import write_output
-    from lostfound.pages.map import write_photo_map
     from lostfound.predict import outputs
 
     if form is Format.map:
+        from lostfound.pages.map import write_photo_map
+
         assert output is not None
         write_photo_map(results, output)
     elif form is Format.table and output is None:

@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 from lostfound.partitions import OUTSIDE
 from lostfound.predict.distribution import POINT_RULES, PointRule
@@ -105,6 +103,9 @@ def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> fl
     Returns:
         The temperature in [0.05, 20] with the least negative log-likelihood; 1 without any image.
     """
+    from scipy.optimize import minimize_scalar  # here, for answering needs neither
+    from scipy.special import logsumexp
+
     known = cells != OUTSIDE
     logits, cells = logits[known], cells[known]
     if not len(cells):
@@ -138,6 +139,8 @@ def fit_view_exponent(
     Returns:
         The exponent in [0, 1] with the least negative log-likelihood.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
 
     def loss(exponent: float) -> float:
         scaled = logits * (views**exponent)[:, None]
