@@ -46,9 +46,7 @@ class HeatMaps:
         if self._waiting >= _MOST_WAITING:
             raise busy(f"{self._waiting} photos are waiting to be explained", 5)
         self._waiting += 1
-        job = asyncio.get_running_loop().run_in_executor(
-            self._lane, partial(_draw, locator, photo, exact=exact)
-        )
+        job = asyncio.get_running_loop().run_in_executor(self._lane, partial(_draw, locator, photo, exact=exact))
         job.add_done_callback(self._one_less)
         return await job
 
@@ -100,9 +98,7 @@ def overlay_png(
 
     shrink = LONGER_SIDE / max(size)
     width, height = (max(1, round(side * shrink)) for side in size)
-    box = centred_box(
-        (width, height), (preprocessing.width, preprocessing.height), preprocessing.crop_fraction
-    )
+    box = centred_box((width, height), (preprocessing.width, preprocessing.height), preprocessing.crop_fraction)
     left, top, right, bottom = (round(side) for side in box)
     inside = (max(1, bottom - top), max(1, right - left))
     canvas: NDArray[np.uint8] = np.zeros((height, width, 4), dtype=np.uint8)

@@ -111,10 +111,7 @@ class Located(BaseModel):
                 {
                     "version": 1,
                     "model": "starter",
-                    "guesses": [
-                        EXAMPLE_GUESS,
-                        {"photo": "notes.txt", "error": "not an image that can be read"},
-                    ],
+                    "guesses": [EXAMPLE_GUESS, {"photo": "notes.txt", "error": "not an image that can be read"}],
                 }
             ]
         }
@@ -122,9 +119,7 @@ class Located(BaseModel):
 
     version: Literal[1]
     model: str
-    guesses: list[Guess | Unreadable] = Field(
-        description="In the order of the photos; of a place one, then errors"
-    )
+    guesses: list[Guess | Unreadable] = Field(description="In the order of the photos; of a place one, then errors")
 
 
 class ProblemBody(BaseModel):
@@ -223,11 +218,7 @@ PHOTOS: dict[str, Any] = {
                 "type": "object",
                 "required": ["photos"],
                 "properties": {
-                    "photos": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {"type": "string", "format": "binary"},
-                    }
+                    "photos": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
                 },
             },
             "encoding": {"photos": {"contentType": "image/*, application/octet-stream"}},
