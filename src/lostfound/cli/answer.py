@@ -245,7 +245,8 @@ def locate(
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Let a server answer that `lostfound serve` started; --model is then a name there."
+            metavar="URL",
+            help="Let a server answer that `lostfound serve` started; --model is then a name there.",
         ),
     ] = None,
     token_file: Annotated[
@@ -263,7 +264,9 @@ def locate(
     if server is not None:
         if same_trip:
             raise UsageError("--same-trip is not for --server: leave one of them out")
-        client = _client(server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes)
+        client = _client(
+            server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes
+        )
         from lostfound.serve.client_photos import locate_photos_by
 
         results = locate_photos_by(client, photos, top=top, same_place=same_place)
@@ -328,10 +331,11 @@ def _format(form: Format | None, output: Path | None) -> Format:
 def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None, *, raw: bool) -> None:
     from lostfound.cli.output.models import located_text, print_located
     from lostfound.files import write_output
-    from lostfound.pages.map import write_photo_map
     from lostfound.predict import outputs
 
     if form is Format.map:
+        from lostfound.pages.map import write_photo_map
+
         assert output is not None
         write_photo_map(results, output)
     elif form is Format.table and output is None:

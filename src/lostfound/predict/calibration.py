@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import logsumexp
 
 from lostfound.partitions import OUTSIDE
 from lostfound.predict.distribution import POINT_RULES, PointRule
@@ -63,8 +61,8 @@ class Calibration:
     ) -> NDArray[np.float64]:
         """A network's outputs, whose logits are smaller the stranger the photo is.
 
-        So a model is less sure of what is unlike what it learnt from (density-aware calibration: Tomani et al.
-        2023, who take distances to neighbours).
+        So a model is less sure of what is unlike what it learnt from (density-aware calibration: Tomani et
+        al. 2023, who take distances to neighbours).
 
         Args:
             outputs: (n, width); the logits come first.
@@ -134,6 +132,9 @@ def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> fl
     Returns:
         The temperature in [0.05, 20] with the least negative log-likelihood; 1 without any image.
     """
+    from scipy.optimize import minimize_scalar  # here, for answering needs neither
+    from scipy.special import logsumexp
+
     known = cells != OUTSIDE
     logits, cells = logits[known], cells[known]
     if not len(cells):
@@ -157,6 +158,8 @@ def fit_strangeness(samples: Sequence[Answers]) -> tuple[float, float]:
         The temperature in [0.05, 20] and the power in [0, 8] with the least log-loss of "the first answer is
         right", on average over the origins.
     """
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
 
     def loss(parameters: NDArray[np.float64]) -> float:
         heat, power = np.exp(parameters[0]), parameters[1]
@@ -192,6 +195,8 @@ def fit_view_exponent(
     Returns:
         The exponent in [0, 1] with the least negative log-likelihood.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
 
     def loss(exponent: float) -> float:
         scaled = logits * (views**exponent)[:, None]

@@ -13,7 +13,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from lostfound.geo.sphere import destination, from_unit_vectors, is_coordinate, unit_vectors, wrap_longitude
 from lostfound.partitions import Partition
@@ -250,7 +249,10 @@ def _probabilities(
     logits: NDArray[np.floating[Any]], temperature: float, sharpness: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
     factor = np.reshape(np.asarray(sharpness, dtype=np.float64) / temperature, (-1, 1))
-    return np.asarray(softmax(np.asarray(logits, dtype=np.float64) * factor, axis=1))
+    scaled = np.asarray(logits, dtype=np.float64) * factor
+    # As scipy.special.softmax, to the last bit, which takes longer to load than a photo takes to locate
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def _names(ids: NDArray[np.object_] | None, n: int) -> NDArray[np.object_]:

