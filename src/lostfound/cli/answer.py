@@ -113,7 +113,7 @@ def evaluate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Measure a model on held-back places, or anybody's predictions, with intervals.
+    """Measure a model, or anybody's predictions, on new places.
 
     MODEL and DATASET are their folders. With --to, also writes report.html, a page that opens offline, beside
     metrics.json, predictions.parquet and confusion.png. With --predictions, answers of whoever it was are

@@ -151,8 +151,8 @@ def calibrate(
     if elsewhere is not None:
         if locator.model.partition is None or outliers is None:
             raise UsageError(
-                f"{locator.model.path} gives no probabilities, or no features to tell strange photos by: leave "
-                "the photos from elsewhere out"
+                f"{locator.model.path} gives no probabilities, or no features to tell strange photos by: "
+                "leave the photos from elsewhere out"
             )
         foreign = Photos.of(locator, elsewhere)
         started = _strangeness(outliers, photos, foreign)
