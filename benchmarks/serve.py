@@ -187,12 +187,14 @@ def running(command: list[str], url: str, ready: str, **environment: str) -> Ite
             time.sleep(0.05)
         yield psutil.Process(process.pid)
     finally:
-        own = psutil.Process(process.pid)
-        below = own.children(recursive=True)
+        below = []
+        with suppress(psutil.NoSuchProcess):
+            below = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        for each in (*below, own):
+        process.kill()
+        for each in below:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
 

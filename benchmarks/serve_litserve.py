@@ -4,6 +4,7 @@ It decodes with our preprocessing and gives the five largest outputs: no radii, 
 """
 
 import argparse
+import os
 
 import litserve
 import numpy as np
@@ -18,7 +19,7 @@ class Api(litserve.LitAPI):
     def setup(self, device):
         model = ModelFolder.open(STARTER)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = int(os.environ["BENCH_THREADS"])
         self.preprocessing = model.preprocessing
         self.session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
 
@@ -48,7 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
     given = parser.parse_args()
-    THREADS = given.threads
+    os.environ["BENCH_THREADS"] = str(given.threads)  # for the workers
     settings = {} if given.batch == 1 else {"max_batch_size": given.batch, "batch_timeout": 0.005}
     server = litserve.LitServer(Api(**settings), accelerator="cpu", workers_per_device=given.workers)
     server.run(port=given.port, host="127.0.0.1", generate_client_file=False, log_level="error")

@@ -67,7 +67,24 @@ def build_app(settings: ServeSettings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Retry-After"],
         )
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return _without_validation(described())
+
+    app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _without_validation(description: dict[str, Any]) -> dict[str, Any]:
+    """The description without FastAPI's own answer to wrong options, which `_wrong_options` replaces."""
+    description["components"]["schemas"].pop("HTTPValidationError", None)
+    description["components"]["schemas"].pop("ValidationError", None)
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+    return description
 
 
 async def _problem(_: Request, problem: Exception) -> Response:
