@@ -70,16 +70,23 @@ def build_app(settings: ServeSettings) -> FastAPI:
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return _without_validation(described())
+        return _mended(described())
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
 
 
-def _without_validation(description: dict[str, Any]) -> dict[str, Any]:
-    """The description without FastAPI's own answer to wrong options, which `_wrong_options` replaces."""
-    description["components"]["schemas"].pop("HTTPValidationError", None)
-    description["components"]["schemas"].pop("ValidationError", None)
+def _mended(description: dict[str, Any]) -> dict[str, Any]:
+    """The description with the bodies that routes read themselves.
+
+    And without FastAPI's own answer to wrong options, which `_wrong_options` replaces.
+    """
+    schemas = description["components"]["schemas"]
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    for body in (huggingface.Classification, open_inference.InferRequest):
+        own = body.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update({**own.pop("$defs", {}), body.__name__: own})
     for operations in description["paths"].values():
         for operation in operations.values():
             if "HTTPValidationError" in str(operation["responses"].get("422")):
