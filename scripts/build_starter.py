@@ -7,8 +7,8 @@ MobileNetV2's file. What the work folder holds already is not done again.
 
 1. `elsewhere`: the average of the recipe's three trainings on everything but the panoramas, judged on them.
    Half of their places chose the settings; the card reports the other half.
-2. `starter`: the same on everything, calibrated also on half of the collections of world-photos, none of which
-   it learns from; benchmarks/trust.py judges it on the other half.
+2. `starter`: the same on everything, calibrated also on half of the collections of world-photos, none of
+   which it learns from; benchmarks/trust.py judges it on the other half.
 
 Reports of other trainings, such as with other settings, that lie in FOLDER/tried (NAME/metrics.json from
 `lostfound evaluate --to`, and the model's config.json beside it) are listed in the card as well.

@@ -2,25 +2,29 @@
 
     lostfound demo
     lostfound serve --model demo=lostfound-demo/model &
-    python scripts/picture_page.py http://127.0.0.1:8000 lostfound-demo/world/images docs/images
+    python scripts/picture_page.py http://127.0.0.1:8000 docs/images
 
-Only of the generated world: photos of real places have no business in the docs.
+The photos are drawn: they show the generated world, for photos of real places have no business in the docs.
 """
 
 import argparse
 import io
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from lostfound.world import write_world
+
 SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
 PHONE: dict[str, Any] = {
     **{"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"},
     **{"is_mobile": True, "has_touch": True, "device_scale_factor": 1.5},
 }
+COUNTRIES = ["FR", "JP", "BR", "KE", "NO", "AU"]
 LOOK_MS = 2500
 
 
@@ -48,11 +52,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("address")
-    parser.add_argument("photos", type=Path)
     parser.add_argument("to", type=Path)
     arguments = parser.parse_args()
-    photos = sorted(arguments.photos.glob("*.jpg"))[:6]
-    with sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        write_world(
+            Path(folder) / "world", places=len(COUNTRIES), views=1, size=640, seed=5, countries=COUNTRIES
+        )
+        photos = sorted(Path(folder).rglob("*.jpg"))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = visit(browser, arguments.address, photos, **SCREEN)
         save(page.screenshot(), arguments.to / "page.png")
@@ -61,7 +67,7 @@ def main() -> None:
         page.wait_for_timeout(LOOK_MS)
         save(page.screenshot(), arguments.to / "page-dark.png")
         page = visit(browser, arguments.address, photos, **PHONE)
-        page.locator(".card .open").nth(1).tap()
+        page.locator(".card .open").nth(3).tap()
         page.wait_for_timeout(LOOK_MS)
         save(page.screenshot(), arguments.to / "page-phone.png")
         browser.close()

@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from html_page import needs_browser
 from PIL import Image
 
-from lostfound.predict.outputs import LocatedPhoto, to_csv, to_geojson
+from lostfound.pages.lines import circle
+from lostfound.predict.outputs import LocatedPhoto, to_csv, to_geojson, written_radius
 
 pytest.importorskip("fastapi", reason="the server is not installed: extra 'serve'")
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed: extra 'browser'")
@@ -281,6 +284,18 @@ class TestAnswers:
         placed.done(3)
         assert len(placed.located()) == 3
 
+    def test_one_place_of_which_a_file_is_no_photo(
+        self, visit: Callable[..., Visit], pictures: list[Path]
+    ) -> None:
+        one = visit()
+        one.drop(pictures[:2])
+        one.give(DROP, [("broken.jpg", "image/jpeg", b"this is no photo at all")])
+        one.done(3)
+        one.page.get_by_text("All photos show one place").click()
+        one.page.wait_for_selector(".card.place[data-status=done]")
+        parts = one.page.locator(".card.part").all_inner_texts()
+        assert ["Left out" in part for part in parts] == [False, False, True]
+
     def test_restricted_to_countries(self, placed: Visit) -> None:
         placed.page.get_by_role("searchbox", name="Search countries").fill("bras")
         assert placed.page.locator("#country-none").is_visible()
@@ -307,7 +322,7 @@ class TestAnswers:
         page.wait_for_selector("#area-clear", state="visible")
         page.wait_for_function("() => document.querySelectorAll('.card[data-status=done]').length === 3")
         (asked,) = {each for each in placed.requests if "box=" in each}
-        south, west, north, east = map(float, re.findall(r"-?[\d.]+", asked.partition("box=")[2])[:4])
+        south, west, north, east = map(float, parse_qs(urlsplit(asked).query)["box"][0].split(","))
         for each in placed.located():
             assert south <= each["latitude"] <= north
             assert west <= each["longitude"] <= east
@@ -360,8 +375,13 @@ class TestMany:
         many.page.get_by_label("Filter photos by name or place").fill("")
         many.page.get_by_label("Order of photos").select_option("name")
         numbers = [int(name[-5]) for name in many.page.locator(".card .name").all_inner_texts()]
-        assert sorted(numbers) == list(range(10))
-        assert set(numbers[:5]) == {5, 6, 7, 8, 9}, "trip/day 2 comes before trip/0"
+        assert numbers == list(range(10))
+        many.page.get_by_label("Order of photos").select_option("surest")
+        sure = [
+            int(text)
+            for text in re.findall(r"(\d+)\s%", " ".join(many.page.locator(".words").all_inner_texts()))
+        ]
+        assert sure == sorted(sure, reverse=True)
 
     def test_on_the_map_photos_of_one_place_are_counted(self, many: Visit) -> None:
         many.page.locator("#more summary").click()
@@ -579,6 +599,35 @@ class TestWhenTheServerCanNot:
         assert one.page.locator(".card[data-status=done]").count() == 1
 
 
+class TestTheSameAsInPython:
+    """What the page computes itself is what the package computes."""
+
+    def computed(
+        self, visit: Callable[..., Visit], module: str, function: str, values: Sequence[Any]
+    ) -> list[Any]:
+        one = visit()
+        return one.page.evaluate(
+            f"async (all) => {{ const own = await import('/static/{module}');"
+            f" return all.map((each) => own.{function}(...each)); }}",
+            list(values),
+        )
+
+    def test_circles(self, visit: Callable[..., Visit]) -> None:
+        asked = [
+            *[(46.3, 2.6, 340.0), (-17.0, 179.5, 900.0), (0.0, 0.0, 9600.0), (89.0, -40.0, 500.0)],
+            *[(-85.0, 120.0, 2000.0), (60.0, -170.0, 5000.0), (12.5, 77.0, 0.3), (-30.0, 20.0, 17000.0)],
+        ]
+        for each, told in zip(asked, self.computed(visit, "circles.js", "circle", asked), strict=True):
+            wanted = circle(each[:2], each[2])
+            assert len(told) == len(wanted)
+            assert np.allclose(told, wanted, atol=1e-6), each
+
+    def test_radii_in_words(self, visit: Callable[..., Visit]) -> None:
+        asked = [0.004, 0.94, 0.996, 1.04, 9.4, 9.96, 12.0, 99.4, 437.0, 995.0, 2287.0, 17_312.0]
+        told = self.computed(visit, "words.js", "radius", [(each,) for each in asked])
+        assert [each.replace("\xa0", " ") for each in told] == [written_radius(each) for each in asked]
+
+
 class TestForEveryone:
     def test_by_keys_alone(self, visit: Callable[..., Visit], pictures: list[Path]) -> None:
         one = visit()
@@ -625,10 +674,16 @@ class TestForEveryone:
         axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
         one = visit(size=size, color_scheme=scheme)
         found = axe.run(one.page).response["violations"]
-        one.drop(pictures[:3])
-        one.give(DROP, [("broken.jpg", "image/jpeg", b"this is no photo at all")])
-        one.done(4)
+        one.drop(pictures)
+        one.give(DROP, [(f"broken-{number}.jpg", "image/jpeg", b"no photo at all") for number in "ab"])
+        one.done(8)
         one.page.locator("#more summary").click()
+        found += axe.run(one.page).response["violations"]
+        one.page.get_by_role("button", name="Enlarge").click()
+        found += axe.run(one.page).response["violations"]
+        one.page.keyboard.press("Escape")
+        one.page.get_by_text("All photos show one place").click()
+        one.page.wait_for_selector(".card.place[data-status=done]")
         found += axe.run(one.page).response["violations"]
         assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
 

@@ -67,7 +67,31 @@ def build_app(settings: ServeSettings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Retry-After"],
         )
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return _mended(described())
+
+    app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _mended(description: dict[str, Any]) -> dict[str, Any]:
+    """The description with the bodies that routes read themselves.
+
+    And without FastAPI's own answer to wrong options, which `_wrong_options` replaces.
+    """
+    schemas = description["components"]["schemas"]
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    for body in (huggingface.Classification, open_inference.InferRequest):
+        own = body.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update({**own.pop("$defs", {}), body.__name__: own})
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+    return description
 
 
 async def _problem(_: Request, problem: Exception) -> Response:

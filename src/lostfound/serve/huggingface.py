@@ -64,7 +64,7 @@ def routes(service: Service) -> APIRouter:
                 "content": {
                     "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
                     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-                    "application/json": {"schema": Classification.model_json_schema()},
+                    "application/json": {"schema": {"$ref": "#/components/schemas/Classification"}},
                 },
             }
         },

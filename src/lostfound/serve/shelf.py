@@ -54,14 +54,9 @@ class Shelf:
     def _prepared(self, name: str, answering: Answering) -> Locator:
         model = self.models[name]
         try:
-            locator = answering.locator(model)
+            return answering.locator(model)
         except LostFoundError as error:
             raise Problem(400, str(error).replace(str(model.model.path), name)) from None
-        if without := locator.answerer.countries_without_cells:
-            known = len(model.model.levels.ids["countries"])
-            if len(without) == len(locator.settings.within.countries or ()):  # type: ignore[union-attr]
-                raise Problem(400, f"{name} knows {known} countries, and none of {', '.join(without)}")
-        return locator
 
     def about(self, name: str) -> dict[str, Any]:
         """What /v1/models says of a model."""

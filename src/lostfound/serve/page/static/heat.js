@@ -65,6 +65,7 @@ function choice(box, role) {
   Object.assign(input, { type: "radio", name: "heat", value: role ?? "" });
   input.addEventListener("change", () => {
     state.heat = role;
+    photo.heatError = null;  // what failed is asked for again
     changed();
   });
   const words = make("span");

@@ -39,12 +39,20 @@ export async function build() {
   });
   addEventListener("pointerdown", () => document.body.classList.add("pointing"), true);
   addEventListener("keydown", () => document.body.classList.remove("pointing"), true);
-  new ResizeObserver(() => map.invalidateSize({ pan: false })).observe(byId("map"));
+  new ResizeObserver(resized).observe(byId("map"));
   map.on("zoomend", wantFine);
-  map.on("dragstart", () => { moved = true; });
+  for (const kind of ["wheel", "pointerdown", "keydown"]) {
+    byId("map").addEventListener(kind, () => { moved = true; }, { passive: true, capture: true });
+  }
   show(WORLD, { animate: false });
   onChange(draw);
   await drawBorders("world.json");
+}
+
+// The map looks at what it looked at, unless somebody moved it: an answer came beside it, a phone was turned, paper.
+function resized() {
+  map.invalidateSize({ animate: false });
+  if (!moved) look(drawn?.guess ?? null, { animate: false });
 }
 
 // Leaflet's buttons are links; readers are told what they are.
@@ -93,7 +101,7 @@ function shade() {
       const path = each.getElement();
       const share = shares[each.feature.properties.code];
       path.classList.toggle("shaded", share >= LEAST_SHADE);
-      if (share >= LEAST_SHADE) path.style.setProperty("--shade", `${Math.round(8 + 66 * share)}%`);
+      if (share >= LEAST_SHADE) path.style.setProperty("--shade", `${Math.round(6 + 42 * share)}%`);
     });
   }
 }
@@ -119,8 +127,8 @@ function draw() {
   }
   drawArea();
   shade();
-  keepFree();
   legend(guess);
+  keepFree();
   byId("map").classList.toggle("chosen", Boolean(guess));
   if (isOther) look(guess);
 }
@@ -147,8 +155,17 @@ function keepFree() {
   };
   labels.keepFree([
     ...pins.map(({ at }) => box(at, 15, 34, 30, 38)),
+    ...[...byId("place").querySelectorAll("#all, #legend, .leaflet-control")].map((over) => () => overlaid(over)),
     ...overview.getLayers().map((dot) => box(dot.getLatLng(), 12, 12, 24, 24)),
   ]);
+}
+
+// What lies over the map, such as its buttons.
+function overlaid(element) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const own = byId("map").getBoundingClientRect();
+  const { x, y } = map.containerPointToLayerPoint([left - own.left, top - own.top]);
+  return [x, y, width, height];
 }
 
 // A circle may end where the map does; there it has no border of its own.
@@ -263,12 +280,12 @@ function show(bounds, { animate = !still.matches, maxZoom = 9 } = {}) {
   else map.fitBounds(bounds, { ...room, animate: false });
 }
 
-function look(guess) {
+function look(guess, how = {}) {
   moved = false;
-  if (guess) return show(view(guess), { maxZoom: guess.radius_90_km ? 9 : 4.5 });
+  if (guess) return show(view(guess), { ...how, maxZoom: guess.radius_90_km ? 9 : 4.5 });
   if (state.chosen) return undefined;  // it is still being looked at
   const placed = subjects().filter((each) => each.guess && !each.guess.abstained);
-  return show(placed.length ? L.latLngBounds(placed.map((each) => [each.guess.latitude, each.guess.longitude])) : WORLD, { maxZoom: 4 });
+  return show(placed.length ? L.latLngBounds(placed.map((each) => [each.guess.latitude, each.guess.longitude])) : WORLD, { ...how, maxZoom: 4 });
 }
 
 // The circles, if they are not the whole Earth, and the best candidates.
@@ -290,6 +307,7 @@ function view(guess) {
 export function goTo(rank) {
   const { pin, at } = pins[rank] ?? {};
   if (!pin) return;
+  moved = true;
   show(L.latLngBounds([at]).pad(0), { maxZoom: Math.max(5, Math.min(map.getZoom(), 8)) });
   for (const other of pins) other.pin.closeTooltip();
   pin.openTooltip();
