@@ -15,20 +15,15 @@ from typing import Any
 
 import pytest
 from mutants import image_mutants
-
-import lostfound as package
+from running_server import WAIT_S, RunningServer
 
 pytest.importorskip("fastapi", reason="the server is not installed: extra 'serve'")
 httpx2 = pytest.importorskip("httpx2", reason="httpx2 is not installed: extra 'client'")
-
-WAIT_S = 60
 
 
 @pytest.fixture
 def started(begin: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Start servers of a test's own, cold or forked."""
-    from conftest import RunningServer
-
     servers = []
 
     def start(*options: object, cold: bool = False) -> Any:
@@ -111,7 +106,11 @@ def test_senders_of_nothing_are_cut_off_and_cost_others_nothing(started, picture
         elif number % 4 == 2:
             each.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 999\r\n\r\n\xff")
         elif number % 4 == 3:
-            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /hea")
+            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += each.recv(65536)
+            each.sendall(b"GET /hea")
     assert located(server.url, pictures[0]) == 200
     for number, each in enumerate(slow):
         received = b""
@@ -119,9 +118,6 @@ def test_senders_of_nothing_are_cut_off_and_cost_others_nothing(started, picture
             received += piece
         if number % 4 == 2:
             assert received.startswith(b"HTTP/1.1 408")
-        elif number % 4 == 3:
-            assert received.startswith(b"HTTP/1.1 200")
-            assert received.count(b"HTTP/1.1") == 1
         else:
             assert received == b""
         each.close()
@@ -175,6 +171,7 @@ def test_damaged_photos_get_a_reason(start_server):
     assert answered > 20
 
 
+@pytest.mark.slow
 def test_one_of_several_processes_dies_and_comes_back(started, pictures):
     server = started("--workers", 2, cold=True)
     children = _children(server.process.pid)
@@ -220,20 +217,22 @@ def _children(process: int) -> list[int]:
 
 def test_photos_are_neither_written_nor_logged(begin, pictures, tmp_path):
     """Where a temporary file could be is a folder of the test's own; names are in no output."""
-    from conftest import RunningServer
-
     server = RunningServer(partial(begin, cold=True, cwd=tmp_path, env={"TMPDIR": str(tmp_path)}))
     try:
         server.wait()
+        before = _files(tmp_path)  # what libraries write when they are loaded
         large = pictures[0].read_bytes() + b"\0" * 3_000_000
         for name in ("secret-name.jpg", "secret-notes.txt"):
             data = large if name.endswith("jpg") else b"secret"
             httpx2.post(f"{server.url}/v1/locate", files={"photos": (name, data)}, timeout=WAIT_S)
         opened = [os.readlink(each) for each in Path(f"/proc/{server.process.pid}/fd").iterdir()]
         assert not [each for each in opened if str(tmp_path) in each]
-        assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+        assert _files(tmp_path) == before
     finally:
         server.process.send_signal(signal.SIGTERM)
         printed, said = server.process.communicate(timeout=WAIT_S)
     assert "secret" not in printed + said
-    assert package.__version__
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {each: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
