@@ -330,6 +330,7 @@ class TestAnswers:
         page.locator("#area-clear").click()
         page.wait_for_selector("#area-set", state="visible")
 
+    @pytest.mark.slow
     def test_another_model_answers_anew(
         self,
         visit: Callable[..., Visit],
@@ -484,6 +485,7 @@ class TestOffline:
             one.page.locator(".leaflet-control-zoom-in").click()
             one.page.wait_for_timeout(50)
 
+    @pytest.mark.slow
     def test_tiles_come_only_from_where_the_server_says(
         self, visit: Callable[..., Visit], start_server: Callable[..., Any], calibrated_model_folder: Path
     ) -> None:
@@ -518,7 +520,7 @@ class TestWhenTheServerCanNot:
         assert one.page.locator(".card[data-status=done]").count() == 4
         assert "does not answer" not in one.page.locator("#progress").inner_text()
 
-    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.slow)])
     def test_busy_is_said_and_it_asks_again(
         self, visit: Callable[..., Visit], pictures: list[Path], status: int
     ) -> None:
@@ -537,6 +539,7 @@ class TestWhenTheServerCanNot:
         one.done(1)
         assert one.page.locator(".card[data-status=done]").count() == 1
 
+    @pytest.mark.slow
     def test_more_than_it_takes_is_not_even_sent(
         self,
         visit: Callable[..., Visit],
@@ -581,6 +584,7 @@ class TestWhenTheServerCanNot:
         one.page.get_by_role("button", name="Try again").click()
         one.page.wait_for_selector(".card[data-status=done]")
 
+    @pytest.mark.slow
     def test_a_token_is_asked_for(
         self,
         visit: Callable[..., Visit],
@@ -666,8 +670,15 @@ class TestForEveryone:
         live = one.page.locator("[role=status]#live").inner_text()
         assert re.match(r"Answer: |I don't know: ", live)
 
-    @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize(
+        ("size", "scheme"),
+        [
+            pytest.param(DESKTOP, "light", id="desktop-light"),
+            pytest.param(PHONE, "dark", id="phone-dark"),
+            pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.slow),
+            pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
+        ],
+    )
     def test_axe_finds_nothing(
         self, visit: Callable[..., Visit], pictures: list[Path], size: dict[str, int], scheme: str
     ) -> None:

@@ -60,7 +60,7 @@ function pending(subject) {
     return [box];
   }
   const box = make("div", "problem");
-  box.append(make("strong", "", "No answer"), make("p", "", subject.error));
+  box.append(make("strong", "", "No answer"), make("p", "", sentence(subject.error)));
   if (!subject.unfit) box.append(button("button small", "Try again", retryFailed));
   return [box];
 }

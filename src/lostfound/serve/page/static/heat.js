@@ -4,7 +4,6 @@ import { button, make, say } from "./dom.js";
 import { enlarge } from "./enlarge.js";
 import { changed, model, state } from "./state.js";
 import { kind } from "./thumbnails.js";
-import { percent } from "./words.js";
 
 const ROLES = [[null, "Photo"], ["answer", "Answer"], ["runner-up", "Runner-up"]];
 let photo = null;    // that is shown
@@ -31,7 +30,7 @@ function build(shown) {
     image.hidden = true;
     larger.hidden = true;
     frame.classList.add("blind");
-    frame.prepend(make("span", "kind", kind(shown.name)), make("span", "hint", "This browser can’t show the photo; the server reads it."));
+    frame.prepend(make("span", "kind", kind(shown.name)), make("span", "hint", "This browser can’t show it."));
   });
   address = URL.createObjectURL(shown.file);
   image.src = address;
@@ -116,8 +115,7 @@ async function ask(about) {
     if (about.guess !== guess) return;  // it was answered anew meanwhile
     about.heatMaps = answer.heat_maps ?? [];
     about.heatError = answer.error ?? null;
-    const best = guess.candidates[0];
-    if (about === photo) say(`Heat map for ${best.name} ${percent(best.probability)} shown.`);
+    if (about === photo) say("The heat map is shown.");
   } catch (problem) {
     if (about.guess !== guess) return;
     Object.assign(about, { heatMaps: null, heatError: problem.message });

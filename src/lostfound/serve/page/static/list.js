@@ -156,6 +156,7 @@ function drawProgress() {
   const underway = all.filter(isUnderway).length;
   const failed = all.filter((each) => each.status === "failed");
   byId("bar").hidden = !state.photos.length;
+  byId("bar").classList.toggle("trouble", state.gone || state.busyUntil !== null);
   tell(byId("progress"), progressWords(all, underway, failed.length));
   const bar = byId("progress-bar");
   bar.hidden = !underway || state.place !== null;

@@ -269,6 +269,7 @@ function legend(guess) {
   for (const line of byId("legend").children) line.hidden = !has[line.dataset.for];
   byId("legend-candidates").textContent = guess?.abstained ? "what it thought of" : "others";
   byId("legend").hidden = !guess;
+  byId("legend").classList.toggle("doubtful", Boolean(guess?.abstained));
 }
 
 // Where the map looks
