@@ -53,12 +53,22 @@ def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate),
+        TimeRemainingColumn(compact=True),
+    )
     # Text printed meanwhile goes above the bar, unless it goes to a file.
     on_screen = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=on_screen) as bar:
-        task = bar.add_task(description, total=total, completed=done)
-        yield lambda n: bar.advance(task, n)
+        task = bar.add_task(description, total=total, completed=done, rate="")
+
+        def advance(n: int) -> None:
+            bar.advance(task, n)
+            speed = bar.tasks[0].speed
+            bar.update(task, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield advance
 
 
 @contextmanager
@@ -73,10 +83,19 @@ def _lines(description: str, total: int, done: int) -> Iterator[Advance]:
         if now - last >= SECONDS_BETWEEN_LINES and done < total:
             last = now
             rate = (done - before) / (now - start)
-            print(f"{description}: {done}/{total} ({rate:.0f}/s)", file=sys.stderr, flush=True)
+            left = written_time((total - done) / rate) if rate else "?"
+            print(f"{description}: {done}/{total} ({rate:.0f}/s, {left} left)", file=sys.stderr, flush=True)
 
     yield advance
     print(f"{description}: {done}/{total} in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+
+
+def written_time(seconds: float) -> str:
+    """A time as people say it: 40 s, 12 min, 3 h 05 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 def note(text: str) -> None:

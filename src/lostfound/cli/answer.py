@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, example, fail, must_be_a_file, say
+from lostfound.cli.common import AsJson, example, fail, say
+from lostfound.cli.output.located import Format, format_of, write_located
 from lostfound.errors import UsageError
-from lostfound.files import STANDARD_OUTPUT
-from lostfound.texts import shown, shown_name
+from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from lostfound.data.dataset import Dataset
     from lostfound.data.labels import Role
     from lostfound.evaluation.evaluate import Evaluation
     from lostfound.predict.locator import Locator
-    from lostfound.predict.outputs import LocatedPhoto
     from lostfound.serve.client import Client
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
@@ -44,19 +41,8 @@ class Point(StrEnum):
     score = "score"
 
 
-class Format(StrEnum):
-    """The outputs of `lostfound locate`."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    geojson = "geojson"
-    map = "map"
-
-
 _RANKS, _RANKS_OF_REPORT = 5, 20
 """Cells that are kept of each answer: as many as the metrics need, and as the report's map of cells shows."""
-_SUFFIXES = {".json": Format.json, ".csv": Format.csv, ".geojson": Format.geojson, ".html": Format.map}
 
 
 @COMMANDS.command(
@@ -231,7 +217,8 @@ def locate(
         Format | None,
         typer.Option(
             metavar="FORMAT",
-            help="table, json, csv, geojson or map; by default what the output's name says, or a table.",
+            help="table, json, jsonl, csv, geojson, geoparquet, kml, gpx or map; by default what the "
+            "output's name says, or a table.",
         ),
     ] = None,
     output: Annotated[
@@ -252,15 +239,51 @@ def locate(
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The bearer token that the server asks for.")
     ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RESULTS",
+            help="Keep the answers in a folder, as they come: for any number of photos. The same command "
+            "goes on after a stop, and asks new and changed photos alone.",
+        ),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive/--no-recursive", help="With --to: folders within folders too.")
+    ] = True,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="With --to: only photos like this, as '2019/*' or '*.heic'."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="With --to: no photos like this.")
+    ] = None,
 ) -> None:
     """Say where photos were taken.
 
-    PHOTO is a file, or a folder that is searched through; there may be several. Photos that can't be read
-    are reported and the rest go on; the exit code is then 1.
+    PHOTO is a file, or a folder that is searched through; there may be several. With --to it may also be a
+    zip or tar archive, which is read in place. Photos that can't be read are reported and the rest go on; the
+    exit code is then 1.
     """
-    form = _format(format, output)
+    if to is None and (include or exclude or not recursive):
+        raise UsageError(
+            "--include, --exclude and --no-recursive are for many photos: give --to RESULTS with them"
+        )
+    if to is not None and (same_place or same_trip or server is not None or prior == "estimate"):
+        raise UsageError(
+            "--to answers photos one by one, as they come: leave --same-place, --same-trip, --server and "
+            "--prior estimate out"
+        )
+    form = None if to is not None and output is None else format_of(format, output)
     restriction = {"countries": countries, "excluded": excluded, "box": box, "near": near}
     changes = {} if point is None else {"point": point.value}
+    if to is not None:
+        from lostfound.cli.results import locate_to
+        from lostfound.predict.sources import Selection
+
+        locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
+        selection = Selection(recursive, include or (), exclude or ())
+        locate_to(photos, to, locator, top=top, selection=selection, form=form, output=output, raw=raw)
+        return
     if server is not None:
         if same_trip:
             raise UsageError("--same-trip is not for --server: leave one of them out")
@@ -275,7 +298,8 @@ def locate(
         from lostfound.predict.photos import locate_photos
 
         results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
-    _write_located(results, form, output, raw=raw)
+    assert form is not None
+    write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
         for each in failed:
@@ -310,47 +334,3 @@ def _client(url: str, token_file: Path | None, model: Path | None, **options: An
     client = Client(url, model=None if model is None else str(model), token=token)
     given = {name: value for name, value in options.items() if value not in (None, False)}
     return client.using(**given)
-
-
-def _format(form: Format | None, output: Path | None) -> Format:
-    """The format asked for, by name or by the output's suffix."""
-    if output is not None:
-        must_be_a_file(output)
-    if form is None:
-        form = Format.table if output in (None, STANDARD_OUTPUT) else _SUFFIXES.get(output.suffix.lower())
-        if form is None:
-            raise UsageError(
-                f"{output} does not say its format: add --format {'|'.join(Format)}, or end the name "
-                f"in {', '.join(_SUFFIXES)}"
-            )
-    if form is Format.map and output is None:
-        raise UsageError("a map is a page to be opened: give its file with --output map.html")
-    return form
-
-
-def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None, *, raw: bool) -> None:
-    from lostfound.cli.output.models import located_text, print_located
-    from lostfound.files import write_output
-    from lostfound.predict import outputs
-
-    if form is Format.map:
-        from lostfound.pages.map import write_photo_map
-
-        assert output is not None
-        write_photo_map(results, output)
-    elif form is Format.table and output is None:
-        print_located(results)
-    else:
-        writers: dict[Format, Callable[[Sequence[LocatedPhoto]], str]] = {
-            Format.json: outputs.to_json,
-            Format.csv: partial(outputs.to_csv, raw=raw),
-            Format.geojson: outputs.to_geojson,
-            Format.table: located_text,
-        }
-        text = writers[form](results)
-        if output is None:
-            sys.stdout.write(shown(text) if sys.stdout.isatty() else text)
-        else:
-            write_output(output, text.encode(errors="backslashreplace"))
-    if output not in (None, STANDARD_OUTPUT):
-        say(f"Written: {output}")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, bench, calibrate, data, explain, report, serve, share, study, train
+from lostfound.cli import answer, bench, calibrate, data, explain, report, results, serve, share, study, train
 from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training, show
 from lostfound.cli.partition import partition
@@ -25,6 +25,7 @@ _AFTER_CTRL_C = {
     "demo": _SAME_COMMAND,
     "explain": "features of a data set that were computed are kept, and the same command goes on",
     "import": _SAME_COMMAND,
+    "locate": "with --to, what was answered is kept, and the same command goes on",
     "prepare": _SAME_COMMAND,
     "publish": _SAME_COMMAND,
     "train": "the same command with --resume goes on after the last finished epoch",
@@ -68,6 +69,7 @@ app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)
 app.add_typer(calibrate.COMMANDS)
 app.add_typer(answer.COMMANDS)
+app.add_typer(results.COMMANDS)
 app.add_typer(bench.COMMANDS)
 app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)

@@ -72,7 +72,8 @@ class Members:
         """Add up what weights of points there are of each pair of a cell and an area."""
         pairs, index = np.unique(cells * shape[1] + areas, return_inverse=True)
         summed = np.bincount(index, weights=weights, minlength=len(pairs))
-        return cls(pairs // max(shape[1], 1), pairs % max(shape[1], 1), summed, shape)
+        width = max(shape[1], 1)
+        return cls(pairs // width, pairs % width, np.asarray(summed, dtype=np.float64), shape)
 
     def sums(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities of the areas, (n, areas), by those of the cells, (n, cells)."""

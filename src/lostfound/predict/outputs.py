@@ -35,11 +35,12 @@ class LocatedPhoto:
 
 def to_json(results: Sequence[LocatedPhoto]) -> str:
     """An object with the photos' guesses and those that could not be read."""
-    photos = [_row(each) for each in results]
+    photos = [row(each) for each in results]
     return json_text({"note": NOTE, "photos": photos}) + "\n"
 
 
-def _row(each: LocatedPhoto) -> dict[str, Any]:
+def row(each: LocatedPhoto) -> dict[str, Any]:
+    """A photo and what came of it, as plain values."""
     if each.guess is None:
         return {"photo": written_name(each.photo), "error": written_name(each.error or "")}
     return {"photo": written_name(each.photo), **each.guess.as_dict()}

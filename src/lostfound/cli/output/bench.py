@@ -14,9 +14,8 @@ def print_bench(found: Bench) -> None:
     """Print what was measured, and on what."""
     about = found.about
     height, width = about["input"]
-    show(
-        f"{about['model']} ({about['model_bytes'] / 1e6:.1f} MB, {width}x{height} pixels), {about['provider']}"
-    )
+    size = f"{about['model_bytes'] / 1e6:.1f} MB"
+    show(f"{about['model']} ({size}, {width}x{height} pixels), {about['provider']}")
     show(f"{about['processor']}, {about['cores']} cores, load {about['load'] or 0:.1f}; {about['photos']}")
     show(", ".join(f"{name} {each}" for name, each in about["versions"].items()) + "\n")
     rows = [

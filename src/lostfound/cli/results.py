@@ -1,0 +1,79 @@
+"""`lostfound locate --to` and `lostfound export`: results folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lostfound.cli.common import example, fail, say
+from lostfound.cli.output.located import Format, format_of, write_located
+from lostfound.texts import shown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lostfound.predict.locator import Locator
+    from lostfound.predict.sources import Selection
+
+COMMANDS = typer.Typer(rich_markup_mode=None)
+_SHOWN = 10
+
+
+@COMMANDS.command(epilog=example("lostfound export results --output places.kml"))
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RESULTS", hidden=True)],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to a file instead of the screen; - is standard output."),
+    ] = None,
+    format: Annotated[  # noqa: A002
+        Format | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="table, json, jsonl, csv, geojson, geoparquet, kml, gpx or map; by default what the "
+            "output's name says, or a table.",
+        ),
+    ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Leave names in CSV as they are, also those that a spreadsheet computes."),
+    ] = False,
+) -> None:
+    """Write the answers of a results folder as another file.
+
+    RESULTS is a folder that `lostfound locate --to` wrote.
+    """
+    form = format_of(format, output)
+    from lostfound.predict.results import Results
+
+    write_located(list(Results.open(folder)), form, output, raw=raw)
+
+
+def locate_to(
+    photos: Sequence[Path],
+    to: Path,
+    locator: Locator,
+    *,
+    top: int,
+    selection: Selection,
+    form: Format | None,
+    output: Path | None,
+    raw: bool,
+) -> None:
+    """Locate photos into a results folder, and say what came of it."""
+    from lostfound.predict.locating import UNREADABLE, locate_into
+
+    run = locate_into(photos, to, locator, top=top, selection=selection)
+    say(
+        f"Located: {run.asked} photos; {run.known} were known"
+        + (f", {run.copied} are the same pictures under other names" if run.copied else "")
+        + f"; {len(run.results)} in {to}"
+    )
+    if form is not None:
+        write_located(list(run.results), form, output, raw=raw)
+    for name, reason in run.unreadable[:_SHOWN]:
+        say(f"{shown_name(name)}: {reason}")
+    if run.unreadable:
+        fail(f"{len(run.unreadable)} photos could not be read: {to / UNREADABLE} lists them")
