@@ -258,6 +258,8 @@ def locate(
     within = parse_restriction(countries, excluded, box, near)
     locator = Locator.load(model or STARTER)
     locator = locator.using(always_answer=always_answer, within=within, prior=prior, **changes)
+    if terms := locator.model.terms:
+        say(terms)
     if within is not None:
         say(f"Restricted: {within}")
     if without := locator.answerer.countries_without_cells:

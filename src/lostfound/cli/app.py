@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, calibrate, data, explain, report, share, study, train
+from lostfound.cli import answer, calibrate, convert, data, explain, report, share, study, train
 from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training, show
 from lostfound.cli.partition import partition
@@ -67,6 +67,7 @@ app.add_typer(partition, name="partition")
 app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)
 app.add_typer(calibrate.COMMANDS)
+app.add_typer(convert.COMMANDS)
 app.add_typer(answer.COMMANDS)
 app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)

@@ -186,6 +186,21 @@ class Partition:
         )
 
     @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of each cell by its id."""
+        return {cell_id: number for number, cell_id in enumerate(self.cell_ids)}
+
+    @cached_property
+    def id_array(self) -> NDArray[np.object_]:
+        """The cells' ids, (n,)."""
+        return np.array(self.cell_ids, dtype=object)
+
+    @property
+    def of_points(self) -> bool:
+        """Whether its cells are mere points, as those of a gallery are."""
+        return KINDS[self.kind].points
+
+    @cached_property
     def _find(self) -> Find:
         return KINDS[self.kind].finder(self)
 
@@ -232,6 +247,7 @@ class Kind:
             kinds whose cells are nested squares; None for kinds whose polygons tell the neighbours.
         ancestors: The ids of the larger units that hold the cells at a level; None for kinds without levels.
         labelled: Whether an image's stated country goes before its point.
+        points: Whether its cells are mere points, that stand for nothing beside them.
     """
 
     build: Callable[[TrainingPlaces, Any], Partition]
@@ -239,6 +255,7 @@ class Kind:
     surrounding: Callable[[Partition], Pairs] | None = None
     ancestors: Callable[[Partition, int], tuple[str, ...]] | None = None
     labelled: bool = False
+    points: bool = False
 
 
 KINDS: dict[str, Kind] = {}

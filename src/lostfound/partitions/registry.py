@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lostfound.partitions.base import KINDS, Kind
-from lostfound.partitions.kinds import cities, named, polygons, quadtree, s2, square, voronoi
+from lostfound.partitions.kinds import cities, gallery, named, polygons, quadtree, s2, square, voronoi
 
 KINDS.update(
     {
@@ -14,6 +14,7 @@ KINDS.update(
         "voronoi": Kind(voronoi.build, voronoi.finder),
         "s2": Kind(s2.build, s2.finder, s2.surrounding, s2.ancestors),
         "quadtree": Kind(quadtree.build, quadtree.finder, quadtree.surrounding, quadtree.ancestors),
+        "gallery": Kind(gallery.build, gallery.finder, points=True),
         "polygons": Kind(polygons.build, polygons.finder),
     }
 )

@@ -37,11 +37,14 @@ from lostfound.predict.model_folder import ModelFolder, set_calibration
 from lostfound.predict.outliers import FEWEST, Outliers
 from lostfound.predict.support import Support
 from lostfound.predict.views import pooled
+from lostfound.progress import note
 
 ACCURACY = 0.5
 """How often what a model answers is to be right, by default."""
 FALSE_ALARMS = 0.02
 """The share of validation photos that may be held to be no photos of its kind."""
+MOST_NUMBERS = 1 << 27
+"""So many probabilities at most are held at once: a gigabyte."""
 _TRAINING_IMAGES = 2000
 _IMAGES_FOR_HEAD = 8
 _DRAWN_IMAGES = 10.0
@@ -123,6 +126,10 @@ def calibrate(
             f"{dataset.folder} has no images to calibrate on in the split {split!r}: use a data set with a "
             "validation split, or --split all for photos that the model never saw"
         )
+    partition = locator.model.partition
+    if partition is not None and len(part) > (most := max(MOST_NUMBERS // len(partition), 100)):
+        note(f"Calibrating on {most} of {len(part)} images: more would take too much memory")
+        part = limit(part, most)
     photos = Photos.of(locator, part)
     located = len(set(photos.places[photos.located]))
     needed = max(places_needed(share) for share in SHARES)
@@ -166,7 +173,7 @@ def fitted_temperature(locator: Locator, part: Dataset) -> float:
             f"{part.folder} has no images to calibrate on: use a data set with a validation split"
         )
     photos = Photos.of(locator, part)
-    return fit_temperature(photos.seen.outputs[:, : len(partition)].astype(np.float64), photos.cells)
+    return fit_temperature(locator.model.decoder.logits(photos.seen.outputs), photos.cells)
 
 
 def features_of(seen: Iterable[Seen]) -> NDArray[np.float32]:
@@ -201,7 +208,7 @@ def _probabilities(model: ModelFolder, photos: Photos) -> Calibration:
     partition = model.partition
     if partition is None:
         return Calibration()
-    logits = photos.seen.outputs[:, : len(partition)].astype(np.float64)
+    logits = model.decoder.logits(photos.seen.outputs)
     found = Calibration(fit_temperature(logits, photos.cells))
     decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
     found = replace(found, prior=_prior(model, decoder.believe(photos.seen.outputs)))

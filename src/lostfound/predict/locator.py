@@ -20,12 +20,15 @@ from lostfound.predict.belief import Belief
 from lostfound.predict.engine import Engine, Seen, SeenDataset, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.model_folder import STARTER, ModelFolder
-from lostfound.predict.predictions import Predictions
+from lostfound.predict.predictions import Predictions, concatenated
 from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
 
 if TYPE_CHECKING:
     from lostfound.predict.explain import Explanation, Method
+
+MOST_NUMBERS = 1 << 25
+"""So many probabilities at most are held at once: a quarter of a gigabyte."""
 
 Answer = TypeVar("Answer")
 Unit = Literal["image", "place"]
@@ -311,8 +314,18 @@ class Locator(Engine):
         ids = strings(dataset.records, "image_id")
         of_places = (unit or self.unit) == "place"
         groups = strings(dataset.records, "place_id") if of_places else _row_names(len(ids))
-        belief, looks, _ = self.believe(seen, groups, ids)
-        predictions = self.answerer.for_album(belief, looks.blank).predictions(belief, looks, top)
+        if self.answerer.settings.prior == "estimate":  # which needs all of them at once
+            belief, looks, _ = self.believe(seen, groups, ids)
+            predictions = self.answerer.for_album(belief, looks.blank).predictions(belief, looks, top)
+        else:
+            predictions = concatenated(
+                [
+                    self.answerer.predictions(
+                        *self.believe(seen.take(rows), groups[rows], ids[rows])[:2], top
+                    )
+                    for rows in self._blocks(groups)
+                ]
+            )
         task = self.model.config["task"]
         if task["kind"] != "distance":
             return predictions
@@ -358,6 +371,14 @@ class Locator(Engine):
                     )
                 yield seen
                 advance(1)
+
+    def _blocks(self, groups: NDArray[np.object_]) -> Iterator[NDArray[np.int64]]:
+        """The rows of photos in blocks of whole groups, in the order of their names, that memory holds."""
+        cells = 1 if self.model.partition is None else len(self.model.partition)
+        _, index = np.unique(groups.astype(str), return_inverse=True)
+        step = max(1, MOST_NUMBERS // cells)
+        for start in range(0, int(index.max()) + 1, step):
+            yield np.flatnonzero((index >= start) & (index < start + step))
 
     @property
     def unit(self) -> Unit:
