@@ -138,8 +138,9 @@ def evaluate(
         locator, images = Locator.load(model), Dataset.open(dataset)
         partition = locator.model.partition
         ranks = _RANKS if to is None else _RANKS_OF_REPORT
-        by = None if unit is None else unit.value
-        measured = measure(locator, images, split, unit=by, ranks=ranks, rules=rules)
+        measured = measure(
+            locator, images, split, unit=None if unit is None else unit.value, ranks=ranks, rules=rules
+        )
     print_evaluation(measured, as_json=json)
     if to is not None:
         measured.save(to)

@@ -54,9 +54,9 @@ def convert(
 ) -> None:
     """Turn a published model into a model folder.
 
-    NAME is geoclip. Nothing is downloaded unless it is named with hf://; files that are pickled are read as
-    tensors alone, and refused where they hold more. The folder says what it was made of, by hash, and under
-    which licence.
+    NAME is geoclip or osv5m. Nothing is downloaded unless it is named with hf://; files that are pickled are
+    read as tensors alone, and refused where they hold more. The folder says what it was made of, by hash, and
+    under which licence.
     """
     require_training("converting writes a graph")
     from lostfound.models.published.convert import convert as make

@@ -28,7 +28,6 @@ from lostfound.predict.calibration import (
     places_needed,
     threshold_for,
 )
-from lostfound.predict.decoders import HybridDecoder
 from lostfound.predict.distribution import POINT_RULES, PointRule
 from lostfound.predict.engine import Seen, SeenDataset
 from lostfound.predict.head import find_head
@@ -188,7 +187,7 @@ def _statistics(
     partition, records = locator.model.partition, training.records
     arrays: dict[str, NDArray[Any]] = {}
     support, outliers = None, None
-    if partition is not None and not isinstance(locator.model.decoder, HybridDecoder):
+    if partition is not None and not locator.model.decoder.finds_points:
         support = Support.of(partition, coordinates(records), strings(records, "country"))
         arrays.update(support.as_arrays())
     if locator.gives_features and len(training) >= FEWEST:

@@ -20,6 +20,9 @@ from lostfound.partitions import Partition
 from lostfound.predict.belief import Belief
 from lostfound.predict.predictions import Predictions
 
+REACHES = "reaches.npy"
+"""How far boxes reach from their points, in a model folder."""
+_BOX_SCALE = 1.2
 _SORTED = 4096
 """So many cells at most are all sorted."""
 
@@ -31,6 +34,8 @@ class OutputDecoder(ABC):
 
     width: int
     partition: Partition | None
+    finds_points = False
+    """Whether it finds a point of its own in each cell."""
 
     @abstractmethod
     def believe(
@@ -118,6 +123,7 @@ class HybridDecoder(OutputDecoder):
     partition: Partition
     radii_km: NDArray[np.float64]
     temperature: float = 1.0
+    finds_points = True
 
     @property
     def width(self) -> int:  # type: ignore[override]
@@ -144,6 +150,60 @@ class HybridDecoder(OutputDecoder):
     def as_dict(self) -> dict[str, Any]:
         """The kind and the cells' radii."""
         return {"kind": "hybrid", "radii_km": self.radii_km.tolist()}
+
+
+@dataclass(frozen=True)
+class BoxDecoder(OutputDecoder):
+    """Outputs are a logit for each cell, then for each cell a share of the way to its box's sides.
+
+    OSV-5M's rule (Astruc et al. 2024): 1.2 tanh of an output is a share of the way from the cell's point to
+    its northern or southern side, and of the next to its eastern or western one; so it may lead a little
+    beyond.
+
+    Attributes:
+        reaches: From each cell's point to its sides, degrees, (cells, 2, 2): to the south and west, then to
+            the north and east.
+    """
+
+    partition: Partition
+    reaches: NDArray[np.float64]
+    temperature: float = 1.0
+    finds_points = True
+
+    def __post_init__(self) -> None:
+        if self.reaches.shape != (len(self.partition), 2, 2) or not (self.reaches >= 0).all():
+            raise ValueError("a model of boxes needs what reaches from each cell's point to its four sides")
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        """Three outputs a cell."""
+        return 3 * len(self.partition)
+
+    def believe(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        ids: NDArray[np.object_] | None = None,
+        sharpness: NDArray[np.float64] | float = 1.0,
+    ) -> Belief:
+        """The cells' probabilities, and the point in each."""
+        count = len(self.partition)
+        shares = np.asarray(outputs[:, count:], dtype=np.float64).reshape(len(outputs), count, 2)
+        shares = _BOX_SCALE * np.tanh(shares)
+        reaches = np.where(shares > 0, self.reaches[:, 1], self.reaches[:, 0])
+        points = self.partition.centroids + shares * reaches
+        points = np.clip(points, (-90.0, -180.0), (90.0, 180.0))
+        points[..., 1] = wrap_longitude(points[..., 1])
+        probabilities = probabilities_of(self.logits(outputs), self.temperature, sharpness)
+        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, points)
+
+    @property
+    def files(self) -> Mapping[str, NDArray[Any]]:
+        """What reaches to the sides."""
+        return {REACHES: self.reaches}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Only the kind."""
+        return {"kind": "boxes"}
 
 
 @dataclass(frozen=True)
@@ -271,6 +331,8 @@ def build_decoder(
         if radii.shape != (len(partition),) or not (np.isfinite(radii) & (radii >= 0)).all():
             raise ValueError("a hybrid model needs a radius for each of its cells")
         return HybridDecoder(partition, radii, temperature)
+    if kind == "boxes" and arrays is not None:
+        return BoxDecoder(partition, np.array(arrays(REACHES), dtype=np.float64), temperature)
     if kind == "gallery" and arrays is not None:
         from lostfound.predict.gallery import GALLERY, GalleryDecoder  # which is one of these decoders
 

@@ -16,7 +16,7 @@ from lostfound.data.images import Preprocessing
 from lostfound.errors import UsageError, nearest_name
 from lostfound.files import write_atomic
 from lostfound.models.export import export_onnx
-from lostfound.models.published import geoclip
+from lostfound.models.published import geoclip, osv5m
 from lostfound.models.published.sources import HUB, License, Source, opened
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
@@ -98,8 +98,20 @@ def _geoclip(
     return Converted(network, preprocessing, decoder, geoclip.LICENSE, {"gallery": places}), [own, below]
 
 
+def _osv5m(
+    stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
+) -> tuple[Converted, list[Source]]:
+    del precision, exact_upstream
+    if backbone is not None:
+        raise UsageError("osv5m has its backbone in its own weights: leave --backbone out")
+    own = _opened(stack, weights, "weights", "osv5m", osv5m.PUBLISHED, osv5m.PATTERNS)
+    decoder = osv5m.decoder_of(own)
+    network, preprocessing = osv5m.network_of(own, len(decoder.partition))
+    return Converted(network, preprocessing, decoder, osv5m.LICENSE, {}), [own]
+
+
 Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[Source]]]
-MODELS: Mapping[str, Maker] = {"geoclip": _geoclip}
+MODELS: Mapping[str, Maker] = {"geoclip": _geoclip, "osv5m": _osv5m}
 """The models that can be converted, by name."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -51,9 +52,9 @@ class GeoclipNetwork(Normalised):
 
     def __init__(self, clip: nn.Module, mlp: Tensors, preprocessing: Preprocessing) -> None:
         super().__init__(preprocessing)
-        self.vision, self.projection = clip.vision_model, clip.visual_projection
+        self.vision, self.projection = clip.vision_model, cast(nn.Linear, clip.visual_projection)
         wide, given = mlp["0.weight"].shape
-        width = self.projection.weight.shape[0]  # type: ignore[union-attr]
+        width = self.projection.out_features
         if given != width:
             raise ModelError(
                 f"the backbone's projection has {width} numbers where GeoCLIP takes {given}: it needs "
@@ -65,7 +66,7 @@ class GeoclipNetwork(Normalised):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Answer images (n, height, width, 3), uint8."""
         seen = self.vision(pixel_values=self.pixels(images))  # type: ignore[operator]
-        embedding = self.mlp(self.projection(seen.pooler_output))  # type: ignore[operator]
+        embedding = self.mlp(self.projection(seen.pooler_output))
         return nn.functional.normalize(embedding, dim=1), seen.last_hidden_state
 
 
@@ -150,7 +151,7 @@ def _read_gallery(path: Path) -> NDArray[np.float64]:
     names = [
         next((each for each in TRUE_COLUMNS[axis] if each in columns), "")
         for axis in ("latitude", "longitude")
-    ]  # type: ignore[index]
+    ]
     if "" in names:
         raise ModelError(f"{path} is no gallery: it needs the columns LAT and LON")
     return as_points(np.column_stack([np.array(columns[name], dtype=np.float64) for name in names]))

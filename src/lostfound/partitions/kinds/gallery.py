@@ -53,7 +53,7 @@ def gallery_partition(
     return Partition(
         GALLERY,
         ids,
-        near_cities(points) if names is None else tuple(names[row] for row in rows),
+        near_cities(points) if names is None else tuple(names[row] for row in rows.tolist()),
         points,
         counts,
         tuple(label_countries(points, stated)),
