@@ -17,7 +17,7 @@ from lostfound.errors import DatasetError, ImageError, ModelError, UsageError
 from lostfound.predict.answerer import Answerer, AnswerSettings
 from lostfound.predict.answering import Looks
 from lostfound.predict.belief import Belief
-from lostfound.predict.engine import Engine, Seen, SeenDataset, Unanswered
+from lostfound.predict.engine import BATCH_SIZE, Engine, Seen, SeenDataset, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.model_folder import STARTER, ModelFolder
 from lostfound.predict.predictions import Predictions, concatenated
@@ -205,8 +205,25 @@ class Locator(Engine):
             looked = list(looked)
             if readable := [each for each in looked if isinstance(each, Seen)]:
                 locator = self.for_album(readable)
+        block: list[Seen | Unanswered] = []
         for seen in looked:
-            yield locator.guess(seen, top=top) if isinstance(seen, Seen) else seen
+            block.append(seen)
+            if len(block) == BATCH_SIZE:
+                yield from locator._guess_block(block, top)
+                block = []
+        yield from locator._guess_block(block, top)
+
+    def guess_each(self, seen: Sequence[Seen], *, top: int = 5) -> list[Guess]:
+        """The guesses that what the network said of photos means, one each, in order.
+
+        Over a large gallery many at once take a fraction of the time.
+        """
+        return self.guess_groups(seen, _row_names(len(seen)), top=top) if seen else []
+
+    def _guess_block(self, block: Sequence[Seen | Unanswered], top: int) -> Iterator[Guess | Unanswered]:
+        found = iter(self.guess_each([each for each in block if isinstance(each, Seen)], top=top))
+        for each in block:
+            yield next(found) if isinstance(each, Seen) else each
 
     def for_album(self, seen: Sequence[Seen]) -> Self:
         """The same with these photos' own prior, if one is to be estimated.

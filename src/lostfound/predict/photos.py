@@ -16,7 +16,7 @@ from lostfound.data.importers.source import no_images
 from lostfound.data.pixels import max_pixels
 from lostfound.errors import UsageError
 from lostfound.geo.countries import country_name
-from lostfound.predict.engine import Seen, Unanswered
+from lostfound.predict.engine import BATCH_SIZE, Seen, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator
 from lostfound.predict.outputs import LocatedPhoto
@@ -125,12 +125,14 @@ def locate_photos(
     if locator.settings.prior == "estimate" and readable:
         locator = locator.for_album(readable)
         note(f"Countries of these photos, estimated: {_shares(locator.settings.prior)}")
-    together: Iterator[Guess] = iter(())
+    together: Iterator[Guess | None] = iter(())
     if same_place and readable:
         together = repeat(locator.guess_place(readable, top=top))
     elif same_trip and readable:
         files = [photo for photo, each in zip(photos, looked, strict=True) if isinstance(each, Seen)]
         together = iter(_trip(locator, files, readable, top))
+    else:
+        together = _in_batches(locator, readable, top)
     located = [
         _located(locator, str(photo), each, together, top) for photo, each in zip(photos, looked, strict=True)
     ]
@@ -159,8 +161,18 @@ def _trip(locator: Locator, photos: Sequence[Path], seen: list[Seen], top: int) 
     return found
 
 
+def _in_batches(locator: Locator, seen: Sequence[Seen], top: int) -> Iterator[Guess | None]:
+    """The guesses about photos, many at once; None for those of a batch that one of them broke."""
+    for start in range(0, len(seen), BATCH_SIZE):
+        batch = seen[start : start + BATCH_SIZE]
+        try:
+            yield from locator.guess_each(batch, top=top)
+        except Exception:  # one by one it will be said of which
+            yield from [None] * len(batch)
+
+
 def _located(
-    locator: Locator, photo: str, seen: Seen | Unanswered, together: Iterator[Guess], top: int
+    locator: Locator, photo: str, seen: Seen | Unanswered, together: Iterator[Guess | None], top: int
 ) -> LocatedPhoto:
     if not isinstance(seen, Seen):
         return LocatedPhoto(photo, None, str(seen))
