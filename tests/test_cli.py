@@ -12,7 +12,7 @@ import pytest
 
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
-    *("train", "average", "compare", "tune", "calibrate", "evaluate", "locate", "report", "explain"),
+    *("train", "average", "compare", "tune", "calibrate", "convert", "evaluate", "locate", "report", "explain"),
 )
 
 

@@ -54,9 +54,9 @@ def convert(
 ) -> None:
     """Turn a published model into a model folder.
 
-    NAME is geoclip or osv5m. Nothing is downloaded unless it is named with hf://; files that are pickled are
-    read as tensors alone, and refused where they hold more. The folder says what it was made of, by hash, and
-    under which licence.
+    NAME is geoclip, osv5m or image-classifier (any whose labels are countries or cities). Nothing is
+    downloaded unless it is named with hf://; files that are pickled are read as tensors alone, and refused
+    where they hold more. The folder says what it was made of, by hash, and under which licence.
     """
     require_training("converting writes a graph")
     from lostfound.models.published.convert import convert as make
@@ -76,4 +76,6 @@ def convert(
             f"Gallery: {gallery['rows']} rows, {gallery['places']} places (equal coordinates "
             f"{gallery['equal_coordinates']})"
         )
+    if left_out := about.get("labels_left_out"):
+        say(f"Labels that are no places, left out: {', '.join(left_out)}")
     say(f'For radii, and to say "I don\'t know": lostfound calibrate {model.path} DATASET --split all')

@@ -353,7 +353,7 @@ def _right_way_round(
         return points[:, ::-1].copy()
     if len(known) and (np.abs(known[:, 1]) > 180).any() and (np.abs(known[:, 1]) <= 360).all():
         points = np.column_stack([points[:, 0], wrap_longitude(points[:, 1])])
-    bad = np.asarray(
+    bad: NDArray[np.bool_] = np.asarray(
         (np.abs(points[:, 0]) > 90) | (np.abs(points[:, 1]) > 180) | np.isinf(points).any(axis=1)
     )
     if bad.any():

@@ -16,7 +16,7 @@ from lostfound.data.images import Preprocessing
 from lostfound.errors import UsageError, nearest_name
 from lostfound.files import write_atomic
 from lostfound.models.export import export_onnx
-from lostfound.models.published import geoclip, osv5m
+from lostfound.models.published import classifier, geoclip, osv5m
 from lostfound.models.published.sources import HUB, License, Source, opened
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
@@ -110,8 +110,20 @@ def _osv5m(
     return Converted(network, preprocessing, decoder, osv5m.LICENSE, {}), [own]
 
 
+def _classifier(
+    stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
+) -> tuple[Converted, list[Source]]:
+    del precision, exact_upstream
+    if backbone is not None:
+        raise UsageError("image-classifier has its backbone in its own weights: leave --backbone out")
+    own = _opened(stack, weights, "weights", "image-classifier", "OWNER/NAME", classifier.PATTERNS)
+    network, preprocessing, decoder, labels = classifier.network_of(own)
+    about = {"labels_left_out": list(labels.unknown)}
+    return Converted(network, preprocessing, decoder, classifier.license_of(own), about), [own]
+
+
 Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[Source]]]
-MODELS: Mapping[str, Maker] = {"geoclip": _geoclip, "osv5m": _osv5m}
+MODELS: Mapping[str, Maker] = {"geoclip": _geoclip, "osv5m": _osv5m, "image-classifier": _classifier}
 """The models that can be converted, by name."""
 
 
