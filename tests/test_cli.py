@@ -12,7 +12,8 @@ import pytest
 
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
-    *("train", "average", "compare", "tune", "calibrate", "convert", "evaluate", "locate", "report", "explain"),
+    *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
+    *("report", "explain"),
 )
 
 
