@@ -111,11 +111,11 @@ def evaluate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Measure a model on held-back places, or anybody's predictions, with intervals.
+    """Measure a model, or anybody's predictions.
 
-    MODEL and DATASET are their folders. With --to, also writes report.html, a page that opens offline, beside
-    metrics.json, predictions.parquet and confusion.png. With --predictions, answers of whoever it was are
-    scored by the same metrics.
+    MODEL and DATASET are their folders; it is measured on held-back places, with intervals. With --to, also
+    writes report.html, a page that opens offline, beside metrics.json, predictions.parquet and confusion.png.
+    With --predictions, answers of whoever it was are scored by the same metrics.
     """
     from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset

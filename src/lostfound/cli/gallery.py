@@ -10,10 +10,10 @@ import typer
 from lostfound.cli.common import DatasetFolder, example, say
 
 gallery = typer.Typer(
-    help="Make galleries: the places that a model of embeddings answers with.",
+    help="Make the places that a model answers with.",
     no_args_is_help=True,
     rich_markup_mode=None,
-    epilog=example("lostfound gallery build data/estate --model models/geoclip --to models/estate"),
+    epilog=example("lostfound gallery build -h"),
 )
 
 
