@@ -12,8 +12,8 @@ import pytest
 
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
-    *("train", "average", "compare", "tune", "calibrate", "evaluate", "locate", "bench"),
-    *("report", "explain", "serve"),
+    *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
+    *("export", "bench", "report", "explain", "serve"),
 )
 
 

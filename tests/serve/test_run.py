@@ -104,7 +104,9 @@ def test_senders_of_nothing_are_cut_off_and_cost_others_nothing(started, picture
         if number % 4 == 1:
             each.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: a\r\n")
         elif number % 4 == 2:
-            each.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 999\r\n\r\n\xff")
+            each.sendall(
+                b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 999\r\n\r\n\xff"
+            )
         elif number % 4 == 3:
             each.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
             answer = b""
@@ -138,7 +140,10 @@ def test_endless_headers_are_cut_off(started):
 def test_senders_that_go_leave_nothing_behind(started, pictures):
     server = started("--memory", 64)
     photo = pictures[0].read_bytes()
-    head = b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(photo)
+    head = (
+        b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+        % len(photo)
+    )
     for number in range(60):
         with socket.create_connection(("127.0.0.1", server.port)) as sender:
             sender.sendall((head + photo)[: len(head) + number * len(photo) // 59])
@@ -149,11 +154,27 @@ def test_senders_that_go_leave_nothing_behind(started, pictures):
 
 def test_the_memory_for_bodies_is_bounded(started):
     server = started("--max-bytes", 1, "--memory", 1)
-    head = b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 1000000\r\n\r\n"
+    head = (
+        b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 1000000\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", server.port)) as holder:
         holder.sendall(head + b"x" * 999_999)
-        wait_until(lambda: httpx2.post(f"{server.url}/v1/locate", content=b"x" * 900_000, headers={"Content-Type": "image/jpeg"}).status_code == 429)
-    wait_until(lambda: httpx2.post(f"{server.url}/v1/locate", content=b"x" * 900_000, headers={"Content-Type": "image/jpeg"}).status_code == 422)
+        wait_until(
+            lambda: (
+                httpx2.post(
+                    f"{server.url}/v1/locate", content=b"x" * 900_000, headers={"Content-Type": "image/jpeg"}
+                ).status_code
+                == 429
+            )
+        )
+    wait_until(
+        lambda: (
+            httpx2.post(
+                f"{server.url}/v1/locate", content=b"x" * 900_000, headers={"Content-Type": "image/jpeg"}
+            ).status_code
+            == 422
+        )
+    )
 
 
 def test_damaged_photos_get_a_reason(start_server):

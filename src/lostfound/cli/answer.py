@@ -99,11 +99,11 @@ def evaluate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Measure a model, or anybody's predictions, on new places.
+    """Measure a model, or anybody's predictions.
 
-    MODEL and DATASET are their folders. With --to, also writes report.html, a page that opens offline, beside
-    metrics.json, predictions.parquet and confusion.png. With --predictions, answers of whoever it was are
-    scored by the same metrics.
+    MODEL and DATASET are their folders; it is measured on held-back places, with intervals. With --to, also
+    writes report.html, a page that opens offline, beside metrics.json, predictions.parquet and confusion.png.
+    With --predictions, answers of whoever it was are scored by the same metrics.
     """
     from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset
@@ -126,8 +126,9 @@ def evaluate(
         locator, images = Locator.load(model), Dataset.open(dataset)
         partition = locator.model.partition
         ranks = _RANKS if to is None else _RANKS_OF_REPORT
-        by = None if unit is None else unit.value
-        measured = measure(locator, images, split, unit=by, ranks=ranks, rules=rules)
+        measured = measure(
+            locator, images, split, unit=None if unit is None else unit.value, ranks=ranks, rules=rules
+        )
     print_evaluation(measured, as_json=json)
     if to is not None:
         measured.save(to)
@@ -318,6 +319,8 @@ def _locator(model: Path | None, restriction: Mapping[str, str | None], **change
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
     within = parse_restriction(**restriction)
     locator = Locator.load(model or STARTER).using(within=within, **changes)
+    if terms := locator.model.terms:
+        say(terms)
     if within is not None:
         say(f"Restricted: {within}")
     if without := locator.answerer.countries_without_cells:

@@ -11,9 +11,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, bench, calibrate, data, explain, report, results, serve, share, study, train
+from lostfound.cli import (
+    answer,
+    bench,
+    calibrate,
+    convert,
+    data,
+    explain,
+    report,
+    results,
+    serve,
+    share,
+    study,
+    train,
+)
 from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training, show
+from lostfound.cli.gallery import gallery
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
 from lostfound.files import FULL
@@ -68,6 +82,8 @@ app.add_typer(partition, name="partition")
 app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)
 app.add_typer(calibrate.COMMANDS)
+app.add_typer(convert.COMMANDS)
+app.add_typer(gallery, name="gallery")
 app.add_typer(answer.COMMANDS)
 app.add_typer(results.COMMANDS)
 app.add_typer(bench.COMMANDS)

@@ -30,7 +30,8 @@ def serve(
     host: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="Where it listens: this machine alone by default; 0.0.0.0 is every network."
+            metavar="ADDRESS",
+            help="Where it listens: this machine alone by default; 0.0.0.0 is every network.",
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65535)] = 8000,
@@ -63,7 +64,8 @@ def serve(
         int, typer.Option(metavar="N", help="Millions of pixels of one photo, decoded.", min=1)
     ] = 50,
     queue: Annotated[
-        int, typer.Option(metavar="N", help="Photos that may wait in a process; more get the answer 429.", min=1)
+        int,
+        typer.Option(metavar="N", help="Photos that may wait in a process; more get the answer 429.", min=1),
     ] = 256,
     memory: Annotated[
         int, typer.Option(metavar="MB", help="Megabytes of photos that a process holds at once.", min=1)
@@ -134,8 +136,14 @@ def _origin(text: str) -> str:
 
 def _tiles(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or not all(key in text for key in ("{z}", "{x}", "{y}")):
-        raise UsageError(f"--tiles {text}: give an address such as https://tiles.example.org/{{z}}/{{x}}/{{y}}.png")
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or not all(key in text for key in ("{z}", "{x}", "{y}"))
+    ):
+        raise UsageError(
+            f"--tiles {text}: give an address such as https://tiles.example.org/{{z}}/{{x}}/{{y}}.png"
+        )
     if any(letter in text for letter in " ;,'\""):
         raise UsageError(f"--tiles {text}: an address has no spaces, quotes, commas or semicolons")
     return text

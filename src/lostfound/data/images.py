@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ pixels.give_memory_back()
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
+Fit = Literal["crop", "squash"]
 
 _MAX_INPUT = 4096
 _RESAMPLING = {
@@ -61,6 +62,8 @@ class Preprocessing:
         interpolation: The resampling filter, antialiased.
         mean: Per-channel mean on the scale 0..1, subtracted inside the network's graph.
         std: Per-channel standard deviation on the scale 0..1, divided by inside the network's graph.
+        fit: crop: what is outside of the box is cut off; squash: all of the image is kept, and its
+            proportions are not, as some published models have it.
     """
 
     height: int
@@ -69,6 +72,7 @@ class Preprocessing:
     interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    fit: Fit = "crop"
 
     def __post_init__(self) -> None:
         sides = (self.height, self.width)
@@ -78,13 +82,18 @@ class Preprocessing:
             raise ValueError(f"a crop_fraction of {self.crop_fraction} (more than 0, at most 1)")
         if self.interpolation not in _RESAMPLING:
             raise ValueError(f"an interpolation {self.interpolation!r} (of {', '.join(_RESAMPLING)})")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"a fit {self.fit!r} (of {', '.join(get_args(Fit))})")
         numbers = np.array([self.mean, self.std], dtype=np.float64)
         if numbers.shape != (2, 3) or not np.isfinite(numbers).all() or not (numbers[1] > 0).all():
             raise ValueError("mean and std that are not three numbers each, those of std more than 0")
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings as plain values for `config.json`."""
-        return asdict(self)
+        """The settings as plain values for `config.json`; `fit` only where it is not the usual."""
+        values = asdict(self)
+        if self.fit == "crop":
+            del values["fit"]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -108,7 +117,8 @@ class Preprocessing:
             ImageError: The image can't be read.
         """
         with decoded(source, at_least=2 * max(self.height, self.width)) as image:
-            box = centred_box(image.size, (self.width, self.height), self.crop_fraction)
+            shape = (self.width, self.height) if self.fit == "crop" else image.size
+            box = centred_box(image.size, shape, self.crop_fraction)
             resized = image.resize((self.width, self.height), _RESAMPLING[self.interpolation], box=box)
             return np.array(resized)  # a copy: Pillow's own memory is read-only
 

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -136,7 +136,7 @@ def parse_names(text: str | None) -> dict[Role, str]:
             raise UsageError(
                 f"{part!r} names no column: write ROLE=COLUMN, with a role of {', '.join(roles)}"
             )
-        found[role] = name.lower()
+        found[cast(Role, role)] = name.lower()
     return found
 
 
@@ -344,8 +344,8 @@ def _right_way_round(
     half = np.isnan(points).any(axis=1)
     points = np.where(half[:, None], np.nan, points)
     known = points[~half]
-    over, other_over = (np.abs(known[:, axis]) > 90 for axis in (0, 1))
-    if over.any() and not other_over.any() and (np.abs(known) <= 180).all():
+    over, other_over = (bool((np.abs(known[:, axis]) > 90).any()) for axis in (0, 1))
+    if over and not other_over and (np.abs(known) <= 180).all():
         notes.append(
             f"{path}: the columns {roles['latitude']!r} and {roles['longitude']!r} bear each other's names "
             f"({int(over.sum())} of {len(known)} latitudes would be beyond 90): taken the other way round"
@@ -353,7 +353,9 @@ def _right_way_round(
         return points[:, ::-1].copy()
     if len(known) and (np.abs(known[:, 1]) > 180).any() and (np.abs(known[:, 1]) <= 360).all():
         points = np.column_stack([points[:, 0], wrap_longitude(points[:, 1])])
-    bad = (np.abs(points[:, 0]) > 90) | (np.abs(points[:, 1]) > 180) | np.isinf(points).any(axis=1)
+    bad: NDArray[np.bool_] = np.asarray(
+        (np.abs(points[:, 0]) > 90) | (np.abs(points[:, 1]) > 180) | np.isinf(points).any(axis=1)
+    )
     if bad.any():
         row = int(np.argmax(bad))
         raise DatasetError(

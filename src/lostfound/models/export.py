@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import safetensors.torch
 import torch
+from torch import nn
 
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
@@ -56,7 +57,7 @@ def write_model(
     return write_folder(to, work, decoder, temperature, {**config, "training": training})
 
 
-def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> float:
+def export_onnx(network: nn.Module, preprocessing: Preprocessing, path: Path) -> float:
     """Write the graph and hold it to the network's own outputs.
 
     The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `outputs` and `features`.
@@ -97,7 +98,7 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> f
 
 
 @torch.no_grad()
-def _export(network: Network, images: torch.Tensor, path: Path) -> None:
+def _export(network: nn.Module, images: torch.Tensor, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
     from lostfound.partitions.shapes import Pairs
 
-PartitionKind = Literal["countries", "regions", "cities", "square", "voronoi", "s2", "quadtree", "polygons"]
+PartitionKind = Literal[
+    "countries", "regions", "cities", "square", "voronoi", "s2", "quadtree", "gallery", "polygons"
+]
 PARTITION_KINDS: tuple[str, ...] = get_args(PartitionKind)
+
+_POINTS = ("gallery",)  # kinds whose cells stand for nothing beside their point
 
 OUTSIDE = -1
 """The number of the cell of a point that lies in none."""
@@ -188,6 +192,21 @@ class Partition:
             settings,
             rule,
         )
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of each cell by its id."""
+        return {cell_id: number for number, cell_id in enumerate(self.cell_ids)}
+
+    @cached_property
+    def id_array(self) -> NDArray[np.object_]:
+        """The cells' ids, (n,)."""
+        return np.array(self.cell_ids, dtype=object)
+
+    @property
+    def of_points(self) -> bool:
+        """Whether its cells are mere points, as those of a gallery are."""
+        return self.kind in _POINTS
 
     @cached_property
     def _find(self) -> Find:

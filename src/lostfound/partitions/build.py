@@ -259,6 +259,12 @@ def _near(centroids: NDArray[np.float64], ids: tuple[str, ...]) -> tuple[str, ..
     return tuple(f"{names[row]} ({each})" for row, each in zip(nearest, ids, strict=True))
 
 
+def near_cities(points: NDArray[np.float64]) -> tuple[str, ...]:
+    """The names of the cities nearest to points (n, 2), degrees."""
+    names, tree = _city_search()
+    return tuple(names[row] for row in tree.query(unit_vectors(points), workers=-1)[1])
+
+
 @cache
 def _city_search() -> tuple[list[str], cKDTree]:
     table = city_table()

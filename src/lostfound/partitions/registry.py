@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lostfound.partitions.base import Kind
-from lostfound.partitions.kinds import cities, named, polygons, quadtree, s2, square, voronoi
+from lostfound.partitions.kinds import cities, gallery, named, polygons, quadtree, s2, square, voronoi
 
 KINDS: dict[str, Kind] = {
     "countries": Kind(named.build_countries, named.country_finder, labelled=True),
@@ -13,5 +13,6 @@ KINDS: dict[str, Kind] = {
     "voronoi": Kind(voronoi.build, voronoi.finder),
     "s2": Kind(s2.build, s2.finder, s2.surrounding, s2.ancestors),
     "quadtree": Kind(quadtree.build, quadtree.finder, quadtree.surrounding, quadtree.ancestors),
+    "gallery": Kind(gallery.build, gallery.finder),
     "polygons": Kind(polygons.build, polygons.finder),
 }

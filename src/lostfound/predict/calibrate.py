@@ -29,7 +29,6 @@ from lostfound.predict.calibration import (
     places_needed,
     threshold_for,
 )
-from lostfound.predict.decoders import HybridDecoder
 from lostfound.predict.distribution import POINT_RULES, PointRule
 from lostfound.predict.engine import Seen, SeenDataset
 from lostfound.predict.head import find_head
@@ -38,11 +37,14 @@ from lostfound.predict.model_folder import ModelFolder, set_calibration
 from lostfound.predict.outliers import FEWEST, Outliers
 from lostfound.predict.support import Support
 from lostfound.predict.views import pooled
+from lostfound.progress import note
 
 ACCURACY = 0.5
 """How often what a model answers is to be right, by default."""
 FALSE_ALARMS = 0.02
 """The share of validation photos that may be held to be no photos of its kind."""
+MOST_NUMBERS = 1 << 27
+"""So many probabilities at most are held at once: a gigabyte."""
 _TRAINING_IMAGES = 2000
 _IMAGES_FOR_HEAD = 8
 _DRAWN_IMAGES = 10.0
@@ -58,7 +60,6 @@ class Photos:
         points: Where they are, (n, 2), degrees; NaN where unknown.
         cells: Their cells, (n,); `OUTSIDE` where they lie in none, and of a model without cells.
         places: The places they show, (n,).
-        width: How many of the outputs are logits of cells.
         features: The network's of each, (n, channels); None if it gives none.
     """
 
@@ -66,7 +67,6 @@ class Photos:
     points: NDArray[np.float64]
     cells: NDArray[np.int64]
     places: NDArray[np.object_]
-    width: int
     features: NDArray[np.float32] | None = None
 
     @classmethod
@@ -82,13 +82,7 @@ class Photos:
             cells = partition.assign(points, strings(part.records, "country"))
         each = list(locator.see_each(part, features=True, doing="Calibrating"))
         features = features_of(each) if locator.gives_features else None
-        width = 0 if partition is None else len(partition)
-        return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), width, features)
-
-    @property
-    def logits(self) -> NDArray[np.float64]:
-        """The cells' logits, (n, cells)."""
-        return self.seen.outputs[:, : self.width].astype(np.float64)
+        return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), features)
 
     @property
     def located(self) -> NDArray[np.bool_]:
@@ -137,6 +131,10 @@ def calibrate(
             f"{dataset.folder} has no images to calibrate on in the split {split!r}: use a data set with a "
             "validation split, or --split all for photos that the model never saw"
         )
+    partition = locator.model.partition
+    if partition is not None and len(part) > (most := max(MOST_NUMBERS // len(partition), 100)):
+        note(f"Calibrating on {most} of {len(part)} images: more would take too much memory")
+        part = limit(part, most)
     photos = Photos.of(locator, part)
     located = len(set(photos.places[photos.located]))
     needed = max(places_needed(share) for share in SHARES)
@@ -149,13 +147,13 @@ def calibrate(
     support, outliers, statistics = _statistics(locator, training if len(training) else part)
     started, foreign = Calibration(), None
     if elsewhere is not None:
-        if locator.model.partition is None or outliers is None:
+        if not locator.model.decoder.logit_count or outliers is None:
             raise UsageError(
-                f"{locator.model.path} gives no probabilities, or no features to tell strange photos by: "
+                f"{locator.model.path} gives no logits of cells, or no features to tell strange photos by: "
                 "leave the photos from elsewhere out"
             )
         foreign = Photos.of(locator, elsewhere)
-        started = _strangeness(outliers, photos, foreign)
+        started = _strangeness(locator.model, outliers, photos, foreign)
         photos, foreign = (_weighed(each, started, locator.model, outliers) for each in (photos, foreign))
     found = _probabilities(locator.model, photos, started)
     found = _radii(locator.model, photos, found, support) if located >= needed else found
@@ -191,7 +189,7 @@ def fitted_temperature(locator: Locator, part: Dataset) -> float:
             f"{part.folder} has no images to calibrate on: use a data set with a validation split"
         )
     photos = Photos.of(locator, part)
-    return fit_temperature(photos.logits, photos.cells)
+    return fit_temperature(locator.model.decoder.logits(photos.seen.outputs), photos.cells)
 
 
 def features_of(seen: Iterable[Seen]) -> NDArray[np.float32]:
@@ -206,7 +204,7 @@ def _statistics(
     partition, records = locator.model.partition, training.records
     arrays: dict[str, NDArray[Any]] = {}
     support, outliers = None, None
-    if partition is not None and not isinstance(locator.model.decoder, HybridDecoder):
+    if partition is not None and not locator.model.decoder.finds_points:
         support = Support.of(partition, coordinates(records), strings(records, "country"))
         arrays.update(support.as_arrays())
     if locator.gives_features and len(training) >= FEWEST:
@@ -221,12 +219,12 @@ def _statistics(
     return support, outliers, arrays
 
 
-def _strangeness(outliers: Outliers, *origins: Photos) -> Calibration:
+def _strangeness(model: ModelFolder, outliers: Outliers, *origins: Photos) -> Calibration:
     """How much less sure to be of stranger photos, and the temperature that goes with it."""
     samples = []
     for photos in origins:
         assert photos.features is not None
-        logits = photos.logits
+        logits = model.decoder.logits(photos.seen.outputs)
         right = np.argmax(logits, axis=1) == photos.cells
         samples.append((logits, outliers.strangeness(photos.features), right))
     temperature, power = fit_strangeness(samples)
@@ -235,10 +233,9 @@ def _strangeness(outliers: Outliers, *origins: Photos) -> Calibration:
 
 def _weighed(photos: Photos, found: Calibration, model: ModelFolder, outliers: Outliers) -> Photos:
     """Photos whose logits are smaller the stranger they are."""
-    assert model.partition is not None
     assert photos.features is not None
     strangeness = outliers.strangeness(photos.features)
-    outputs = found.weighed(photos.seen.outputs, strangeness, len(model.partition))
+    outputs = found.weighed(photos.seen.outputs, strangeness, model.decoder.logit_count)
     return replace(photos, seen=replace(photos.seen, outputs=outputs.astype(np.float32)))
 
 
@@ -255,7 +252,8 @@ def _probabilities(model: ModelFolder, photos: Photos, started: Calibration) -> 
         return Calibration()
     found = started
     if not started.strangeness_power:
-        found = replace(started, temperature=fit_temperature(photos.logits, photos.cells))
+        logits = model.decoder.logits(photos.seen.outputs)
+        found = replace(started, temperature=fit_temperature(logits, photos.cells))
     decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
     found = replace(found, prior=_prior(model, decoder.believe(photos.seen.outputs)))
     means, first, views = pooled(decoder, found, photos.seen.outputs, photos.places)

@@ -7,7 +7,7 @@ one place are averaged before they are decoded.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -19,6 +19,12 @@ from lostfound.partitions import Partition
 from lostfound.predict.belief import Belief
 from lostfound.predict.predictions import Predictions
 
+REACHES = "reaches.npy"
+"""How far boxes reach from their points, in a model folder."""
+_BOX_SCALE = 1.2
+_SORTED = 4096
+"""So many cells at most are all sorted."""
+
 Scaling = Literal["unit_vector", "bounds", "origin"]
 
 
@@ -27,6 +33,8 @@ class OutputDecoder(ABC):
 
     width: int
     partition: Partition | None
+    finds_points = False
+    """Whether it finds a point of its own in each cell."""
 
     @abstractmethod
     def believe(
@@ -55,6 +63,25 @@ class OutputDecoder(ABC):
         """
         return ranked(self.believe(outputs, ids), top)
 
+    @property
+    def logit_count(self) -> int:
+        """How many of the outputs, the first ones, are the cells' logits."""
+        return 0 if self.partition is None else len(self.partition)
+
+    def logits(self, outputs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """What a softmax makes the cells' probabilities of, (n, cells), before any temperature.
+
+        Args:
+            outputs: Of n samples, (n, width), of a model with cells.
+        """
+        assert self.partition is not None
+        return np.asarray(outputs[:, : len(self.partition)], dtype=np.float64)
+
+    @property
+    def files(self) -> Mapping[str, NDArray[Any]]:
+        """Arrays that the model folder holds as files of their own, by name."""
+        return {}
+
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """What `build_decoder` needs, as plain JSON values, without the partition."""
@@ -79,8 +106,8 @@ class CellDecoder(OutputDecoder):
         sharpness: NDArray[np.float64] | float = 1.0,
     ) -> Belief:
         """The cells' probabilities."""
-        probabilities = _probabilities(outputs, self.temperature, sharpness)
-        return Belief(_names(ids, len(outputs)), self.partition, probabilities)
+        probabilities = probabilities_of(outputs, self.temperature, sharpness)
+        return Belief(names_of(ids, len(outputs)), self.partition, probabilities)
 
     def as_dict(self) -> dict[str, Any]:
         """Only the kind: the rest is the partition and the calibration."""
@@ -100,6 +127,7 @@ class HybridDecoder(OutputDecoder):
     partition: Partition
     radii_km: NDArray[np.float64]
     temperature: float = 1.0
+    finds_points = True
 
     @property
     def width(self) -> int:  # type: ignore[override]
@@ -120,12 +148,66 @@ class HybridDecoder(OutputDecoder):
         points = destination(
             self.partition.centroids[None], bearing, np.hypot(offsets[..., 0], offsets[..., 1])
         )
-        probabilities = _probabilities(outputs[:, :count], self.temperature, sharpness)
-        return Belief(_names(ids, len(outputs)), self.partition, probabilities, points)
+        probabilities = probabilities_of(outputs[:, :count], self.temperature, sharpness)
+        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, points)
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the cells' radii."""
         return {"kind": "hybrid", "radii_km": self.radii_km.tolist()}
+
+
+@dataclass(frozen=True)
+class BoxDecoder(OutputDecoder):
+    """Outputs are a logit for each cell, then for each cell a share of the way to its box's sides.
+
+    OSV-5M's rule (Astruc et al. 2024): 1.2 tanh of an output is a share of the way from the cell's point to
+    its northern or southern side, and of the next to its eastern or western one; so it may lead a little
+    beyond.
+
+    Attributes:
+        reaches: From each cell's point to its sides, degrees, (cells, 2, 2): to the south and west, then to
+            the north and east.
+    """
+
+    partition: Partition
+    reaches: NDArray[np.float64]
+    temperature: float = 1.0
+    finds_points = True
+
+    def __post_init__(self) -> None:
+        if self.reaches.shape != (len(self.partition), 2, 2) or not (self.reaches >= 0).all():
+            raise ValueError("a model of boxes needs what reaches from each cell's point to its four sides")
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        """Three outputs a cell."""
+        return 3 * len(self.partition)
+
+    def believe(
+        self,
+        outputs: NDArray[np.floating[Any]],
+        ids: NDArray[np.object_] | None = None,
+        sharpness: NDArray[np.float64] | float = 1.0,
+    ) -> Belief:
+        """The cells' probabilities, and the point in each."""
+        count = len(self.partition)
+        shares = np.asarray(outputs[:, count:], dtype=np.float64).reshape(len(outputs), count, 2)
+        shares = _BOX_SCALE * np.tanh(shares)
+        reaches = np.where(shares > 0, self.reaches[:, 1], self.reaches[:, 0])
+        points = self.partition.centroids + shares * reaches
+        points = np.clip(points, (-90.0, -180.0), (90.0, 180.0))
+        points[..., 1] = wrap_longitude(points[..., 1])
+        probabilities = probabilities_of(self.logits(outputs), self.temperature, sharpness)
+        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, points)
+
+    @property
+    def files(self) -> Mapping[str, NDArray[Any]]:
+        """What reaches to the sides."""
+        return {REACHES: self.reaches}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Only the kind."""
+        return {"kind": "boxes"}
 
 
 @dataclass(frozen=True)
@@ -174,7 +256,7 @@ class PointDecoder(OutputDecoder):
             points = np.array(self.corner) + outputs * np.array(self.span)
             points[:, 0] = np.clip(points[:, 0], -90.0, 90.0)
             points[:, 1] = wrap_longitude(points[:, 1])
-        return Belief(_names(ids, len(outputs)), None, np.ones((len(outputs), 1)), points[:, None])
+        return Belief(names_of(ids, len(outputs)), None, np.ones((len(outputs), 1)), points[:, None])
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the scaling."""
@@ -190,22 +272,43 @@ def ranked(belief: Belief, top: int) -> Predictions:
     """The most probable cells, and the point of the best; of bare coordinates, the point."""
     if belief.partition is None:
         return Predictions(belief.ids, belief.best_points())
-    cells = np.argsort(-belief.probabilities, axis=1, kind="stable")[:, : max(1, top)]
+    cells = most_probable(belief.probabilities, max(1, top))
     points = belief.points_of(cells)
     return Predictions(
         belief.ids,
         points[:, 0],
-        np.array(belief.partition.cell_ids, dtype=object)[cells],
+        belief.partition.id_array[cells],
         np.take_along_axis(belief.probabilities, cells, axis=1),
         None if belief.points is None else points,
         partition=belief.partition,
     )
 
 
+def most_probable(probabilities: NDArray[np.float64], top: int) -> NDArray[np.int64]:
+    """The numbers of the most probable cells of each row, (n, top), best first; of equals the first."""
+    if probabilities.shape[1] <= max(_SORTED, top):
+        return np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    least = np.partition(probabilities, -top, axis=1)[:, -top]
+    found = np.empty((len(probabilities), top), dtype=np.int64)
+    for row, limit in enumerate(least):
+        cells = np.flatnonzero(probabilities[row] >= limit)
+        found[row] = cells[np.argsort(-probabilities[row, cells], kind="stable")[:top]]
+    return found
+
+
 def build_decoder(
-    values: Mapping[str, Any], partition: Partition | None, temperature: float
+    values: Mapping[str, Any],
+    partition: Partition | None,
+    temperature: float,
+    arrays: Callable[[str], NDArray[Any]] | None = None,
 ) -> OutputDecoder:
     """Read what `as_dict` gave.
+
+    Args:
+        values: The kind, and what it needs.
+        partition: The cells.
+        temperature: What logits are divided by.
+        arrays: Gives the arrays of `OutputDecoder.files`, by name.
 
     Raises:
         ValueError: The kind is unknown, lacks its partition, or a number is none that a model can have.
@@ -232,6 +335,12 @@ def build_decoder(
         if radii.shape != (len(partition),) or not (np.isfinite(radii) & (radii >= 0)).all():
             raise ValueError("a hybrid model needs a radius for each of its cells")
         return HybridDecoder(partition, radii, temperature)
+    if kind == "boxes" and arrays is not None:
+        return BoxDecoder(partition, np.array(arrays(REACHES), dtype=np.float64), temperature)
+    if kind == "gallery" and arrays is not None:
+        from lostfound.predict.gallery import GALLERY, GalleryDecoder  # which is one of these decoders
+
+        return GalleryDecoder(partition, arrays(GALLERY), float(values["scale"]), temperature)
     raise ValueError(f"answers of an unknown kind {kind!r}: update lostfound")
 
 
@@ -245,9 +354,10 @@ def check_temperature(temperature: float) -> None:
         raise ValueError(f"a temperature of {temperature} (more than 0 is needed)")
 
 
-def _probabilities(
+def probabilities_of(
     logits: NDArray[np.floating[Any]], temperature: float, sharpness: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
+    """The softmax of logits (n, cells) by a temperature and a sharpness, (n, cells)."""
     factor = np.reshape(np.asarray(sharpness, dtype=np.float64) / temperature, (-1, 1))
     scaled = np.asarray(logits, dtype=np.float64) * factor
     # As scipy.special.softmax, to the last bit, which takes longer to load than a photo takes to locate
@@ -255,5 +365,6 @@ def _probabilities(
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def _names(ids: NDArray[np.object_] | None, n: int) -> NDArray[np.object_]:
+def names_of(ids: NDArray[np.object_] | None, n: int) -> NDArray[np.object_]:
+    """What samples are called: their numbers if nothing else is said."""
     return np.arange(n).astype(str).astype(object) if ids is None else ids

@@ -60,6 +60,11 @@ class SeenDataset:
     blank: NDArray[np.bool_]
     strangeness: NDArray[np.float64] | None
 
+    def take(self, rows: NDArray[np.int64]) -> SeenDataset:
+        """What was said of some of the images."""
+        strangeness = None if self.strangeness is None else self.strangeness[rows]
+        return SeenDataset(self.outputs[rows], self.blank[rows], strangeness)
+
     @classmethod
     def of(cls, seen: Sequence[Seen]) -> SeenDataset:
         """Put together what was said of each image."""

@@ -202,7 +202,7 @@ def _candidates(predictions: Predictions) -> list[tuple[Candidate, ...]]:
                 predictions.points, predictions.guessed_countries, strict=True
             )
         ]
-    number = {cell_id: index for index, cell_id in enumerate(partition.cell_ids)}
+    number = partition.numbers
     probabilities, points = predictions.probabilities, predictions.cell_points
 
     def candidate(row: int, rank: int, cell_id: str) -> Candidate:

@@ -19,13 +19,16 @@ from lostfound.predict.belief import Belief
 from lostfound.predict.engine import BATCH_SIZE, Engine, Seen, SeenDataset, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.model_folder import STARTER, ModelFolder
-from lostfound.predict.predictions import Predictions
+from lostfound.predict.predictions import Predictions, concatenated
 from lostfound.predict.views import mean_of_views, pooled
 from lostfound.progress import progress
 
 if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
     from lostfound.predict.explain import Explanation, Method
+
+MOST_NUMBERS = 1 << 25
+"""So many probabilities at most are held at once: a quarter of a gigabyte."""
 
 Answer = TypeVar("Answer")
 Unit = Literal["image", "place"]
@@ -286,8 +289,7 @@ class Locator(Engine):
             Of each place, in the order of their names: the belief, how its photos look, and the first row.
         """
         model = self.model
-        cells = 0 if model.partition is None else len(model.partition)
-        outputs = model.calibration.weighed(seen.outputs, seen.strangeness, cells)
+        outputs = model.calibration.weighed(seen.outputs, seen.strangeness, model.decoder.logit_count)
         belief, first, views = pooled(model.decoder, model.calibration, outputs, groups, ids)
         _, index = np.unique(groups.astype(str), return_inverse=True)
         blank = np.bincount(index, weights=~seen.blank) == 0  # all of its photos are
@@ -322,8 +324,18 @@ class Locator(Engine):
         ids = strings(dataset.records, "image_id")
         of_places = (unit or self.unit) == "place"
         groups = strings(dataset.records, "place_id") if of_places else _row_names(len(ids))
-        belief, looks, _ = self.believe(seen, groups, ids)
-        predictions = self.answerer.for_album(belief, looks.blank).predictions(belief, looks, top)
+        if self.answerer.settings.prior == "estimate":  # which needs all of them at once
+            belief, looks, _ = self.believe(seen, groups, ids)
+            predictions = self.answerer.for_album(belief, looks.blank).predictions(belief, looks, top)
+        else:
+            predictions = concatenated(
+                [
+                    self.answerer.predictions(
+                        *self.believe(seen.take(rows), groups[rows], ids[rows])[:2], top
+                    )
+                    for rows in self._blocks(groups)
+                ]
+            )
         task = self.model.config["task"]
         if task["kind"] != "distance":
             return predictions
@@ -369,6 +381,14 @@ class Locator(Engine):
                     )
                 yield seen
                 advance(1)
+
+    def _blocks(self, groups: NDArray[np.object_]) -> Iterator[NDArray[np.int64]]:
+        """The rows of photos in blocks of whole groups, in the order of their names, that memory holds."""
+        cells = 1 if self.model.partition is None else len(self.model.partition)
+        _, index = np.unique(groups.astype(str), return_inverse=True)
+        step = max(1, MOST_NUMBERS // cells)
+        for start in range(0, int(index.max()) + 1, step):
+            yield np.flatnonzero((index >= start) & (index < start + step))
 
     @property
     def unit(self) -> Unit:

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.data.images import Preprocessing
+from lostfound.download import is_unchanged
 from lostfound.errors import ModelError, refused_as
-from lostfound.files import digest, write_atomic
+from lostfound.files import digest, file_digest, write_atomic, writing_atomically
 from lostfound.partitions import Partition
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
@@ -64,6 +65,14 @@ class ModelFolder:
         return self.decoder.partition
 
     @property
+    def terms(self) -> str | None:
+        """What users must know of the licence of others' weights; None where it is free for commerce."""
+        about = self.config.get("published")
+        if about is None or about["commercial_use"]:
+            return None
+        return f"Licence: {about['model']} is under {about['license']}: not for commercial use"
+
+    @property
     def graph(self) -> Path:
         """The ONNX graph."""
         return self.path / GRAPH
@@ -92,6 +101,8 @@ class ModelFolder:
         """
         if self.partition is None:
             return None
+        if self.partition.of_points:
+            return Support.of(self.partition)
         with refused_as(ModelError, f"{self.path} holds damaged statistics"):
             return Support.from_arrays(self.statistics, len(self.partition))
 
@@ -122,7 +133,7 @@ class ModelFolder:
                 raise ModelError(
                     f"{file} is missing: the model folder is incomplete; copy it whole or train again"
                 )
-            if name != WEIGHTS and digest(file.read_bytes()) != sha256:
+            if name != WEIGHTS and not is_unchanged(file, sha256):
                 raise ModelError(
                     f"{file} is not this model's own (its hash differs from config.json's): "
                     "copy the folder whole or train again"
@@ -131,7 +142,9 @@ class ModelFolder:
         cells = None if partition is None else len(partition)
         calibration = Calibration.from_dict(json.loads((path / CALIBRATION).read_bytes()), cells)
         preprocessing = Preprocessing.from_dict(config["preprocessing"])
-        decoder = build_decoder(config["answer"], partition, calibration.temperature)
+        decoder = build_decoder(
+            config["answer"], partition, calibration.temperature, partial(_array, path, config)
+        )
         views = int(config["views"])
         if views < 1 or not len(partition if partition is not None else "point"):
             raise ValueError("a model answers by one view or more, and tells one cell or more apart")
@@ -139,6 +152,14 @@ class ModelFolder:
         if not isinstance(task["kind"], str) or not 0 < float(task.get("clip_degrees", 1)) < float("inf"):
             raise ValueError(f"a task {task!r}")
         return cls(path, config, preprocessing, decoder, views, calibration)
+
+
+def _array(path: Path, config: Mapping[str, Any], name: str) -> NDArray[Any]:
+    """One of the decoder's arrays, mapped into memory."""
+    if name not in config["files"]:
+        raise ModelError(f"{path} lacks {name}: the model folder is damaged; copy it whole or convert again")
+    found: NDArray[Any] = np.load(path / name, mmap_mode="r", allow_pickle=False)
+    return found
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -189,16 +210,20 @@ def write_folder(
     """
     (path / CONFIG).unlink(missing_ok=True)
     partition = decoder.partition
-    names = [GRAPH, WEIGHTS, CALIBRATION]
+    names = [GRAPH, *([WEIGHTS] if (parts / WEIGHTS).is_file() else []), CALIBRATION]
     labels: dict[str, Any] = {}
     if partition is not None:
         write_atomic(parts / PARTITION, partition.to_parquet())
         names.append(PARTITION)
         labels = {"labels": list(partition.cell_ids), "names": list(partition.names)}
     write_atomic(parts / CALIBRATION, json.dumps({"temperature": temperature}).encode())
+    for name, array in decoder.files.items():
+        with writing_atomically(parts / name) as partial_file, partial_file.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        names.append(name)
     hashes = {}
     for name in names:
-        hashes[name] = digest((parts / name).read_bytes())
+        hashes[name] = file_digest(parts / name)
         (parts / name).replace(path / name)
     about = {"format": FORMAT, "lostfound": version("lostfound"), **config, "answer": decoder.as_dict()}
     full = {**about, **labels, "files": hashes}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -129,8 +130,8 @@ class Predictions:
             if self.partition is None:
                 countries[:] = best
             else:
-                of = dict(zip(self.partition.cell_ids, self.partition.countries, strict=True))
-                countries[:] = [of.get(cell) for cell in best]
+                of, numbers = self.partition.countries, self.partition.numbers
+                countries[:] = [of[numbers[cell]] if cell in numbers else None for cell in best]
         if all(code is not None for code in countries):
             return countries  # the borders take longer to load than a photo takes to locate
         from lostfound.geo.boundaries import label_countries
@@ -253,6 +254,22 @@ class Predictions:
             if path.suffix.lower() == ".csv":
                 return cls.from_table(_listed(_read_csv(path)), partition)
             return cls.from_table(pq.read_table(path), partition)
+
+
+def concatenated(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of several samples after each other, made by one model.
+
+    Args:
+        parts: One or more, which all hold the same columns.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    found: dict[str, Any] = {}
+    for each in fields(Predictions):
+        values = [getattr(part, each.name) for part in parts]
+        arrays = isinstance(values[0], np.ndarray)
+        found[each.name] = np.concatenate(values) if arrays else values[0]
+    return Predictions(**found)
 
 
 def _flat(table: pa.Table) -> pa.Table:

@@ -43,13 +43,16 @@ class Support:
 
         A cell is represented by where its training images are; one with fewer than five that are located by
         its largest cities, weighed by the square root of their people; one without any by the point that it
-        decodes to.
+        decodes to. Of a gallery each place stands for itself.
 
         Args:
             partition: The cells.
             points: Where training images are, (n, 2), degrees; NaN where unknown.
             countries: Their countries, (n,), as `Partition.assign` takes them.
         """
+        if partition.of_points:
+            count = len(partition)
+            return cls(partition.centroids, np.ones(count), np.arange(count, dtype=np.int64))
         most = int(np.clip(_BUDGET // max(1, len(partition)), 1, _MOST))
         found: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         if points is not None and len(points):

@@ -37,11 +37,21 @@ class Metrics:
             "lostfound_requests_total", "Requests answered.", ["route", "method", "status"], **own
         )
         self._seconds = Histogram(
-            "lostfound_request_seconds", "From the first byte to the answer.", ["route"], buckets=_SECONDS, **own
+            "lostfound_request_seconds",
+            "From the first byte to the answer.",
+            ["route"],
+            buckets=_SECONDS,
+            **own,
         )
-        self._photos = Counter("lostfound_photos_total", "Photos, by what came of them.", ["model", "outcome"], **own)
+        self._photos = Counter(
+            "lostfound_photos_total", "Photos, by what came of them.", ["model", "outcome"], **own
+        )
         self._batches = Histogram(
-            "lostfound_batch_photos", "Photos that went through the network together.", ["model"], buckets=_PHOTOS, **own
+            "lostfound_batch_photos",
+            "Photos that went through the network together.",
+            ["model"],
+            buckets=_PHOTOS,
+            **own,
         )
         self._stages = Histogram(
             "lostfound_stage_seconds",

@@ -25,6 +25,8 @@ from lostfound.partitions import Partition
 REPORT = "report.html"
 MOST_DOTS = 10_000
 """Photos on the map of errors; more are drawn at random."""
+MOST_CELLS = 20_000
+"""Of more cells, such as a gallery's, no map is drawn."""
 FEW_CELLS = 60
 """Up to so many cells what was guessed for each is shown, else by country."""
 
@@ -63,7 +65,7 @@ def render_report(
     if matched.located.any():
         data["photos"] = _errors(evaluation, matched)
         found.append(sections.errors_map(len(data["photos"]), int(matched.located.sum())))  # type: ignore[arg-type]
-    if partition is not None and matched.predictions.cells is not None:
+    if partition is not None and matched.predictions.cells is not None and len(partition) <= MOST_CELLS:
         cells = neighbourhoods(matched, partition)
         data["cells"] = cells
         photos = sum("to" in cell for cell in cells)

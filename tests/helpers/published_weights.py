@@ -1,0 +1,69 @@
+"""Others' models in small, with random weights, in the forms in which they are published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+PLACES = np.array(
+    [[48.86, 2.35], [52.52, 13.4], [48.86, 2.35], [35.7, 139.7], [-22.6, 17.1], [40.7, -74.0], [48.86, 2.35]]
+)
+SIZE = 32
+
+
+def random_geoclip(given: int = 10, width: int = 12) -> dict[str, torch.Tensor]:
+    """The tensors of a release: towers that are narrower than GeoCLIP's."""
+    generator = torch.Generator().manual_seed(3)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator) / max(shape[-1], 1) ** 0.5
+
+    tensors = {"logit_scale": torch.tensor(2.0)}
+    for branch in range(3):
+        prefix = f"location_encoder.LocEnc{branch}."
+        tensors[f"{prefix}capsule.0.b"] = draw(8, 2)
+        for name, shape in (
+            ("capsule.1", (14, 16)),
+            ("capsule.3", (14, 14)),
+            ("capsule.5", (14, 14)),
+            ("head.0", (width, 14)),
+        ):
+            tensors[f"{prefix}{name}.weight"], tensors[f"{prefix}{name}.bias"] = draw(*shape), draw(shape[0])
+    for name, shape in (("0", (given, given)), ("2", (width, given))):
+        tensors[f"image_encoder.mlp.{name}.weight"] = draw(*shape)
+        tensors[f"image_encoder.mlp.{name}.bias"] = draw(shape[0])
+    return tensors
+
+
+def write_release(folder: Path, tensors: dict[str, torch.Tensor] | None = None) -> Path:
+    """A folder as the hub has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(random_geoclip() if tensors is None else tensors, folder / "model.safetensors")
+    rows = "\n".join(f"{latitude},{longitude}" for latitude, longitude in PLACES.tolist())
+    (folder / "coordinates_100K.csv").write_text(f"LAT,LON\n{rows}\n")
+    return folder
+
+
+def tiny_clip(projection: int):
+    """CLIP with random weights, of two layers."""
+    from transformers import CLIPConfig, CLIPModel
+
+    torch.manual_seed(0)
+    text = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+    vision = {"hidden_size": 24, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2}
+    return CLIPModel(
+        CLIPConfig(
+            projection_dim=projection,
+            text_config={
+                **text,
+                "vocab_size": 20,
+                "bos_token_id": 0,
+                "eos_token_id": 2,
+                "projection_dim": projection,
+            },
+            vision_config={**vision, "patch_size": 16, "image_size": SIZE, "projection_dim": projection},
+        )
+    ).eval()
