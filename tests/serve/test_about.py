@@ -21,7 +21,9 @@ TOKENS = ("a-long-token", "another")
 
 @pytest.fixture(scope="module")
 def http(start_server: Callable[..., Any], model_folder: Path, point_model_folder: Path) -> Any:
-    server = start_server("--model", "starter", "--model", f"mine={model_folder}", "--model", f"point={point_model_folder}")
+    server = start_server(
+        "--model", "starter", "--model", f"mine={model_folder}", "--model", f"point={point_model_folder}"
+    )
     with httpx2.Client(base_url=server.url, timeout=60) as client:
         yield client
 
@@ -30,7 +32,9 @@ def http(start_server: Callable[..., Any], model_folder: Path, point_model_folde
 def guarded(start_server: Callable[..., Any], tmp_path_factory) -> Any:
     file = tmp_path_factory.mktemp("tokens") / "tokens"
     file.write_text("# who may ask\n" + "\n".join(TOKENS) + "\n")
-    return start_server("--token-file", file, "--cors", "https://example.org", "--tiles", "https://t.example/{z}/{x}/{y}.png")
+    return start_server(
+        "--token-file", file, "--cors", "https://example.org", "--tiles", "https://t.example/{z}/{x}/{y}.png"
+    )
 
 
 def test_models_are_described(http):
@@ -97,7 +101,14 @@ def test_hugging_faces_own_client_speaks_to_it(http, pictures):
 
 
 def test_wrong_json_of_a_classification_is_refused(http):
-    for body in (b"", b"[]", b'{"inputs": 1}', b'{"inputs": "%%%"}', b'{"inputs": "eA==", "parameters": {"top_k": 0}}', b"[" * 9999):
+    for body in (
+        b"",
+        b"[]",
+        b'{"inputs": 1}',
+        b'{"inputs": "%%%"}',
+        b'{"inputs": "eA==", "parameters": {"top_k": 0}}',
+        b"[" * 9999,
+    ):
         answer = http.post("/models/starter", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 400, body[:40]
 
@@ -118,13 +129,20 @@ def test_the_open_inference_protocol_in_json(http, pictures):
     (output,) = answer["outputs"]
     assert (answer["id"], answer["model_name"], output["shape"]) == ("7", "starter", [2])
     own = [lostfound.load().locate(path) for path in pictures[:2]]
-    assert [json.loads(each)["candidates"][0]["name"] for each in output["data"]] == [each.best.name for each in own]
+    assert [json.loads(each)["candidates"][0]["name"] for each in output["data"]] == [
+        each.best.name for each in own
+    ]
 
 
 def test_the_open_inference_protocol_with_binary_tensors(http, pictures):
     photo = pictures[0].read_bytes()
     rest = struct.pack("<I", len(photo)) + photo
-    tensor = {"name": "photos", "shape": [1, 1], "datatype": "BYTES", "parameters": {"binary_data_size": len(rest)}}
+    tensor = {
+        "name": "photos",
+        "shape": [1, 1],
+        "datatype": "BYTES",
+        "parameters": {"binary_data_size": len(rest)},
+    }
     header = json.dumps({"inputs": [tensor], "parameters": {"top": 2}}).encode()
     length = {"Inference-Header-Content-Length": str(len(header))}
     answer = infer(http, header + rest, **length).json()
@@ -134,7 +152,8 @@ def test_the_open_inference_protocol_with_binary_tensors(http, pictures):
 
 
 @pytest.mark.parametrize(
-    "change", [{"datatype": "FP32"}, {"shape": [3]}, {"data": ["%%"]}, {"data": [1]}, {"shape": []}, {"data": None}]
+    "change",
+    [{"datatype": "FP32"}, {"shape": [3]}, {"data": ["%%"]}, {"data": [1]}, {"shape": []}, {"data": None}],
 )
 def test_wrong_tensors_are_refused(http, change):
     tensor = {"name": "photos", "shape": [1], "datatype": "BYTES", "data": ["eA=="]} | change
@@ -160,7 +179,11 @@ def test_health_and_the_page_need_no_token(guarded):
 
 
 def test_pages_of_named_origins_may_ask(guarded):
-    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    asked = {
+        "Origin": "https://example.org",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
     answer = httpx2.options(f"{guarded.url}/v1/locate", headers=asked)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "https://example.org"

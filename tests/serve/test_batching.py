@@ -42,7 +42,10 @@ def test_what_comes_together_is_answered_in_order(locator, pictures):
     photos = [path.read_bytes() for path in pictures]
 
     async def work(batcher: Batcher) -> Any:
-        asked = [batcher.results([photos[row % 6], b"no photo"], Ask("a", locator, 1 + row % 3)) for row in range(20)]
+        asked = [
+            batcher.results([photos[row % 6], b"no photo"], Ask("a", locator, 1 + row % 3))
+            for row in range(20)
+        ]
         return await asyncio.gather(*asked)
 
     own = [locator.locate(photo) for photo in photos]
@@ -118,7 +121,9 @@ def test_models_take_turns(locator, pictures):
     other = lostfound.load(threads=1)
 
     async def work(batcher: Batcher) -> Any:
-        asked = [batcher.results([photo], Ask("ab"[row % 2], [locator, other][row % 2], 5)) for row in range(30)]
+        asked = [
+            batcher.results([photo], Ask("ab"[row % 2], [locator, other][row % 2], 5)) for row in range(30)
+        ]
         return await asyncio.gather(*asked)
 
     assert {guess.country for (guess,) in served(Limits(), work)} == {locator.locate(photo).country}

@@ -76,7 +76,7 @@ def test_views_of_a_place_are_one_answer(client, pictures, tmp_path):
     assert close(client.locate_place(pictures[:3]), own)
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")
-    with pytest.raises(lostfound.ImageError, match="bad.jpg"):
+    with pytest.raises(lostfound.ImageError, match=r"bad\.jpg"):
         client.locate_place([pictures[0], bad])
     with pytest.raises(lostfound.UsageError, match="more than the server takes"):
         client.locate_place(pictures[:5])
@@ -132,7 +132,17 @@ def test_the_command_line_asks_a_server(server, lostfound, pictures, tmp_path: P
     assert [each["photo"] for each in ours] == [each["photo"] for each in theirs]
     assert [each.get("country") for each in ours] == [each.get("country") for each in theirs]
     assert ours[2] == theirs[2]
-    place = lostfound("locate", *pictures[:2], "--same-place", "--format", "json", "--server", server.url, "--token-file", server.token_file)
+    place = lostfound(
+        "locate",
+        *pictures[:2],
+        "--same-place",
+        "--format",
+        "json",
+        "--server",
+        server.url,
+        "--token-file",
+        server.token_file,
+    )
     first, second = json.loads(place.stdout)["photos"]
     assert {**first, "photo": ""} == {**second, "photo": ""}
 

@@ -200,7 +200,12 @@ def bomb() -> bytes:
         (b"", {"Content-Type": "image/jpeg"}, 422, "not an image"),
         (b"no photo", {"Content-Type": "image/jpeg"}, 422, "not an image"),
         (bomb(), {"Content-Type": "image/png"}, 422, "more than the 1,000,000"),
-        (b"x=1", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "application/x-www-form-urlencoded"),
+        (
+            b"x=1",
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            415,
+            "application/x-www-form-urlencoded",
+        ),
         (b"{}", {"Content-Type": "application/json"}, 415, "send image/jpeg"),
         (b"\x1f\x8b", {"Content-Type": "image/jpeg", "Content-Encoding": "gzip"}, 415, "compressed"),
         (b"-" * (2**20 + 1), {"Content-Type": "image/jpeg"}, 413, "larger than 1,048,576"),

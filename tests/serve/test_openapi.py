@@ -20,7 +20,9 @@ def described() -> dict:
 
 
 def test_the_committed_description_is_the_servers():
-    spec = importlib.util.spec_from_file_location("write_openapi", REPOSITORY / "scripts" / "write_openapi.py")
+    spec = importlib.util.spec_from_file_location(
+        "write_openapi", REPOSITORY / "scripts" / "write_openapi.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     committed = module.TARGET.read_text(encoding="utf-8")

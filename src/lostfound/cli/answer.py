@@ -167,7 +167,8 @@ def locate(
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Let a server answer that `lostfound serve` started; --model is then a name there."
+            metavar="URL",
+            help="Let a server answer that `lostfound serve` started; --model is then a name there.",
         ),
     ] = None,
     token_file: Annotated[
@@ -185,7 +186,9 @@ def locate(
     if server is not None:
         if same_trip:
             raise UsageError("--same-trip is not for --server: leave one of them out")
-        client = _client(server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes)
+        client = _client(
+            server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes
+        )
         from lostfound.serve.client_photos import locate_photos_by
 
         results = locate_photos_by(client, photos, top=top, same_place=same_place)

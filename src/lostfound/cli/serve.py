@@ -22,15 +22,16 @@ def serve(
         typer.Option(
             "--model",
             metavar="NAME=PATH",
-            help="A model folder and what requests call it; may be given several times, and the first answers "
-            "where none is named. By default the starter in the package.",
+            help="A model folder and what requests call it; may be given several times, and the first "
+            "answers where none is named. By default the starter in the package.",
             show_default=False,
         ),
     ] = [],  # noqa: B006  # Typer reads it
     host: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="Where it listens: this machine alone by default; 0.0.0.0 is every network."
+            metavar="ADDRESS",
+            help="Where it listens: this machine alone by default; 0.0.0.0 is every network.",
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65535)] = 8000,
@@ -46,7 +47,8 @@ def serve(
         list[str],
         typer.Option(
             metavar="ORIGIN",
-            help="Pages of this origin may ask from a browser, as https://example.org; may be given several times.",
+            help="Pages of this origin may ask from a browser, as https://example.org; may be given "
+            "several times.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -63,7 +65,8 @@ def serve(
         int, typer.Option(metavar="N", help="Millions of pixels of one photo, decoded.", min=1)
     ] = 50,
     queue: Annotated[
-        int, typer.Option(metavar="N", help="Photos that may wait in a process; more get the answer 429.", min=1)
+        int,
+        typer.Option(metavar="N", help="Photos that may wait in a process; more get the answer 429.", min=1),
     ] = 256,
     memory: Annotated[
         int, typer.Option(metavar="MB", help="Megabytes of photos that a process holds at once.", min=1)
@@ -120,8 +123,9 @@ def _tell(model: str, address: str, *, alone: bool, token: bool) -> None:
     if not alone:
         who = "whoever has a token" if token else "whoever reaches this machine"
         say(
-            f"It listens beyond this machine: {who} may ask it, over plain HTTP, which others on the way can read. "
-            "Put a server with TLS before it (docs/serving.md)" + ("" if token else ", and give --token-file")
+            f"It listens beyond this machine: {who} may ask it, over plain HTTP, which others on the way can "
+            "read. Put a server with TLS before it (docs/serving.md)"
+            + ("" if token else ", and give --token-file")
         )
 
 
@@ -134,8 +138,14 @@ def _origin(text: str) -> str:
 
 def _tiles(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or not all(key in text for key in ("{z}", "{x}", "{y}")):
-        raise UsageError(f"--tiles {text}: give an address such as https://tiles.example.org/{{z}}/{{x}}/{{y}}.png")
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or not all(key in text for key in ("{z}", "{x}", "{y}"))
+    ):
+        raise UsageError(
+            f"--tiles {text}: give an address such as https://tiles.example.org/{{z}}/{{x}}/{{y}}.png"
+        )
     if any(letter in text for letter in " ;,'\""):
         raise UsageError(f"--tiles {text}: an address has no spaces, quotes, commas or semicolons")
     return text

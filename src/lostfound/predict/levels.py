@@ -111,7 +111,7 @@ class Levels:
     def probabilities(self, belief: Belief, level: Level) -> NDArray[np.float64]:
         """The probabilities of a level's areas, (n, areas)."""
         # rounding may make a sum more than all
-        return np.minimum(np.asarray(belief.probabilities @ self.members[level]), 1.0)
+        return np.asarray(np.minimum(belief.probabilities @ self.members[level], 1.0))
 
     def best_countries(self, belief: Belief) -> NDArray[np.object_]:
         """The country that is most probable by the sum of its cells, (n,)."""

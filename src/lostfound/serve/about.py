@@ -62,7 +62,9 @@ def routes(service: Service) -> APIRouter:
             raise Problem(503, "it does not take photos now", retry_after_s=1)
         return JSONResponse({"status": "ready"})
 
-    @router.get("/metrics", summary="Metrics for Prometheus", operation_id="metrics", responses=schema.METRICS)
+    @router.get(
+        "/metrics", summary="Metrics for Prometheus", operation_id="metrics", responses=schema.METRICS
+    )
     async def metrics() -> Response:
         return Response(service.metrics.text(), media_type=prometheus.TYPE)
 

@@ -59,7 +59,9 @@ class Service:
         """
         located = [
             _located(photo, result)
-            for photo, result in zip(photos, await self.batcher.results([each.data for each in photos], ask), strict=True)
+            for photo, result in zip(
+                photos, await self.batcher.results([each.data for each in photos], ask), strict=True
+            )
         ]
         self._count(ask.model, located)
         _some_must_be_readable(located)
@@ -92,7 +94,9 @@ class Service:
 
     def _count(self, model: str, located: Sequence[LocatedPhoto]) -> None:
         for each in located:
-            outcome = "unreadable" if each.guess is None else "abstained" if each.guess.abstained else "answered"
+            outcome = (
+                "unreadable" if each.guess is None else "abstained" if each.guess.abstained else "answered"
+            )
             self.metrics.photo(model, outcome)
 
 

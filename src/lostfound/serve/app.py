@@ -26,8 +26,8 @@ from lostfound.serve.settings import ServeSettings
 
 DESCRIPTION = (
     "Where was this photo taken, from its pixels alone, and how sure is that? Every answer is an estimate. "
-    "Photos are held in memory while they are answered; they are never written or logged, and what they say of "
-    "themselves (EXIF) is not used."
+    "Photos are held in memory while they are answered; they are never written or logged, and what they "
+    "say of themselves (EXIF) is not used."
 )
 
 
@@ -116,7 +116,10 @@ def _words(wrong: dict[str, Any]) -> str:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    said = {404: "there is nothing at this address: see /openapi.json", 405: "another method: see /openapi.json"}
+    said = {
+        404: "there is nothing at this address: see /openapi.json",
+        405: "another method: see /openapi.json",
+    }
     response = Problem(error.status_code, said.get(error.status_code, str(error.detail))).response()
     response.headers.update(error.headers or {})
     return response
@@ -124,4 +127,3 @@ async def _http(_: Request, error: Exception) -> Response:
 
 async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)  # nobody reads it
-

@@ -1,9 +1,9 @@
 """Photos of all requests, worked on together: a bounded queue, and lanes that take from it.
 
-A lane is a thread that takes some photos that wait, decodes them, runs the network once, and answers. There are
-as many as cores, each with one thread of the network: so nothing waits for anything but work, photos that come
-together are batched without a moment's waiting, and one that comes alone is not kept. Decoding and the network
-let other threads run; the thread that talks HTTP is one more.
+A lane is a thread that takes some photos that wait, decodes them, runs the network once, and answers. There
+are as many as cores, each with one thread of the network: so nothing waits for anything but work, photos that
+come together are batched without a moment's waiting, and one that comes alone is not kept. Decoding and the
+network let other threads run; the thread that talks HTTP is one more.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ class Batcher:
         """
         if len(self._queue) + photos > self.limits.queue:
             raise busy(
-                f"{len(self._queue)} photos are waiting already", len(self._queue) * self._photo_s / self._count
+                f"{len(self._queue)} photos are waiting already",
+                len(self._queue) * self._photo_s / self._count,
             )
 
     async def results(self, photos: Sequence[bytes], ask: Ask) -> list[Result]:
@@ -132,7 +133,9 @@ class Batcher:
                 return [await each.future for each in waiting]
         except TimeoutError:
             raise Problem(
-                504, f"not answered within {self.limits.deadline_s:g} s: send fewer photos at once", retry_after_s=1
+                504,
+                f"not answered within {self.limits.deadline_s:g} s: send fewer photos at once",
+                retry_after_s=1,
             ) from None
         finally:
             for each in waiting:

@@ -59,7 +59,9 @@ class Client:
         try:
             import httpx2
         except ImportError:
-            raise MissingExtraError("asking a server needs an extra: pip install 'lostfound[client]'") from None
+            raise MissingExtraError(
+                "asking a server needs an extra: pip install 'lostfound[client]'"
+            ) from None
         self.url = url.rstrip("/")
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s)
@@ -83,8 +85,8 @@ class Client:
         """The same server, answering in another way.
 
         Args:
-            changes: `point`, `prior`, `always_answer` as of `Locator.using`; `countries`, `excluded`, `box` and
-                `near` as `lostfound locate` takes them: texts such as "FR,ES". None takes one back.
+            changes: `point`, `prior`, `always_answer` as of `Locator.using`; `countries`, `excluded`, `box`
+                and `near` as `lostfound locate` takes them: texts such as "FR,ES". None takes one back.
 
         Raises:
             UsageError: There is no such option.
@@ -141,8 +143,8 @@ class Client:
         """Say where one place is that several photos show; as `Locator.locate_place`.
 
         Args:
-            photos: One or more views of the same place, as `locate` takes them; as many as the server takes in
-                one request.
+            photos: One or more views of the same place, as `locate` takes them; as many as the server takes
+                in one request.
             top: How many candidates to give.
 
         Raises:
@@ -175,7 +177,9 @@ class Client:
             )
         failed = {row: each for row, each in enumerate(batches[0]) if isinstance(each, ImageError)}
         # called by their numbers, so that it is known of which photo an error speaks
-        sent = [(str(row), each[1]) for row, each in enumerate(batches[0]) if not isinstance(each, ImageError)]
+        sent = [
+            (str(row), each[1]) for row, each in enumerate(batches[0]) if not isinstance(each, ImageError)
+        ]
         if not sent:
             return next(iter(failed.values())), failed
         first, *unread = self._ask(sent, {"top": str(top), "same_place": "true"})
@@ -241,7 +245,9 @@ class Client:
                 response = self._http.request(method, path, **content)
             except self._failed as error:
                 said = str(error) or type(error).__name__
-                raise ServerError(f"{self.url} does not answer ({said}): is `lostfound serve` running?") from None
+                raise ServerError(
+                    f"{self.url} does not answer ({said}): is `lostfound serve` running?"
+                ) from None
             if response.status_code not in (429, 503) or tried == _TRIES:
                 return response
             time.sleep(_wait_s(response.headers.get("retry-after"), tried))

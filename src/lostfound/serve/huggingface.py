@@ -97,7 +97,9 @@ def _from_json(body: bytes) -> tuple[Sequence[Upload], int]:
         asked = Classification.model_validate(json.loads(body))
         photo = base64.b64decode(asked.inputs.rpartition(",")[2], validate=True)
     except (ValidationError, ValueError, RecursionError, binascii.Error):
-        raise Problem(400, 'give {"inputs": "BASE64", "parameters": {"top_k": 5}}, or a photo\'s bytes') from None
+        raise Problem(
+            400, 'give {"inputs": "BASE64", "parameters": {"top_k": 5}}, or a photo\'s bytes'
+        ) from None
     parameters = asked.parameters or Parameters()
     return [Upload("photo", photo)], parameters.top_k or 5
 

@@ -68,7 +68,11 @@ async def _answer(
 
 
 async def _add_heat_maps(
-    service: Service, photos: Sequence[Upload], ask: Ask, located: Sequence[LocatedPhoto], values: list[dict[str, Any]]
+    service: Service,
+    photos: Sequence[Upload],
+    ask: Ask,
+    located: Sequence[LocatedPhoto],
+    values: list[dict[str, Any]],
 ) -> None:
     """Explain each photo that was located; of a place, each of its photos by itself."""
     exact = service.shelf.has_class_activation(ask.model)

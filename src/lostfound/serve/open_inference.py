@@ -1,8 +1,8 @@
 """The Open Inference Protocol, version 2, for clients of KServe, Triton and the like.
 
 A model has one input, `photos`, BYTES of the shape [n]: in JSON base64, or binary by the protocol's extension
-for binary tensors. It has one output, `guesses`, BYTES of the shape [n]: the JSON of each guess, as /v1/locate
-gives it.
+for binary tensors. It has one output, `guesses`, BYTES of the shape [n]: the JSON of each guess, as
+/v1/locate gives it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ class InferRequest(BaseModel):
         extra="ignore",
         json_schema_extra={
             "examples": [
-                {"inputs": [{"name": "photos", "shape": [1], "datatype": "BYTES", "data": ["/9j/4AAQSkZJRg..."]}]}
+                {
+                    "inputs": [
+                        {"name": "photos", "shape": [1], "datatype": "BYTES", "data": ["/9j/4AAQSkZJRg..."]}
+                    ]
+                }
             ]
         },
     )
@@ -121,7 +125,9 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["Open Inference Protocol"])
     about = {200: {"model": ModelMetadata, "description": "The model"}, **schema.problems(401, 404)}
 
-    @router.get("/v2", operation_id="v2_server", responses={200: {"model": ServerMetadata}, **schema.problems(401)})
+    @router.get(
+        "/v2", operation_id="v2_server", responses={200: {"model": ServerMetadata}, **schema.problems(401)}
+    )
     async def server() -> Response:
         return JSONResponse(
             {"name": "lostfound", "version": lostfound.__version__, "extensions": ["binary_tensor_data"]}
@@ -181,7 +187,9 @@ def routes(service: Service) -> APIRouter:
             with service.memory.lent() as loan:
                 name = service.shelf.name(model)
                 asked, photos = _read(
-                    await whole_body(request, loan), request.headers.get(LENGTH_OF_JSON), service.settings.limits.max_photos
+                    await whole_body(request, loan),
+                    request.headers.get(LENGTH_OF_JSON),
+                    service.settings.limits.max_photos,
                 )
                 ask = Ask(name, service.shelf.models[name], _top(asked))
                 located = await service.guesses(photos, ask)
@@ -238,7 +246,9 @@ def _read(body: bytes, length: str | None, most: int) -> tuple[InferRequest, lis
     for side in tensor.shape:
         count *= side
     if not photos or count != len(photos):
-        raise Problem(400, f"a tensor of the shape {tensor.shape} holds {count} photos; {len(photos)} were given")
+        raise Problem(
+            400, f"a tensor of the shape {tensor.shape} holds {count} photos; {len(photos)} were given"
+        )
     if len(photos) > most:
         raise Problem(413, f"more than {most} photos: send them in several requests")
     return asked, [Upload(f"photo-{number}", photo) for number, photo in enumerate(photos, 1)]
@@ -253,7 +263,7 @@ def _decoded(data: list[Any] | None) -> list[bytes]:
 
 
 def _binary(rest: bytes) -> list[bytes]:
-    """The elements of a binary BYTES tensor: each its length, four bytes, the lowest first, and then itself."""
+    """The elements of a binary BYTES tensor: each its length, four bytes, the lowest first, then itself."""
     photos, at = [], 0
     while at < len(rest):
         if at + _LENGTH.size > len(rest):

@@ -53,7 +53,11 @@ class Protocol(HttpToolsProtocol):
         if self._headers_end is None and (self.cycle is None or self.cycle.response_complete):
             self._await_headers()
         waiting = self._headers_end is not None
-        if waiting and len(data) + self._headers_size > _MOST_HEADERS and b"\r\n\r\n" not in data[:_MOST_HEADERS]:
+        if (
+            waiting
+            and len(data) + self._headers_size > _MOST_HEADERS
+            and b"\r\n\r\n" not in data[:_MOST_HEADERS]
+        ):
             self.transport.write(_TOO_LARGE)
             self.transport.close()
             return
@@ -94,7 +98,9 @@ def bind(host: str, port: int) -> socket.socket:
         own.listen(2048)
     except (OSError, OverflowError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{host}:{port} can't be listened on ({said}): choose another --host or --port") from None
+        raise UsageError(
+            f"{host}:{port} can't be listened on ({said}): choose another --host or --port"
+        ) from None
     own.set_inheritable(True)
     return own
 
@@ -108,7 +114,7 @@ def address(own: socket.socket) -> str:
 
 def is_loopback(own: socket.socket) -> bool:
     """Whether none but this machine reaches it."""
-    host = own.getsockname()[0]
+    host = str(own.getsockname()[0])
     return host.startswith("127.") or host == "::1"
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EXAMPLE_GUESS = {
+EXAMPLE_GUESS: dict[str, Any] = {
     "photo": "street.jpg",
     "latitude": 46.227638,
     "longitude": 2.213749,
@@ -111,7 +111,10 @@ class Located(BaseModel):
                 {
                     "version": 1,
                     "model": "starter",
-                    "guesses": [EXAMPLE_GUESS, {"photo": "notes.txt", "error": "not an image that can be read"}],
+                    "guesses": [
+                        EXAMPLE_GUESS,
+                        {"photo": "notes.txt", "error": "not an image that can be read"},
+                    ],
                 }
             ]
         }
@@ -119,7 +122,9 @@ class Located(BaseModel):
 
     version: Literal[1]
     model: str
-    guesses: list[Guess | Unreadable] = Field(description="In the order of the photos; of a place one, then errors")
+    guesses: list[Guess | Unreadable] = Field(
+        description="In the order of the photos; of a place one, then errors"
+    )
 
 
 class ProblemBody(BaseModel):
@@ -218,12 +223,16 @@ PHOTOS: dict[str, Any] = {
                 "type": "object",
                 "required": ["photos"],
                 "properties": {
-                    "photos": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                    "photos": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "string", "format": "binary"},
+                    }
                 },
             },
             "encoding": {"photos": {"contentType": "image/*, application/octet-stream"}},
         },
-        **{kind: _BINARY for kind in ("image/jpeg", "image/png", "image/webp", "application/octet-stream")},
+        **dict.fromkeys(("image/jpeg", "image/png", "image/webp", "application/octet-stream"), _BINARY),
     },
 }
 _GEOJSON_EXAMPLE = {

@@ -21,7 +21,9 @@ FIELDS = ("photos", "photo", "image", "images", "file", "files")
 RAW_TYPES = ("", "application/octet-stream")
 _LONGEST_NAME = 255
 _DISCARD_S = 5.0
-_TYPES = "send image/jpeg (or png, webp, heic, tiff, gif, bmp, avif), or multipart/form-data with fields `photos`"
+_TYPES = (
+    "send image/jpeg (or png, webp, heic, tiff, gif, bmp, avif), or multipart/form-data with fields `photos`"
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Loan:
 def too_large(limits: Limits) -> Problem:
     """The problem of a body that has more bytes than may come."""
     return Problem(
-        413, f"the request is larger than {limits.max_bytes:,} bytes: send fewer photos at once, or smaller ones"
+        413,
+        f"the request is larger than {limits.max_bytes:,} bytes: send fewer photos at once, or smaller ones",
     )
 
 
@@ -190,7 +193,8 @@ class _Form:
         field = _text(options.get(b"name", b""))
         if field not in FIELDS:
             raise Problem(
-                400, f"a form field {field[:80]!r}: send photos as `photos`, and options in the address (?top=3)"
+                400,
+                f"a form field {field[:80]!r}: send photos as `photos`, and options in the address (?top=3)",
             )
         kind = self._headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
         if kind not in RAW_TYPES and not kind.startswith("image/"):
