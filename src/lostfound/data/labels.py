@@ -344,11 +344,11 @@ def _right_way_round(
     half = np.isnan(points).any(axis=1)
     points = np.where(half[:, None], np.nan, points)
     known = points[~half]
-    over, other_over = (bool((np.abs(known[:, axis]) > 90).any()) for axis in (0, 1))
-    if over and not other_over and (np.abs(known) <= 180).all():
+    over: NDArray[np.bool_] = np.asarray(np.abs(known) > 90)
+    if over[:, 0].any() and not over[:, 1].any() and (np.abs(known) <= 180).all():
         notes.append(
             f"{path}: the columns {roles['latitude']!r} and {roles['longitude']!r} bear each other's names "
-            f"({int(over.sum())} of {len(known)} latitudes would be beyond 90): taken the other way round"
+            f"({int(over[:, 0].sum())} of {len(known)} latitudes would be beyond 90): taken the other way round"
         )
         return points[:, ::-1].copy()
     if len(known) and (np.abs(known[:, 1]) > 180).any() and (np.abs(known[:, 1]) <= 360).all():
