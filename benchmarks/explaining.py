@@ -112,7 +112,7 @@ def contrasted(locator: Locator, image: Image8, head: LinearHead, answer: Candid
     cell = locator.model.partition.cell_ids.index(answer.cell_id)  # type: ignore[union-attr]
     weights = np.full(len(outputs), 1 / len(outputs))
     if against == "rivals":
-        every = decode_all(locator, outputs[None])
+        every = decode_all(locator, outputs[None], image)
         by_id = dict(zip(every.cells[0], every.probabilities[0], strict=True))  # type: ignore[index]
         weights = np.array([by_id[each] for each in locator.model.partition.cell_ids])  # type: ignore[union-attr]
         weights[cell] = 0
@@ -138,7 +138,7 @@ def curves(locator: Locator, image: Image8, values: Map, answer: Candidate) -> N
     taken = (pixel[None] < counts[:, None, None])[..., None]
     grey = image.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
     pictures = np.concatenate([np.where(taken, grey, image), np.where(taken, image, blurred(image))])
-    probability = probability_of(decode_all(locator, locator.run(pictures)), answer)
+    probability = probability_of(decode_all(locator, locator.run(pictures), image), answer)
     return np.trapezoid(probability.reshape(2, -1), dx=1 / STEPS, axis=1)
 
 

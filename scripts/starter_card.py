@@ -29,7 +29,6 @@ def card(record: dict[str, Any]) -> str:
     elsewhere, starter, cambridge = record["elsewhere"], record["starter"], record["cambridge"]
     top = elsewhere["image"]["metrics"]["top_1_accuracy"]
     place = elsewhere["place"]["metrics"]["top_1_accuracy"]
-    heat = record["temperature"]
     images = ", ".join(f"{count} of `{name}`" for name, count in training["sources"].items())
     names = record["training"]["names"]
     return f"""---
@@ -70,20 +69,10 @@ cameras and seasons, so this is easier than yours:
 
 ## Do its probabilities mean what they say?
 
-The expected calibration error (15 bins of equal mass) is the mean gap between how sure a model says it is and how often it is
-right. The temperature that its own collections ask for ({heat["own"]["elsewhere"]:.2f}) makes the model without the panoramas
-too sure on those; the one that half of the panoramas asks for is {heat["elsewhere_needed"]:.2f}. Photos may be of either kind,
-so the model in the package takes the geometric mean: {heat["factor"]:.2f} times its own temperature
-({heat["own"]["starter"]:.2f}).
-
-| expected calibration error | single photos | by place |
-|---|---|---|
-| other half of the panoramas, never seen, temperature of its own collections | {ece(record["elsewhere_as_trained"])} |
-| the same, with the temperature between | {ece(elsewhere)} |
-| new places of its own collections, the model in the package | {ece(starter)} |
-
-Several views averaged are less sure than they are right. That the temperature lies between was decided after the errors of both
-kinds had been seen, so the second row is a little too good.
+It was calibrated on validation places of its own collections and, each kind counting as much, on photos of half of 110 other
+collections that it never saw: it is the less sure, the less a photo is like those that it learnt from, and says "I don't know"
+below the probability from which on it is right every other time. So it answers few photos of other origin. What that comes to on
+the other half of those collections, and on new places of its own, is measured in the project's `docs/trust.md`.
 
 ## Where it fails
 
@@ -99,9 +88,9 @@ Kingdom) the model in the package places {share(cambridge["image"]["metrics"]["t
 ({share(cambridge["image"]["metrics"]["top_5_accuracy"])} among its first five), and most in other countries:
 {mistakes(cambridge["image"]["guesses"], 4)}. Its photos of the United Kingdom are mostly of roads.
 
-It has seen few photos of Africa, the Middle East, Central Asia and China, and none of most countries there; it always names one
-of its {len(names)} countries and can't say "none of these". Photos that are not of streets (rooms, food, faces, drawings) get an
-answer as well, which means nothing. Neighbours that look alike are mixed up.
+It has seen few photos of Africa, the Middle East, Central Asia and China, and none of most countries there; where it answers,
+it names one of its {len(names)} countries. To photos that are not of streets (rooms, food, faces, drawings) it mostly says "I don't
+know". Neighbours that look alike are mixed up.
 
 ## What it was trained on
 
@@ -142,11 +131,6 @@ def knows(found: dict[str, Any]) -> str:
     """Accuracies over the countries that can be named, in words."""
     metrics = found["known"]["metrics"]
     return f"top-1 {share(metrics['top_1_accuracy'])} and top-5 {share(metrics['top_5_accuracy'])}"
-
-
-def ece(found: dict[str, Any]) -> str:
-    """The calibration errors by photo and by place, two cells."""
-    return " | ".join(f"{found[unit]['expected_calibration_error']:.3f}" for unit in ("image", "place"))
 
 
 def most(guesses: dict[str, dict[str, int]]) -> str:

@@ -13,7 +13,7 @@ import pytest
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
     *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
-    *("report", "explain"),
+    *("bench", "report", "explain", "serve"),
 )
 
 

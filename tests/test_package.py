@@ -105,3 +105,10 @@ def test_a_photo_is_located_in_three_lines(model_folder: Path, world: Path):
     model = package.load(model_folder)
     guess = model.locate(photo)
     assert guess.country == guess.candidates[0].cell_id
+
+
+def test_locating_a_photo_loads_neither_scipy_nor_pandas(world: Path):
+    """Each takes longer to load than the photo takes to locate."""
+    photo = next((world / "images").iterdir())
+    code = f"import lostfound; lostfound.load().locate({str(photo)!r})"
+    assert loaded(code) & {"scipy", "pandas", "torch"} == set()

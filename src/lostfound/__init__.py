@@ -26,6 +26,7 @@ from lostfound.errors import (
     MissingExtraError,
     ModelError,
     RecipeError,
+    ServerError,
     UsageError,
 )
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from lostfound.predict.predictions import Predictions
     from lostfound.predict.restrictions import Restriction
     from lostfound.predict.similar import SimilarPhoto
+    from lostfound.serve.client import Client
     from lostfound.training.recipe import load_recipe
     from lostfound.training.settings import Recipe
     from lostfound.training.train import train_model
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Area",
     "Candidate",
+    "Client",
     "CollectError",
     "CountryNameError",
     "Dataset",
@@ -69,6 +72,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Restriction",
+    "ServerError",
     "SimilarPhoto",
     "UsageError",
     "__version__",
@@ -85,6 +89,7 @@ __all__ = [
 _MODULES = {
     "Area": "predict.levels",
     "Candidate": "predict.guess",
+    "Client": "serve.client",
     "Dataset": "data.dataset",
     "EvidenceMap": "predict.explain",
     "Explanation": "predict.explain",

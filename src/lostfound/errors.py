@@ -32,6 +32,10 @@ class ModelError(LostFoundError):
     """A model folder that is missing, incomplete, or holds files that are not its own."""
 
 
+class ServerError(LostFoundError):
+    """A server that does not answer, or refuses to: out of reach, too busy, a wrong token or address."""
+
+
 class MissingExtraError(LostFoundError):
     """A part of the package whose extra is not installed; the message holds the install command."""
 

@@ -7,12 +7,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from lostfound.texts import shown
 
 SECONDS_BETWEEN_LINES = 10.0
 
 Advance = Callable[[int], None]
+_SILENT = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Show no progress in this thread meanwhile: nobody waits before it."""
+    before = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(before)
 
 
 @contextmanager
@@ -27,6 +39,9 @@ def progress(description: str, total: int, *, done: int = 0) -> Iterator[Advance
     Yields:
         A function to call with the number of units done since the last call.
     """
+    if _SILENT.get():
+        yield lambda _: None
+        return
     on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     show = _bar if on_terminal else _lines
     with show(description, total, done) as advance:

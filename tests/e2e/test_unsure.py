@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,31 @@ def test_the_map_places_it_only_if_asked_to(locate, photos: Path, options: list[
     assert (black["guess"] is not None) == placed
     assert [each["share"] for each in black["circles"]] == ([50, 90] if placed else [])
     assert ("not placed" in page.texts("p", id="count")[0]) != placed
+
+
+def test_photos_of_one_trip_pull_each_other_s_answers_together(
+    lostfound, world: Path, calibrated_model_folder: Path
+):
+    command = ("locate", world / "images", "--model", calibrated_model_folder, "--format", "json")
+    alone, trip = (
+        lostfound(*command, "--always-answer"),
+        lostfound(*command, "--always-answer", "--same-trip"),
+    )
+    assert (alone.returncode, trip.returncode) == (0, 0)
+    assert "the country stays with" in trip.stderr
+    before, after = (json.loads(done.stdout)["photos"] for done in (alone, trip))
+    assert [each["photo"] for each in before] == [each["photo"] for each in after]
+    assert before != after
+
+    def changes(photos: list[dict]) -> int:
+        return sum(a["country"] != b["country"] for a, b in pairwise(photos))
+
+    assert changes(after) <= changes(before)
+
+
+def test_a_trip_is_no_place(lostfound, world: Path, calibrated_model_folder: Path):
+    done = lostfound(
+        *("locate", world / "images", "--model", calibrated_model_folder, "--same-place", "--same-trip")
+    )
+    assert done.returncode == 2
+    assert "one of the two" in done.stderr

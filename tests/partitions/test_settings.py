@@ -4,7 +4,7 @@ import pytest
 
 from lostfound.errors import RecipeError, UsageError
 from lostfound.partitions import PARTITION_KINDS, build_partition
-from lostfound.partitions.base import KINDS
+from lostfound.partitions.registry import KINDS
 from lostfound.partitions.settings import SETTINGS, check_settings
 from lostfound.training.recipe import load_recipe
 

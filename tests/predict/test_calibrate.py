@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from PIL import Image
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.importers.importing import import_images
 from lostfound.data.records import coordinates
 from lostfound.errors import DatasetError, UsageError
 from lostfound.evaluation.evaluate import score
@@ -18,6 +20,7 @@ from lostfound.geo.sphere import haversine_km
 from lostfound.predict.calibrate import calibrate, fitted_temperature
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.distribution import POINT_RULES
+from lostfound.predict.explain import decode_all, probability_of
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder, set_calibration
 
@@ -125,6 +128,68 @@ def test_too_few_places_are_refused_and_counted(model: Path, dataset_folder: Pat
     left_out = calibrate(model, dataset.with_records(few), radii_needed=False).calibration
     assert left_out.radius_factors == {}
     assert left_out.temperature > 0
+
+
+# --- with photos of other origins
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Dataset:
+    """Pictures of stripes, said to be of countries that the model doesn't know."""
+    folder = tmp_path / "stripes"
+    generator = np.random.default_rng(3)
+    for number in range(40):
+        country = ("Chad", "Laos", "Fiji", "Oman")[number % 4]
+        stripes = generator.integers(0, 256, (1, 80, 3), dtype=np.uint8).repeat(80, axis=0)
+        (folder / country).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(stripes).save(folder / country / f"{number}.png")
+    import_images([folder], tmp_path / "elsewhere")
+    return Dataset.open(tmp_path / "elsewhere")
+
+
+def sureness(locator: Locator, part: Dataset) -> float:
+    predictions = locator.predict(part)
+    assert predictions.probabilities is not None
+    return float(predictions.probabilities[:, 0].mean())
+
+
+def test_it_becomes_less_sure_of_what_is_strange_and_stays_sure_of_what_it_knows(
+    model: Path, dataset_folder: Path, elsewhere: Dataset
+) -> None:
+    dataset = Dataset.open(dataset_folder)
+    part = dataset.split("test")
+    plain = Locator(calibrate(model, dataset, split="all"))
+    before = sureness(plain, elsewhere), sureness(plain, part)
+    honest = Locator(calibrate(model, dataset, split="all", elsewhere=elsewhere))
+    after = sureness(honest, elsewhere), sureness(honest, part)
+    found = honest.model.calibration
+    assert found.strangeness_power > 0
+    assert found.about["images_elsewhere"] == 40
+    assert plain.model.partition is not None
+    least = 1 / len(plain.model.partition)
+    assert after[0] - least < 0.7 * (before[0] - least)
+    assert after[1] > after[0]
+    same = (Locator(ModelFolder.open(model)).predict(part).cells == honest.predict(part).cells)[:, 0]  # type: ignore[index]
+    assert same.all()  # which cell is best is not touched
+
+
+def test_an_explanation_speaks_of_the_same_probability(
+    model: Path, dataset_folder: Path, elsewhere: Dataset
+) -> None:
+    locator = Locator(calibrate(model, Dataset.open(dataset_folder), split="all", elsewhere=elsewhere))
+    locator = locator.using(always_answer=True)
+    image = locator.model.preprocessing(elsewhere.read(0))
+    guess = locator.locate(elsewhere.read(0))
+    (whole,) = probability_of(decode_all(locator, locator.run(image[None]), image), guess.best)
+    assert whole == pytest.approx(guess.probability, abs=1e-5)
+
+
+def test_a_model_of_bare_points_has_nothing_to_be_less_sure_of(
+    point_model_folder: Path, dataset_folder: Path, elsewhere: Dataset, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(point_model_folder, tmp_path / "p", ignore=shutil.ignore_patterns("run")))
+    with pytest.raises(UsageError, match="leave the photos from elsewhere out"):
+        calibrate(copy, Dataset.open(dataset_folder), split="all", elsewhere=elsewhere)
 
 
 @pytest.mark.parametrize("accuracy", [0.0, 1.0, -3, float("nan")])

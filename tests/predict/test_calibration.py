@@ -13,6 +13,7 @@ from scipy.special import softmax
 from lostfound.predict.calibration import (
     Calibration,
     conformal_factor,
+    fit_strangeness,
     fit_temperature,
     fit_view_exponent,
     places_needed,
@@ -133,7 +134,7 @@ def test_an_accuracy_out_of_reach_comes_as_near_as_it_can() -> None:
 
 def test_plain_values_bring_it_back() -> None:
     found = Calibration(
-        0.7, "logits", 0.3, (0.4, 0.6), 12.5, {"one": {"best": (1.0, 1.2)}}, 0.2, 1.5, {"n": 3}
+        0.7, "logits", 0.3, (0.4, 0.6), 12.5, {"one": {"best": (1.0, 1.2)}}, 0.2, 1.5, {"n": 3}, 2.5
     )
     assert Calibration.from_dict(json.loads(json.dumps(found.as_dict())), 2) == found
     assert Calibration.from_dict({"temperature": 2.0}, None) == Calibration(2.0)
@@ -148,10 +149,43 @@ def test_plain_values_bring_it_back() -> None:
         {"prior": [1.0]},
         {"prior": [0.0, 1.0]},
         {"spread_km": -1.0},
+        {"strangeness_power": -1.0},
+        {"strangeness_power": 100.0},
         {"radius_factors": {"one": {"best": [0.0, 1.0]}}},
         {"radius_factors": {"one": {"worst": [1.0, 1.0]}}},
     ],
 )
 def test_values_that_it_can_t_have_are_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"more than 0|no rule|not of the 2 cells"):
+    with pytest.raises(ValueError, match=r"more than 0|no rule|not of the 2 cells|a power"):
         Calibration.from_dict({"temperature": 1.0, **changes}, 2)
+
+
+def test_strangeness_weighs_as_it_does_in_the_photos_it_is_fitted_on() -> None:
+    generator = np.random.default_rng(0)
+    samples = []
+    for strangeness in (1.0, 1.5):
+        logits = generator.normal(size=(4000, 5)) * 2
+        shares = np.exp(logits / strangeness**2)
+        shares /= shares.sum(axis=1, keepdims=True)
+        right = generator.random(4000) < shares.max(axis=1)
+        samples.append((logits, np.full(4000, strangeness), right))
+    temperature, power = fit_strangeness(samples)
+    assert temperature == pytest.approx(1, rel=0.1)
+    assert power == pytest.approx(2, abs=0.25)
+
+
+def test_only_the_logits_of_strange_photos_are_weighed() -> None:
+    outputs = np.array([[4.0, 2.0, 7.0], [4.0, 2.0, 7.0], [4.0, 2.0, 7.0]], dtype=np.float32)
+    strangeness = np.array([1.0, 2.0, 0.0])
+    weighed = Calibration(strangeness_power=1.0).weighed(outputs, strangeness, cells=2)
+    assert weighed.tolist() == [[4, 2, 7], [2, 1, 7], [8, 4, 7]]  # no surer than at half the usual
+    assert Calibration().weighed(outputs, strangeness, cells=2).tolist() == outputs.tolist()
+    assert Calibration(strangeness_power=1.0).weighed(outputs, None, cells=2).tolist() == outputs.tolist()
+
+
+def test_the_threshold_may_count_one_origin_as_much_as_another() -> None:
+    confidence = np.array([0.9] * 10 + [0.5] * 90)
+    right = np.array([True] * 10 + [False] * 90)
+    assert threshold_for(confidence, right, 0.5, fewest=1) == (0.9, 1.0, 0.1)
+    weights = np.array([1 / 10] * 10 + [1 / 90] * 90)
+    assert threshold_for(confidence, right, 0.5, fewest=1, weights=weights)[0] == 0.0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from lostfound.partitions import build_partition
 from lostfound.predict.belief import Belief
-from lostfound.predict.levels import Levels
+from lostfound.predict.levels import Levels, Members
 from lostfound.predict.support import Support
 
 CITIES = [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4), (35.68, 139.7)]
@@ -65,3 +68,16 @@ def test_small_cells_lie_in_regions_and_cities_large_ones_do_not() -> None:
     large = build_partition("square", places, cell_km=2000)
     assert set(Levels.of(large, Support.of(large)).ids) == {"continents", "countries"}
     assert set(Levels.of(small, None).ids) == {"continents", "countries"}  # where photos are is not known
+
+
+@given(st.data())
+def test_areas_sum_as_a_sparse_matrix_does_to_the_last_bit(data: st.DataObject) -> None:
+    cells, areas, points = 6, 4, data.draw(st.integers(1, 30))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    cell, area = np.sort(rng.integers(0, cells, points)), rng.integers(0, areas, points)
+    weights, probabilities = rng.random(points), rng.random((3, cells))
+    members = Members.of(cell, area, weights, (cells, areas))
+    sparse = csr_array((members.weights, (members.cells, members.areas)), shape=(cells, areas))
+    assert np.array_equal(members.sums(probabilities), probabilities @ sparse)
+    assert np.array_equal(members.shares(), sparse.toarray())
+    assert np.array_equal(members.largest(), sparse.max(axis=1).toarray())

@@ -6,7 +6,7 @@ import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
     from lostfound.data.labels import Role
     from lostfound.evaluation.evaluate import Evaluation
+    from lostfound.predict.locator import Locator
     from lostfound.predict.outputs import LocatedPhoto
+    from lostfound.serve.client import Client
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -111,9 +113,9 @@ def evaluate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Measure a model, or anybody's predictions.
+    """Measure a model, or anybody's predictions, on new places.
 
-    MODEL and DATASET are their folders; it is measured on held-back places, with intervals. With --to, also
+    MODEL and DATASET are their folders; all numbers have intervals. With --to, also
     writes report.html, a page that opens offline, beside metrics.json, predictions.parquet and confusion.png.
     With --predictions, answers of whoever it was are scored by the same metrics.
     """
@@ -241,6 +243,16 @@ def locate(
         bool,
         typer.Option("--raw", help="Leave names in CSV as they are, also those that a spreadsheet computes."),
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let a server answer that `lostfound serve` started; --model is then a name there.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The bearer token that the server asks for.")
+    ] = None,
 ) -> None:
     """Say where photos were taken.
 
@@ -248,24 +260,22 @@ def locate(
     are reported and the rest go on; the exit code is then 1.
     """
     form = _format(format, output)
-    from lostfound.predict.locator import Locator
-    from lostfound.predict.model_folder import CARD, STARTER
-    from lostfound.predict.photos import locate_photos
-    from lostfound.predict.restrictions import parse_restriction
-
-    if model is None:
-        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+    restriction = {"countries": countries, "excluded": excluded, "box": box, "near": near}
     changes = {} if point is None else {"point": point.value}
-    within = parse_restriction(countries, excluded, box, near)
-    locator = Locator.load(model or STARTER)
-    locator = locator.using(always_answer=always_answer, within=within, prior=prior, **changes)
-    if terms := locator.model.terms:
-        say(terms)
-    if within is not None:
-        say(f"Restricted: {within}")
-    if without := locator.answerer.countries_without_cells:
-        say(f"The model can't answer with {', '.join(without)}, which is left aside")
-    results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
+    if server is not None:
+        if same_trip:
+            raise UsageError("--same-trip is not for --server: leave one of them out")
+        client = _client(
+            server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes
+        )
+        from lostfound.serve.client_photos import locate_photos_by
+
+        results = locate_photos_by(client, photos, top=top, same_place=same_place)
+    else:
+        locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
+        from lostfound.predict.photos import locate_photos
+
+        results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     _write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
@@ -273,6 +283,36 @@ def locate(
             say(f"{shown_name(each.photo)}: {each.error}")
     if failed:
         fail(f"{len(failed)} of {len(results)} photos could not be read")
+
+
+def _locator(model: Path | None, restriction: Mapping[str, str | None], **changes: Any) -> Locator:
+    """The model of this machine, answering as the options say."""
+    from lostfound.predict.locator import Locator
+    from lostfound.predict.model_folder import CARD, STARTER
+    from lostfound.predict.restrictions import parse_restriction
+
+    if model is None:
+        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+    within = parse_restriction(**restriction)
+    locator = Locator.load(model or STARTER).using(within=within, **changes)
+    if terms := locator.model.terms:
+        say(terms)
+    if within is not None:
+        say(f"Restricted: {within}")
+    if without := locator.answerer.countries_without_cells:
+        say(f"The model can't answer with {', '.join(without)}, which is left aside")
+    return locator
+
+
+def _client(url: str, token_file: Path | None, model: Path | None, **options: Any) -> Client:
+    """The server, answering as the options say."""
+    from lostfound.serve.client import Client
+    from lostfound.serve.settings import read_tokens
+
+    token = None if token_file is None else read_tokens(token_file)[0]
+    client = Client(url, model=None if model is None else str(model), token=token)
+    given = {name: value for name, value in options.items() if value not in (None, False)}
+    return client.using(**given)
 
 
 def _format(form: Format | None, output: Path | None) -> Format:
@@ -294,10 +334,11 @@ def _format(form: Format | None, output: Path | None) -> Format:
 def _write_located(results: Sequence[LocatedPhoto], form: Format, output: Path | None, *, raw: bool) -> None:
     from lostfound.cli.output.models import located_text, print_located
     from lostfound.files import write_output
-    from lostfound.pages.map import write_photo_map
     from lostfound.predict import outputs
 
     if form is Format.map:
+        from lostfound.pages.map import write_photo_map
+
         assert output is not None
         write_photo_map(results, output)
     elif form is Format.table and output is None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lostfound.cli import answer, calibrate, convert, data, explain, report, share, study, train
+from lostfound.cli import answer, bench, calibrate, convert, data, explain, report, serve, share, study, train
 from lostfound.cli.collect.app import collect
 from lostfound.cli.common import example, fail, require_training, show
 from lostfound.cli.gallery import gallery
@@ -71,8 +71,10 @@ app.add_typer(calibrate.COMMANDS)
 app.add_typer(convert.COMMANDS)
 app.add_typer(gallery, name="gallery")
 app.add_typer(answer.COMMANDS)
+app.add_typer(bench.COMMANDS)
 app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)
+app.add_typer(serve.COMMANDS)
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,7 +12,12 @@ from lostfound.cli.common import AsJson, DatasetFolder, example
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
 
-@COMMANDS.command(epilog=example("lostfound calibrate model data/streets --accuracy 0.7"))
+@COMMANDS.command(
+    epilog=example(
+        "lostfound calibrate model data/streets --accuracy 0.7",
+        "lostfound calibrate model data/streets --elsewhere data/travel",
+    )
+)
 def calibrate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", hidden=True)],
     dataset: DatasetFolder,
@@ -23,6 +28,13 @@ def calibrate(
         float,
         typer.Option(metavar="SHARE", help="How often what it answers is to be right; else it abstains."),
     ] = 0.5,
+    elsewhere: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="Photos of other origins that it never saw: it becomes less sure of what is strange to it.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Fit a model's probabilities, radii and when it doesn't know.
@@ -30,10 +42,13 @@ def calibrate(
     MODEL and DATASET are their folders. The split must hold places that the model never learnt from; the
     training split, if there is one, says where in the cells photos are and what they look like. Nothing of
     the network changes. Training ends with it; it is for models of former versions, and for photos of
-    another kind than a model was trained on.
+    another kind than a model was trained on. Photos from elsewhere make it honest there too: what is
+    unlike its training photos is then answered with less confidence, or not at all.
     """
     from lostfound.cli.output.models import print_calibration
     from lostfound.data.dataset import Dataset
     from lostfound.predict.calibrate import calibrate as fit
 
-    print_calibration(fit(model, Dataset.open(dataset), split=split, accuracy=accuracy), as_json=json)
+    others = None if elsewhere is None else Dataset.open(elsewhere)
+    found = fit(model, Dataset.open(dataset), split=split, accuracy=accuracy, elsewhere=others)
+    print_calibration(found, as_json=json)

@@ -222,20 +222,27 @@ def label_countries(
     return labels
 
 
-def outlines() -> dict[str, Any]:
-    """Coarse shapes (1:110m) of the countries large enough to be seen on a world map, for drawing.
+def outlines(*, fine: bool = False) -> dict[str, Any]:
+    """Shapes of countries, for drawing.
+
+    Args:
+        fine: All countries at 1:50m, with corners a kilometre apart; else at 1:110m those large enough to be
+            seen on a world map.
 
     Returns:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
     """
-    shapes = _with_shapes(_read_packed("outlines.parquet"))
+    shapes = _with_shapes(_read_packed("countries.parquet" if fine else "outlines.parquet"))
+    drawn = {code: shapes.geometry(code) for code in shapes.codes}
+    if fine:
+        drawn = {code: _without_details(shape) for code, shape in drawn.items()}
     features = [
         {
             "type": "Feature",
             "properties": {"code": code, "name": country_name(code)},
-            "geometry": {"type": "MultiPolygon", "coordinates": _rounded(shapes.geometry(code))},
+            "geometry": {"type": "MultiPolygon", "coordinates": _rounded(shape)},
         }
-        for code in shapes.codes
+        for code, shape in drawn.items()
     ]
     return {"type": "FeatureCollection", "features": features}
 
@@ -303,6 +310,12 @@ def _moved_inside(
     part = parts[np.argmin(shapely.distance(parts, shapely.points(border[1], border[0])))]
     inside = shapely.point_on_surface(part)
     return np.array([inside.y, inside.x])
+
+
+def _without_details(shape: BaseGeometry) -> BaseGeometry:
+    """A shape without the corners that nobody sees where coordinates have two decimals."""
+    simple: BaseGeometry = shapely.multipolygons(shapely.get_parts(shapely.simplify(shape, 0.01)))
+    return simple
 
 
 def _rounded(shape: BaseGeometry) -> list[list[list[list[float]]]]:

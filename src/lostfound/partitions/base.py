@@ -8,18 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import DatasetError, refused_as
 from lostfound.geo.sphere import as_points, is_coordinate, wrap_longitude
-from lostfound.partitions.shapes import Pairs, delaunay_pairs, neighbour_lists, touching_pairs
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from lostfound.partitions.shapes import Pairs
+
+PartitionKind = Literal["countries", "regions", "cities", "square", "voronoi", "s2", "quadtree", "polygons"]
+PARTITION_KINDS: tuple[str, ...] = get_args(PartitionKind)
+GALLERY = "gallery"
+"""The kind of mere points that published models answer with; it is not built from recipes."""
 
 OUTSIDE = -1
 """The number of the cell of a point that lies in none."""
@@ -110,7 +116,7 @@ class Partition:
         if (places[:, 1] == 180.0).any():
             places = np.column_stack([places[:, 0], wrap_longitude(places[:, 1])])
         cells = np.full(len(places), OUTSIDE, dtype=np.int64)
-        if countries is not None and KINDS[self.kind].labelled:
+        if countries is not None and kinds()[self.kind].labelled:
             number = {code: index for index, code in enumerate(self.cell_ids)}
             labels = np.asarray(countries, dtype=object)
             labelled = np.array([code is not None for code in labels], dtype=bool)
@@ -163,7 +169,7 @@ class Partition:
             ValueError: The file is no partition of a known kind.
         """
         columns, kind, settings, rule = _read_cells(path)
-        if kind not in KINDS:
+        if kind not in (*PARTITION_KINDS, GALLERY):
             raise ValueError(f"{path} holds no partition of a known kind")
         centroids = np.stack([columns["latitude"], columns["longitude"]], axis=1).astype(np.float64)
         counts = np.asarray(columns["count"], dtype=np.int64)
@@ -198,15 +204,17 @@ class Partition:
     @property
     def of_points(self) -> bool:
         """Whether its cells are mere points, as those of a gallery are."""
-        return KINDS[self.kind].points
+        return self.kind == GALLERY
 
     @cached_property
     def _find(self) -> Find:
-        return KINDS[self.kind].finder(self)
+        return kinds()[self.kind].finder(self)
 
     @cached_property
     def _neighbours(self) -> list[NDArray[np.int64]]:
-        surrounding = KINDS[self.kind].surrounding
+        from lostfound.partitions.shapes import delaunay_pairs, neighbour_lists, touching_pairs
+
+        surrounding = kinds()[self.kind].surrounding
         if surrounding is not None:
             pairs = surrounding(self)
         elif all(shape is not None for shape in self.polygons):
@@ -247,7 +255,6 @@ class Kind:
             kinds whose cells are nested squares; None for kinds whose polygons tell the neighbours.
         ancestors: The ids of the larger units that hold the cells at a level; None for kinds without levels.
         labelled: Whether an image's stated country goes before its point.
-        points: Whether its cells are mere points, that stand for nothing beside them.
     """
 
     build: Callable[[TrainingPlaces, Any], Partition]
@@ -255,11 +262,13 @@ class Kind:
     surrounding: Callable[[Partition], Pairs] | None = None
     ancestors: Callable[[Partition, int], tuple[str, ...]] | None = None
     labelled: bool = False
-    points: bool = False
 
 
-KINDS: dict[str, Kind] = {}
-"""Every kind by its name, from `lostfound.partitions.registry`, which the package loads before all else."""
+def kinds() -> Mapping[str, Kind]:
+    """Every kind by its name. Reading a partition needs none, and starts faster without what they need."""
+    from lostfound.partitions.registry import KINDS
+
+    return KINDS
 
 
 def _write_cells(
@@ -273,6 +282,9 @@ def _write_cells(
         settings: What it was built with, JSON.
         rule: What it needs to assign points, JSON.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     types = {**dict.fromkeys(_TEXT, pa.string()), "geometry": pa.binary(), "count": pa.int64()}
     table = pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()})
     shapes = shapely.from_wkb(columns["geometry"])
@@ -298,7 +310,9 @@ def _read_cells(path: Path) -> tuple[dict[str, list[Any]], str, dict[str, Any], 
     Returns:
         The columns, the kind (empty if the file names none), the settings and the rule.
     """
-    table = pq.read_table(path)
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read()  # what `read_table` loads for many files takes longer than this
     metadata = table.schema.metadata or {}
     settings, rule = (json.loads(metadata.get(key, b"{}")) for key in (_SETTINGS, _RULE))
     return table.to_pydict(), metadata.get(_KIND, b"").decode(), settings, rule

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,11 +17,8 @@ from lostfound.geo.boundaries import label_countries
 from lostfound.geo.cities import city_table
 from lostfound.geo.points import check_points
 from lostfound.geo.sphere import from_unit_vectors, unit_vectors, wrap_longitude
-from lostfound.partitions.base import KINDS, OUTSIDE, Partition, TrainingPlaces
+from lostfound.partitions.base import OUTSIDE, Partition, TrainingPlaces, kinds
 from lostfound.partitions.shapes import geometric_centroid
-
-PartitionKind = Literal["countries", "regions", "cities", "square", "voronoi", "s2", "quadtree", "polygons"]
-PARTITION_KINDS: tuple[str, ...] = get_args(PartitionKind)
 
 # A mean direction shorter than this is rounding noise: the images cancel out.
 _DEGENERATE = 1e-9
@@ -40,7 +37,7 @@ def build_partition(
     """Build a partition from the training images' places, the same for the same arguments.
 
     Args:
-        kind: One of `PARTITION_KINDS`.
+        kind: One of `lostfound.partitions.PARTITION_KINDS`.
         points: Coordinates in degrees, (n, 2), of the training split alone; NaN where unknown.
         countries: ISO alpha-2 codes, (n,); None where unknown, which is then looked up by point.
         settings: Of the kind, see `lostfound.partitions.settings`; `min_images` is the least number of
@@ -69,14 +66,14 @@ def build_partition(
     places = np.column_stack([places[:, 0], wrap_longitude(places[:, 1])])
     known = np.asarray(np.isfinite(places).all(axis=1))
     labels = label_countries(places, countries)
-    usable = known | (np.array([code is not None for code in labels], dtype=bool) & KINDS[kind].labelled)
+    usable = known | (np.array([code is not None for code in labels], dtype=bool) & kinds()[kind].labelled)
     if not usable.any():
         lacking = "no images" if not len(places) else f"{len(places)} images, none of them with a place"
         raise UsageError(
             f"the training split has {lacking}: a partition is built from the training images' places; "
             "import images that have them, or give the training split a share"
         )
-    return KINDS[kind].build(TrainingPlaces(places, known, labels), checked)
+    return kinds()[kind].build(TrainingPlaces(places, known, labels), checked)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
-from lostfound.partitions.base import KINDS, OUTSIDE, Partition
+from lostfound.partitions.base import OUTSIDE, Partition, kinds
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def hierarchy(partition: Partition, by: str | int = "parent") -> Hierarchy:
     """
     units: tuple[str | None, ...]
     if isinstance(by, int):
-        ancestors = KINDS[partition.kind].ancestors
+        ancestors = kinds()[partition.kind].ancestors
         if ancestors is None:
             raise UsageError(f"a partition of {partition.kind} has no levels: use by='country' or 'parent'")
         units = ancestors(partition, by)

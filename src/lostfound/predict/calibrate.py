@@ -22,14 +22,17 @@ from lostfound.predict.calibration import (
     SHARES,
     Calibration,
     conformal_factor,
+    fit_strangeness,
     fit_temperature,
     fit_view_exponent,
     log_loss,
     places_needed,
     threshold_for,
 )
+from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.distribution import POINT_RULES, PointRule
 from lostfound.predict.engine import Seen, SeenDataset
+from lostfound.predict.gallery import GalleryDecoder
 from lostfound.predict.head import find_head
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder, set_calibration
@@ -59,6 +62,7 @@ class Photos:
         points: Where they are, (n, 2), degrees; NaN where unknown.
         cells: Their cells, (n,); `OUTSIDE` where they lie in none, and of a model without cells.
         places: The places they show, (n,).
+        decoder: The model's.
         features: The network's of each, (n, channels); None if it gives none.
     """
 
@@ -66,6 +70,7 @@ class Photos:
     points: NDArray[np.float64]
     cells: NDArray[np.int64]
     places: NDArray[np.object_]
+    decoder: OutputDecoder
     features: NDArray[np.float32] | None = None
 
     @classmethod
@@ -81,7 +86,13 @@ class Photos:
             cells = partition.assign(points, strings(part.records, "country"))
         each = list(locator.see_each(part, features=True, doing="Calibrating"))
         features = features_of(each) if locator.gives_features else None
-        return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), features)
+        places, decoder = strings(part.records, "place_id"), locator.model.decoder
+        return cls(SeenDataset.of(each), points, cells, places, decoder, features)
+
+    @property
+    def logits(self) -> NDArray[np.float64]:
+        """The cells' logits, (n, cells)."""
+        return self.decoder.logits(self.seen.outputs)
 
     @property
     def located(self) -> NDArray[np.bool_]:
@@ -96,6 +107,7 @@ def calibrate(
     split: str = "val",
     accuracy: float = ACCURACY,
     radii_needed: bool = True,
+    elsewhere: Dataset | None = None,
 ) -> ModelFolder:
     """Fit what makes a finished model's answers mean what they say, and write it into its folder.
 
@@ -110,9 +122,13 @@ def calibrate(
         split: The one to fit on; or "all".
         accuracy: How often what it answers is to be right, 0 to 1.
         radii_needed: Whether too few places for the radii are an error, or leave them out.
+        elsewhere: Photos of other origins, which it never learnt from either: how much less sure it is to be
+            of photos that are strange to it, and when it doesn't know, is then fitted on both, each counting
+            as much; the rest on the data set alone.
 
     Raises:
-        UsageError: The accuracy is no share.
+        UsageError: The accuracy is no share, or the model gives no probabilities or features for photos from
+            elsewhere.
         ModelError: It is no complete model folder.
         DatasetError: The split is empty or has too few places, or an image can't be read.
     """
@@ -139,15 +155,31 @@ def calibrate(
         )
     training = dataset.split("train") if split != "all" else part
     support, outliers, statistics = _statistics(locator, training if len(training) else part)
-    found = _probabilities(locator.model, photos)
+    started, foreign = Calibration(), None
+    if elsewhere is not None:
+        if locator.model.partition is None or outliers is None:
+            raise UsageError(
+                f"{locator.model.path} gives no probabilities, or no features to tell strange photos by: "
+                "leave the photos from elsewhere out"
+            )
+        if isinstance(locator.model.decoder, GalleryDecoder):
+            raise UsageError(
+                f"{locator.model.path} answers by a gallery, and photos from elsewhere can't weigh its logits: "
+                "leave them out"
+            )
+        foreign = Photos.of(locator, elsewhere)
+        started = _strangeness(outliers, photos, foreign)
+        photos, foreign = (_weighed(each, started, locator.model, outliers) for each in (photos, foreign))
+    found = _probabilities(locator.model, photos, started)
     found = _radii(locator.model, photos, found, support) if located >= needed else found
-    found = _doubts(locator.model, photos, found, outliers, accuracy)
+    found = _doubts(locator.model, photos, foreign, found, outliers, accuracy)
     about = {
         "dataset": dataset.name,
         "split": split,
         "images": len(part),
         "places": len(set(photos.places)),
         "places_with_coordinates": located,
+        **({} if elsewhere is None else {"elsewhere": elsewhere.name, "images_elsewhere": len(elsewhere)}),
         **found.about,
     }
     return set_calibration(locator.model.path, replace(found, about=about), statistics)
@@ -172,7 +204,7 @@ def fitted_temperature(locator: Locator, part: Dataset) -> float:
             f"{part.folder} has no images to calibrate on: use a data set with a validation split"
         )
     photos = Photos.of(locator, part)
-    return fit_temperature(locator.model.decoder.logits(photos.seen.outputs), photos.cells)
+    return fit_temperature(photos.logits, photos.cells)
 
 
 def features_of(seen: Iterable[Seen]) -> NDArray[np.float32]:
@@ -202,13 +234,41 @@ def _statistics(
     return support, outliers, arrays
 
 
-def _probabilities(model: ModelFolder, photos: Photos) -> Calibration:
-    """The temperature, how views are pooled, and the prior that training had."""
+def _strangeness(outliers: Outliers, *origins: Photos) -> Calibration:
+    """How much less sure to be of stranger photos, and the temperature that goes with it."""
+    samples = []
+    for photos in origins:
+        assert photos.features is not None
+        logits = photos.logits
+        right = np.argmax(logits, axis=1) == photos.cells
+        samples.append((logits, outliers.strangeness(photos.features), right))
+    temperature, power = fit_strangeness(samples)
+    return Calibration(temperature, strangeness_power=power)
+
+
+def _weighed(photos: Photos, found: Calibration, model: ModelFolder, outliers: Outliers) -> Photos:
+    """Photos whose logits are smaller the stranger they are."""
+    assert model.partition is not None
+    assert photos.features is not None
+    strangeness = outliers.strangeness(photos.features)
+    outputs = found.weighed(photos.seen.outputs, strangeness, len(model.partition))
+    return replace(photos, seen=replace(photos.seen, outputs=outputs.astype(np.float32)))
+
+
+def _probabilities(model: ModelFolder, photos: Photos, started: Calibration) -> Calibration:
+    """The temperature, how views are pooled, and the prior that training had.
+
+    Args:
+        model: The model.
+        photos: Whose logits are weighed already.
+        started: What is known; of strange photos, the temperature too.
+    """
     partition = model.partition
     if partition is None:
         return Calibration()
-    logits = model.decoder.logits(photos.seen.outputs)
-    found = Calibration(fit_temperature(logits, photos.cells))
+    found = started
+    if not started.strangeness_power:
+        found = replace(started, temperature=fit_temperature(photos.logits, photos.cells))
     decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
     found = replace(found, prior=_prior(model, decoder.believe(photos.seen.outputs)))
     means, first, views = pooled(decoder, found, photos.seen.outputs, photos.places)
@@ -305,15 +365,26 @@ def _spread_km(photos: Photos, support: Support | None) -> float:
 
 
 def _doubts(
-    model: ModelFolder, photos: Photos, found: Calibration, outliers: Outliers | None, accuracy: float
+    model: ModelFolder,
+    photos: Photos,
+    foreign: Photos | None,
+    found: Calibration,
+    outliers: Outliers | None,
+    accuracy: float,
 ) -> Calibration:
     """When to say "I don't know"."""
     about = dict(found.about)
     if model.partition is not None:
         decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
-        probabilities = decoder.believe(photos.seen.outputs).probabilities
-        right = np.argmax(probabilities, axis=1) == photos.cells
-        threshold, reached, answered = threshold_for(probabilities.max(axis=1), right, accuracy)
+        origins = [photos] if foreign is None else [photos, foreign]
+        best = [decoder.believe(each.seen.outputs).probabilities for each in origins]
+        right = [np.argmax(of, axis=1) == each.cells for of, each in zip(best, origins, strict=True)]
+        threshold, reached, answered = threshold_for(
+            np.concatenate([of.max(axis=1) for of in best]),
+            np.concatenate(right),
+            accuracy,
+            weights=np.concatenate([np.full(len(each), 1 / len(each)) for each in right]),
+        )
         about.update(accuracy_asked=accuracy, accuracy_of_answers=reached, answered=answered)
         found = replace(found, doubtful_below=threshold)
     if outliers is not None and photos.features is not None:

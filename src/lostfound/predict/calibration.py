@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 from lostfound.partitions import OUTSIDE
 from lostfound.predict.distribution import POINT_RULES, PointRule
 
 Pooling = Literal["logits", "probabilities"]
 """What of several views is averaged."""
+Answers = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
+"""Logits of n photos, (n, classes), the photos' strangeness, (n,), and whether the first is right, (n,)."""
 SHARES = (0.5, 0.9)
 """The shares of truths that the two radii are to hold."""
 
 COLDEST, HOTTEST = 0.05, 20.0
+LEAST_STRANGE = 0.5
+"""A photo that is more like those of training makes a model no surer."""
+STEEPEST = 8.0
+"""The largest power of strangeness."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Calibration:
 
     Attributes:
         temperature: What the logits are divided by.
+        strangeness_power: ... after the photo's strangeness to this power; 0 takes no notice of it.
         pooling: What of several views is averaged.
         view_exponent: The mean logits of v views are multiplied by v to this power: 0 is the mean, 1 the
             product of the views' probabilities.
@@ -49,6 +54,25 @@ class Calibration:
     doubtful_below: float | None = None
     strange_above: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    strangeness_power: float = 0.0
+
+    def weighed(
+        self, outputs: NDArray[np.floating[Any]], strangeness: NDArray[np.float64] | None, cells: int
+    ) -> NDArray[np.float64]:
+        """A network's outputs, whose logits are smaller the stranger the photo is.
+
+        So a model is less sure of what is unlike what it learnt from (density-aware calibration: Tomani et
+        al. 2023, who take distances to neighbours).
+
+        Args:
+            outputs: (n, width); the logits come first.
+            strangeness: Of each photo, (n,), about 1 for one like those of training; None if unknown.
+            cells: How many logits there are.
+        """
+        found = np.array(outputs, dtype=np.float64)
+        if self.strangeness_power and strangeness is not None:
+            found[:, :cells] /= (np.maximum(strangeness, LEAST_STRANGE) ** self.strangeness_power)[:, None]
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """What `from_dict` reads, as plain JSON values; what is unknown is left out."""
@@ -80,8 +104,11 @@ class Calibration:
                 for views, rules in values.get("radius_factors", {}).items()
             },
             about=dict(values.get("about", {})),
+            strangeness_power=float(values.get("strangeness_power", 0.0)),
             **numbers,
         )
+        if not 0 <= found.strangeness_power <= STEEPEST:
+            raise ValueError(f"a power of strangeness of {found.strangeness_power}")
         rules = [rule for each in found.radius_factors.values() for rule in each]
         factors = [each for of in found.radius_factors.values() for pair in of.values() for each in pair]
         positive = [found.temperature, *factors, 1.0 if found.spread_km is None else found.spread_km]
@@ -105,6 +132,9 @@ def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> fl
     Returns:
         The temperature in [0.05, 20] with the least negative log-likelihood; 1 without any image.
     """
+    from scipy.optimize import minimize_scalar  # here, for answering needs neither
+    from scipy.special import logsumexp
+
     known = cells != OUTSIDE
     logits, cells = logits[known], cells[known]
     if not len(cells):
@@ -116,6 +146,33 @@ def fit_temperature(logits: NDArray[np.float64], cells: NDArray[np.int64]) -> fl
 
     bounds = (np.log(COLDEST), np.log(HOTTEST))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def fit_strangeness(samples: Sequence[Answers]) -> tuple[float, float]:
+    """The temperature and the power of strangeness with which first answers are as sure as they are right.
+
+    Args:
+        samples: Answers to photos of several origins; each origin counts as much as another.
+
+    Returns:
+        The temperature in [0.05, 20] and the power in [0, 8] with the least log-loss of "the first answer is
+        right", on average over the origins.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        heat, power = np.exp(parameters[0]), parameters[1]
+        losses = []
+        for logits, strangeness, right in samples:
+            scaled = logits / (heat * np.maximum(strangeness, LEAST_STRANGE) ** power)[:, None]
+            sure = np.clip(np.exp(scaled.max(axis=1) - logsumexp(scaled, axis=1)), 1e-6, 1 - 1e-6)
+            losses.append(-np.where(right, np.log(sure), np.log1p(-sure)).mean())
+        return float(np.mean(losses))
+
+    bounds = [(np.log(COLDEST), np.log(HOTTEST)), (0.0, STEEPEST)]
+    found = minimize(loss, np.array([0.0, 1.0]), method="L-BFGS-B", bounds=bounds).x
+    return float(np.exp(found[0])), float(found[1])
 
 
 def log_loss(probabilities: NDArray[np.float64], cells: NDArray[np.int64]) -> float:
@@ -138,6 +195,8 @@ def fit_view_exponent(
     Returns:
         The exponent in [0, 1] with the least negative log-likelihood.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
 
     def loss(exponent: float) -> float:
         scaled = logits * (views**exponent)[:, None]
@@ -171,7 +230,11 @@ def conformal_factor(scores: NDArray[np.float64], places: NDArray[np.object_], s
 
 
 def threshold_for(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], accuracy: float, fewest: int = 30
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    accuracy: float,
+    fewest: int = 30,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[float, float, float]:
     """The confidence from which on answers are right so often.
 
@@ -180,18 +243,20 @@ def threshold_for(
         right: Whether it is right, (n,).
         accuracy: The share that is to be right of what is answered.
         fewest: So many answers at least must stay for an accuracy to count, or all there are.
+        weights: How much each counts, (n,); alike if None.
 
     Returns:
         The least threshold that reaches it, else the one that comes nearest; the accuracy that it reaches,
         and the share that it answers.
     """
     order = np.argsort(-confidence, kind="stable")
-    answered = np.arange(1, len(order) + 1)
-    reached = np.cumsum(right[order]) / answered
+    weight = np.ones(len(order)) if weights is None else weights[order]
+    answered = np.cumsum(weight)
+    reached = np.cumsum(right[order] * weight) / answered
     # a threshold lies between two different confidences
     last = np.append(np.diff(confidence[order]) != 0, True)
-    usable = np.flatnonzero(last & (answered >= min(fewest, len(order))))
+    usable = np.flatnonzero(last & (np.arange(1, len(order) + 1) >= min(fewest, len(order))))
     good = usable[reached[usable] >= accuracy]
     row = int(good[-1]) if len(good) else int(usable[np.argmax(reached[usable])])
     threshold = 0.0 if row == len(order) - 1 else float(confidence[order[row]])
-    return threshold, float(reached[row]), float(answered[row] / len(order))
+    return threshold, float(reached[row]), float(answered[row] / answered[-1])

@@ -142,9 +142,9 @@ class Engine:
         for prepared in self._prepared(photos):
             batch.append(prepared)
             if len(batch) == BATCH_SIZE:
-                yield from self._answer(batch, features)
+                yield from self.look_at(batch, features=features)
                 batch = []
-        yield from self._answer(batch, features)
+        yield from self.look_at(batch, features=features)
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The outputs (n, width) for prepared images (n, height, width, 3), uint8.
@@ -183,6 +183,10 @@ class Engine:
         outputs, features = self.feature_map(images)
         return outputs, pooled_features(features)
 
+    def strangeness(self, images: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """How far prepared images are from what the model learnt from, (n,); None if that is unknown."""
+        return None if self._outliers is None else self._outliers.strangeness(self.embed(images)[1])
+
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
         with refused_as(ModelError, f"{self.model.graph} can't be run"):
             found = [
@@ -200,13 +204,14 @@ class Engine:
         with ThreadPoolExecutor(min(self.threads, 8)) as pool:
             waiting: deque[Future[NDArray[np.uint8] | ImageError]] = deque()
             for photo in photos:
-                waiting.append(pool.submit(self._prepare, photo))
+                waiting.append(pool.submit(self.prepare, photo))
                 if len(waiting) > 2 * BATCH_SIZE:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _prepare(self, photo: ImageSource) -> NDArray[np.uint8] | ImageError:
+    def prepare(self, photo: ImageSource) -> NDArray[np.uint8] | ImageError:
+        """A photo as the graph takes it, (height, width, 3), uint8; or why it can't be read."""
         if isinstance(photo, Image.Image):
             # Pillow reads an open image when it is first used, and not in two threads at once
             with self._opening, suppress(Exception):  # preprocessing meets the same error, and names it
@@ -218,9 +223,10 @@ class Engine:
         except Exception as error:  # of whatever kind: it must not cost the answers of other photos
             return ImageError(f"unexpected {type(error).__name__}: {error} (please report it)")
 
-    def _answer(
-        self, batch: Sequence[NDArray[np.uint8] | ImageError], features: bool
+    def look_at(
+        self, batch: Sequence[NDArray[np.uint8] | ImageError], *, features: bool = False
     ) -> Iterator[Seen | Unanswered]:
+        """What the network says of photos that are prepared, all in one batch; see `look`."""
         images = [each for each in batch if not isinstance(each, ImageError)]
         rows = iter(self._see(np.stack(images), features)) if images else iter(())
         for each in batch:

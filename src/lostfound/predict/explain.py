@@ -198,7 +198,7 @@ def occlusion(
         A map of probability for each, if the model gives any, and one of how far the answer moves.
     """
     shape, outputs = occluded_outputs(locator, image)
-    decoded = decode_all(locator, np.concatenate([locator.run(image[None]), outputs]))
+    decoded = decode_all(locator, np.concatenate([locator.run(image[None]), outputs]), image)
     moved = haversine_km(decoded.points[1:], (guess.latitude, guess.longitude))
     maps = []
     for role, candidate in answers:
@@ -238,17 +238,25 @@ def _answers(
     if code not in known:
         listed = ", ".join(known) if len(known) <= 100 else f"{len(known)} others"
         raise UsageError(f"{name} can't answer with {country_name(code)} ({code}); it knows {listed}")
-    (everything,) = guesses(decode_all(locator, locator.run(image[None])))
+    (everything,) = guesses(decode_all(locator, locator.run(image[None]), image))
     asked = next(each for each in everything.candidates if each.country == code)
     if asked.cell_id not in {each.cell_id for _, each in answers}:
         answers.append(("asked for", asked))
     return answers
 
 
-def decode_all(locator: Locator, outputs: NDArray[np.float32]) -> Predictions:
-    """The predictions with every cell ranked, not only the best."""
+def decode_all(locator: Locator, outputs: NDArray[np.float32], image: NDArray[np.uint8]) -> Predictions:
+    """The predictions with every cell ranked, not only the best.
+
+    Args:
+        locator: The model.
+        outputs: Its outputs (n, width) for an image, whole or with parts hidden.
+        image: The whole image, whose strangeness holds for all.
+    """
     partition = locator.model.partition
-    return locator.decode(outputs, top=1 if partition is None else len(partition))
+    strangeness = locator.strangeness(image[None])
+    every = None if strangeness is None else np.repeat(strangeness, len(outputs))
+    return locator.decode(outputs, every, top=1 if partition is None else len(partition))
 
 
 def probability_of(decoded: Predictions, candidate: Candidate) -> NDArray[np.float64]:

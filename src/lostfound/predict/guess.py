@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from lostfound.predict.levels import Area, Level
+from lostfound.predict.levels import LEVELS, Area, Level
 from lostfound.predict.predictions import Predictions
 
 
@@ -138,6 +138,32 @@ class Guess:
             "candidates": [asdict(candidate) for candidate in self.candidates],
             **{level: [asdict(each) for each in areas] for level, areas in self.areas.items()},
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Guess:
+        """The guess that `as_dict` gave these values of.
+
+        One that abstained gets the place of its best candidate, which `as_dict` does not tell, and no radii.
+
+        Raises:
+            KeyError, TypeError, ValueError: They are no such values.
+        """
+        candidates = tuple(Candidate(**each) for each in values["candidates"])
+        if not candidates:
+            raise ValueError("no candidates")
+        place = None
+        if values["latitude"] is not None:
+            place = (float(values["latitude"]), float(values["longitude"]))
+        return cls(
+            candidates,
+            place,
+            values["radius_50_km"],
+            values["radius_90_km"],
+            values.get("warning"),
+            bool(values["abstained"]),
+            {level: tuple(Area(**each) for each in values[level]) for level in LEVELS if level in values},
+            values.get("left_out"),
+        )
 
 
 def guesses(predictions: Predictions, *, always_answer: bool = False) -> list[Guess]:

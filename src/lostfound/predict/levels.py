@@ -8,11 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
 
-from lostfound.geo.boundaries import label_countries
-from lostfound.geo.cities import city_table
 from lostfound.geo.continents import CONTINENTS, continent
 from lostfound.geo.countries import country_name
 from lostfound.geo.sphere import chord, unit_vectors
@@ -50,18 +46,67 @@ class Area:
 
 
 @dataclass(frozen=True)
+class Members:
+    """How much of each cell lies in each of some areas; most cells lie in one or few.
+
+    Attributes:
+        cells: The cell of each pair of a cell and an area that overlap, (pairs,), in order.
+        areas: The area of each pair, (pairs,), in order within a cell.
+        weights: How much of the cell lies in the area, (pairs,), 0 to 1.
+        shape: How many cells and areas there are.
+    """
+
+    cells: NDArray[np.int64]
+    areas: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls,
+        cells: NDArray[np.int64],
+        areas: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        shape: tuple[int, int],
+    ) -> Members:
+        """Add up what weights of points there are of each pair of a cell and an area."""
+        pairs, index = np.unique(cells * shape[1] + areas, return_inverse=True)
+        summed = np.bincount(index, weights=weights, minlength=len(pairs))
+        return cls(pairs // max(shape[1], 1), pairs % max(shape[1], 1), summed, shape)
+
+    def sums(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probabilities of the areas, (n, areas), by those of the cells, (n, cells)."""
+        parts = probabilities[:, self.cells] * self.weights
+        return np.array(
+            [np.bincount(self.areas, weights=row, minlength=self.shape[1]) for row in parts]
+        ).reshape(len(parts), self.shape[1])
+
+    def shares(self) -> NDArray[np.float64]:
+        """How much of each cell lies in each area, (cells, areas)."""
+        whole = np.zeros(self.shape)
+        whole[self.cells, self.areas] = self.weights
+        return whole
+
+    def largest(self) -> NDArray[np.float64]:
+        """How much of each cell lies in the area that holds most of it, (cells,); 0 where none holds any."""
+        most = np.zeros(self.shape[0])
+        np.maximum.at(most, self.cells, self.weights)
+        return most
+
+
+@dataclass(frozen=True)
 class Levels:
     """The areas that a partition's cells lie in.
 
     Attributes:
         ids: The areas of each level that the cells allow.
         names: Their names.
-        members: How much of each cell lies in each area, (cells, areas), sparse.
+        members: How much of each cell lies in each area.
     """
 
     ids: Mapping[Level, NDArray[np.object_]]
     names: Mapping[Level, Sequence[str]]
-    members: Mapping[Level, csr_array]
+    members: Mapping[Level, Members]
 
     @classmethod
     def of(cls, partition: Partition, support: Support | None) -> Levels:
@@ -78,7 +123,7 @@ class Levels:
         fine = support is not None and partition.kind not in ("countries", "regions", "cities")
         support = support or Support.of(partition)
         stated = np.array(partition.countries, dtype=object)[support.cells]
-        countries = label_countries(support.points, stated)
+        countries = _countries(support.points, stated)
         areas: dict[Level, NDArray[np.object_]] = {
             "continents": np.array([continent(code) for code in countries], dtype=object),
             "countries": countries,
@@ -96,7 +141,7 @@ class Levels:
             known = np.array([each is not None for each in of], dtype=bool)
             found, area = np.unique(of[known].astype(str), return_inverse=True)
             shape = (len(partition), len(found))
-            own = csr_array((support.weights[known], (support.cells[known], area)), shape=shape)
+            own = Members.of(support.cells[known], area, support.weights[known], shape)
             if not fine or level in ("continents", "countries") or _mostly_within_one(own):
                 ids[level], members[level] = found, own
         return cls(
@@ -110,7 +155,9 @@ class Levels:
 
     def probabilities(self, belief: Belief, level: Level) -> NDArray[np.float64]:
         """The probabilities of a level's areas, (n, areas)."""
-        return np.asarray(belief.probabilities @ self.members[level])
+        return np.minimum(
+            self.members[level].sums(belief.probabilities), 1.0
+        )  # rounding may make it more than all
 
     def best_countries(self, belief: Belief) -> NDArray[np.object_]:
         """The country that is most probable by the sum of its cells, (n,)."""
@@ -131,9 +178,18 @@ class Levels:
         return found
 
 
-def _mostly_within_one(members: csr_array) -> bool:
+def _countries(points: NDArray[np.float64], stated: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The countries of points (n, 2): as stated, (n,), or where nothing is, by the borders."""
+    if all(code is not None for code in stated):
+        return stated  # the borders take longer to load than a photo takes to locate
+    from lostfound.geo.boundaries import label_countries
+
+    return label_countries(points, stated)
+
+
+def _mostly_within_one(members: Members) -> bool:
     """Whether half of the cells lie, by `WITHIN`, in one area each."""
-    return members.shape[1] > 0 and bool(np.mean(members.max(axis=1).toarray() >= WITHIN) >= 0.5)
+    return members.shape[1] > 0 and bool(np.mean(members.largest() >= WITHIN) >= 0.5)
 
 
 def _regions(points: NDArray[np.float64]) -> tuple[NDArray[np.object_], Mapping[str, str]]:
@@ -149,6 +205,10 @@ def _cities(points: NDArray[np.float64]) -> tuple[NDArray[np.object_], Mapping[s
 
     Not the nearest, for large cities' districts are in the table too.
     """
+    from scipy.spatial import cKDTree
+
+    from lostfound.geo.cities import city_table
+
     table = city_table().sort_by([("population", "descending")])
     places = np.column_stack([table["latitude"].to_numpy(), table["longitude"].to_numpy()])
     near = cKDTree(unit_vectors(places)).query_ball_point(unit_vectors(points), chord(CITY_KM))

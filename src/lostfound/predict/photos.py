@@ -6,19 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 
 from lostfound.data.images import read_exif
-from lostfound.data.importers.exif import captured_at
 from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, may_be_photo
-from lostfound.data.importers.source import no_images
 from lostfound.data.pixels import max_pixels
-from lostfound.errors import UsageError
+from lostfound.errors import LostFoundError, UsageError
 from lostfound.geo.countries import country_name
-from lostfound.predict.engine import BATCH_SIZE, Seen, Unanswered
+from lostfound.predict.engine import Seen, Unanswered
 from lostfound.predict.guess import Guess
-from lostfound.predict.locator import Locator
+from lostfound.predict.locator import Locator, batched
 from lostfound.predict.outputs import LocatedPhoto
 from lostfound.progress import note, progress
 
@@ -76,6 +74,8 @@ def find_photos(paths: Sequence[Path], passed: PassedOver | None = None) -> list
         if path.is_dir():
             found = [Path(each) for each in find_images(path, passed)]
             if not found:
+                from lostfound.data.importers.source import no_images  # here, for it brings tables
+
                 raise UsageError(no_images(path))
             photos += found
         elif is_raw(path.name) and path.is_file():
@@ -125,22 +125,22 @@ def locate_photos(
     if locator.settings.prior == "estimate" and readable:
         locator = locator.for_album(readable)
         note(f"Countries of these photos, estimated: {_shares(locator.settings.prior)}")
-    together: Iterator[Guess | None] = iter(())
+    together: Iterator[Guess] = iter(())
     if same_place and readable:
         together = repeat(locator.guess_place(readable, top=top))
     elif same_trip and readable:
         files = [photo for photo, each in zip(photos, looked, strict=True) if isinstance(each, Seen)]
         together = iter(_trip(locator, files, readable, top))
-    else:
-        together = _in_batches(locator, readable, top)
-    located = [
-        _located(locator, str(photo), each, together, top) for photo, each in zip(photos, looked, strict=True)
-    ]
+    located: list[LocatedPhoto] = []
+    for some in batched(zip(photos, looked, strict=True)):
+        located += located_each(locator, some, top, together)
     return located + passed.failed()
 
 
 def taken_at(photo: Path) -> float | None:
     """When a photo was taken by its EXIF, local time in hours since 1970; None if it does not say."""
+    from lostfound.data.importers.exif import captured_at  # here, for it brings tables
+
     with suppress(OSError):
         if moment := captured_at(read_exif(photo.read_bytes())):
             return (datetime.fromisoformat(moment) - datetime(1970, 1, 1)).total_seconds() / 3600
@@ -161,25 +161,42 @@ def _trip(locator: Locator, photos: Sequence[Path], seen: list[Seen], top: int) 
     return found
 
 
-def _in_batches(locator: Locator, seen: Sequence[Seen], top: int) -> Iterator[Guess | None]:
-    """The guesses about photos, many at once; None for those of a batch that one of them broke."""
-    for start in range(0, len(seen), BATCH_SIZE):
-        batch = seen[start : start + BATCH_SIZE]
-        try:
-            yield from locator.guess_each(batch, top=top)
-        except Exception:  # one by one it will be said of which
-            yield from [None] * len(batch)
+def located_each(
+    locator: Locator,
+    looked: Sequence[tuple[str | Path, Seen | Unanswered]],
+    top: int,
+    together: Iterator[Guess] | None = None,
+) -> list[LocatedPhoto]:
+    """What came of photos: their guesses, or the errors that stopped them.
 
-
-def _located(
-    locator: Locator, photo: str, seen: Seen | Unanswered, together: Iterator[Guess | None], top: int
-) -> LocatedPhoto:
-    if not isinstance(seen, Seen):
-        return LocatedPhoto(photo, None, str(seen))
+    Args:
+        locator: What answers.
+        looked: The photos, and what the network said of each.
+        top: How many candidates to give.
+        together: Guesses about the readable ones of them, if they are known already; as many are taken.
+    """
+    readable = [each for _, each in looked if isinstance(each, Seen)]
+    found: Iterator[Guess | LostFoundError]
     try:
-        return LocatedPhoto(photo, next(together, None) or locator.guess(seen, top=top))
-    except Exception as error:  # of whatever kind: it must not cost the answers of other photos
-        return LocatedPhoto(photo, None, f"unexpected {type(error).__name__}: {error} (please report it)")
+        known = list(islice(together or (), len(readable)))
+        found = iter(known or locator.guess_each(readable, top=top))
+    except Exception:  # of whatever kind: it must not cost the answers of other photos
+        found = (_guess_or_error(locator, each, top) for each in readable)
+    located = []
+    for photo, each in looked:
+        guess = next(found) if isinstance(each, Seen) else each
+        if isinstance(guess, Guess):
+            located.append(LocatedPhoto(str(photo), guess))
+        else:
+            located.append(LocatedPhoto(str(photo), None, str(guess)))
+    return located
+
+
+def _guess_or_error(locator: Locator, seen: Seen, top: int) -> Guess | LostFoundError:
+    try:
+        return locator.guess(seen, top=top)
+    except Exception as error:
+        return LostFoundError(f"unexpected {type(error).__name__}: {error} (please report it)")
 
 
 def _shares(prior: object) -> str:

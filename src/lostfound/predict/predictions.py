@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lostfound.errors import DatasetError, refused_as
 from lostfound.files import write_output
-from lostfound.geo.boundaries import label_countries
 from lostfound.geo.sphere import is_coordinate
 from lostfound.partitions import Partition
 
@@ -134,6 +132,10 @@ class Predictions:
             else:
                 of, numbers = self.partition.countries, self.partition.numbers
                 countries[:] = [of[numbers[cell]] if cell in numbers else None for cell in best]
+        if all(code is not None for code in countries):
+            return countries  # the borders take longer to load than a photo takes to locate
+        from lostfound.geo.boundaries import label_countries
+
         return label_countries(self.points, countries)
 
     def to_table(self) -> pa.Table:
@@ -226,6 +228,8 @@ class Predictions:
         """
         path, buffer = Path(path), io.BytesIO()
         if path.suffix.lower() == ".csv":
+            import pyarrow.csv
+
             pyarrow.csv.write_csv(_flat(self.to_table()), buffer)
         else:
             pq.write_table(self.to_table(), buffer, compression="zstd")
@@ -302,6 +306,8 @@ def _listed(table: pa.Table) -> pa.Table:
 
 def _read_csv(path: Path) -> pa.Table:
     """A CSV file in which codes stay texts; an empty field is null, "NA" is Namibia."""
+    import pyarrow.csv
+
     with path.open(encoding="utf-8") as file:
         names = file.readline().rstrip("\r\n").replace('"', "").split(",")
     plain = ("image_id", "guess_country", "abstained")

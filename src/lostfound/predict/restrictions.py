@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.errors import UsageError
-from lostfound.geo.boundaries import label_countries
 from lostfound.geo.countries import country_name, parse_country
 from lostfound.geo.sphere import destination, haversine_km, is_coordinate, wrap_longitude
 from lostfound.partitions import OUTSIDE, Partition
@@ -256,4 +255,6 @@ def restricted(belief: Belief, allowed: Allowed) -> tuple[Belief, NDArray[np.flo
 def _countries(
     partition: Partition, points: NDArray[np.float64], cells: NDArray[np.int64]
 ) -> NDArray[np.object_]:
+    from lostfound.geo.boundaries import label_countries
+
     return label_countries(points, np.array([*partition.countries, None], dtype=object)[cells])

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.special import logsumexp
 
 from lostfound.predict.belief import Belief
 from lostfound.predict.levels import Levels
@@ -58,8 +56,11 @@ def smooth_trip(
         silent: Which photos say nothing of the others, (n,): those that hold nothing to see, or are strange
             to the model.
     """
+    from scipy.sparse import csr_array  # here, for single photos need neither
+    from scipy.special import logsumexp
+
     order = np.argsort(times, kind="stable")
-    countries = _with_the_rest(levels.members["countries"])
+    countries = csr_array(_with_the_rest(levels.members["countries"].shares()))
     single = belief.probabilities @ countries
     shares = prior @ countries
     likelihood = np.where(silent[:, None], 1.0, single / np.maximum(shares, _LEAST))[order]
@@ -106,8 +107,6 @@ def forward_backward(
     return forward * backward, float(np.log(scale).sum())
 
 
-def _with_the_rest(members: csr_array) -> csr_array:
+def _with_the_rest(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of each cell lies in each country, and last in none; rows sum to 1."""
-    whole = members.toarray()
-    rest = np.maximum(1.0 - whole.sum(axis=1, keepdims=True), 0.0)
-    return csr_array(np.hstack([whole, rest]))
+    return np.hstack([shares, np.maximum(1.0 - shares.sum(axis=1, keepdims=True), 0.0)])

@@ -84,8 +84,11 @@ def print_calibration(model: ModelFolder, *, as_json: bool = False) -> None:
     table = make_table("what", "value", numbers=["value"])
     table.add_row("images, places", f"{about['images']}, {about['places']}")
     table.add_row("places with coordinates", str(about["places_with_coordinates"]))
+    if "images_elsewhere" in about:
+        table.add_row("images from elsewhere", str(about["images_elsewhere"]))
     if model.partition is not None:
-        table.add_row("temperature", f"{found.temperature:.3f}")
+        heat = f" times strangeness^{found.strangeness_power:.2f}" if found.strangeness_power else ""
+        table.add_row("temperature", f"{found.temperature:.3f}{heat}")
         table.add_row("several views", f"{found.pooling}, times views^{found.view_exponent:.2f}")
         table.add_row("answers from", f"{100 * (found.doubtful_below or 0):.1f} %")
         table.add_row("... so many of these images", f"{100 * about['answered']:.1f} %")

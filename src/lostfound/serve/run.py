@@ -1,0 +1,172 @@
+"""Starting the server: its socket, its processes, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from asyncio import TimerHandle
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lostfound.errors import MissingExtraError, UsageError
+from lostfound.serve.settings import Limits, ServeSettings
+
+try:
+    import fastapi  # noqa: F401
+    import prometheus_client  # noqa: F401
+    import python_multipart  # noqa: F401
+    from uvicorn import Config, Server
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.supervisors import Multiprocess
+except ImportError as error:
+    raise MissingExtraError(
+        f"serving needs an extra (not installed: {error.name}): pip install 'lostfound[serve]'"
+    ) from None
+
+_MOST_HEADERS = 64 * 2**10  # bytes
+_KEEP_ALIVE_S = 20
+_GRACE_S = 5  # more than the deadline of the last request, until the end
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP whose headers must come within time and bounds, from the first request of a connection on."""
+
+    limits = Limits()
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for headers."""
+        super().connection_made(transport)
+        self._headers_size = 0
+        self._headers_end: TimerHandle | None = None
+        self._await_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Count headers until they are complete."""
+        if self._headers_end is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_headers()
+        waiting = self._headers_end is not None
+        if waiting and len(data) + self._headers_size > _MOST_HEADERS and b"\r\n\r\n" not in data[:_MOST_HEADERS]:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+            return
+        self._headers_size += len(data)
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """Wait no longer."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_headers(self) -> None:
+        self._headers_size = 0
+        self._headers_end = self.loop.call_later(self.limits.body_s / 3, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._headers_end is not None:
+            self._headers_end.cancel()
+            self._headers_end = None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The socket that listens; connections wait in it until the server is ready.
+
+    Raises:
+        UsageError: The address is taken, or none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        own = socket.socket(family)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind((host, port))
+        own.listen(2048)
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{host}:{port} can't be listened on ({said}): choose another --host or --port") from None
+    own.set_inheritable(True)
+    return own
+
+
+def address(own: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host, port = own.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what is asked, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(own: socket.socket) -> bool:
+    """Whether none but this machine reaches it."""
+    host = own.getsockname()[0]
+    return host.startswith("127.") or host == "::1"
+
+
+def run(settings: ServeSettings, own: socket.socket, *, workers: int = 1) -> None:
+    """Serve until a signal ends it; what is being answered then is answered first.
+
+    Args:
+        settings: What the server is told.
+        own: The socket, see `bind`.
+        workers: Processes. Each loads the models; one that dies is started again.
+    """
+    _quiet_logs()
+    Protocol.limits = settings.limits
+    if workers == 1:
+        config = _config(settings)
+        config.load()
+        Server(config).run(sockets=[own])
+        return
+    folder = Path(tempfile.mkdtemp(prefix="lostfound-metrics-"))  # numbers alone
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    try:
+        lanes = max(1, settings.lanes // workers)
+        config = _config(replace(settings, metrics=folder, lanes=lanes), workers=workers)
+        Multiprocess(config, sockets=[own]).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _config(settings: ServeSettings, *, workers: int = 1) -> Config:
+    return Config(
+        partial(_build, settings),
+        factory=True,
+        http=Protocol,
+        ws="none",
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        lifespan="on",
+        workers=workers,
+        log_config=None,
+        access_log=False,  # nothing about who asked
+        server_header=False,
+        proxy_headers=False,
+        backlog=2048,
+        limit_concurrency=settings.limits.connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=round(settings.limits.deadline_s + _GRACE_S),
+    )
+
+
+def _build(settings: ServeSettings) -> Any:
+    from lostfound.serve.app import build_app
+
+    Protocol.limits = settings.limits
+    _quiet_logs()
+    return build_app(settings)
+
+
+def _quiet_logs() -> None:
+    """Errors go to standard error; nothing about requests does."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    with suppress(AttributeError):
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
