@@ -164,8 +164,8 @@ def calibrate(
             )
         if isinstance(locator.model.decoder, GalleryDecoder):
             raise UsageError(
-                f"{locator.model.path} answers by a gallery, and photos from elsewhere can't weigh its logits: "
-                "leave them out"
+                f"{locator.model.path} answers by a gallery, whose logits photos from elsewhere can't "
+                "weigh: leave them out"
             )
         foreign = Photos.of(locator, elsewhere)
         started = _strangeness(outliers, photos, foreign)
