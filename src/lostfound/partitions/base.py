@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
     from lostfound.partitions.shapes import Pairs
 
-PartitionKind = Literal[
-    "countries", "regions", "cities", "square", "voronoi", "s2", "quadtree", "gallery", "polygons"
-]
+PartitionKind = Literal["countries", "regions", "cities", "square", "voronoi", "s2", "quadtree", "polygons"]
 PARTITION_KINDS: tuple[str, ...] = get_args(PartitionKind)
-
-_POINTS = ("gallery",)  # kinds whose cells stand for nothing beside their point
+GALLERY = "gallery"
+"""The kind of mere points that published models answer with; it is not built from recipes."""
 
 OUTSIDE = -1
 """The number of the cell of a point that lies in none."""
@@ -171,7 +169,7 @@ class Partition:
             ValueError: The file is no partition of a known kind.
         """
         columns, kind, settings, rule = _read_cells(path)
-        if kind not in PARTITION_KINDS:
+        if kind not in (*PARTITION_KINDS, GALLERY):
             raise ValueError(f"{path} holds no partition of a known kind")
         centroids = np.stack([columns["latitude"], columns["longitude"]], axis=1).astype(np.float64)
         counts = np.asarray(columns["count"], dtype=np.int64)
@@ -206,7 +204,7 @@ class Partition:
     @property
     def of_points(self) -> bool:
         """Whether its cells are mere points, as those of a gallery are."""
-        return self.kind in _POINTS
+        return self.kind == GALLERY
 
     @cached_property
     def _find(self) -> Find:

@@ -13,6 +13,6 @@ KINDS: dict[str, Kind] = {
     "voronoi": Kind(voronoi.build, voronoi.finder),
     "s2": Kind(s2.build, s2.finder, s2.surrounding, s2.ancestors),
     "quadtree": Kind(quadtree.build, quadtree.finder, quadtree.surrounding, quadtree.ancestors),
-    "gallery": Kind(gallery.build, gallery.finder),
     "polygons": Kind(polygons.build, polygons.finder),
+    "gallery": Kind(gallery.build, gallery.finder),
 }

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from lostfound.errors import UsageError
 from lostfound.geo.boundaries import label_countries
 from lostfound.geo.nearest import NearestSearch
-from lostfound.partitions.base import Find, Partition, TrainingPlaces
+from lostfound.partitions.base import GALLERY, Find, Partition, TrainingPlaces
 from lostfound.partitions.build import near_cities
-
-GALLERY = "gallery"
 
 
 def build(training: TrainingPlaces, settings: object) -> Partition:
