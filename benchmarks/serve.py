@@ -1,7 +1,7 @@
 """How fast the server is: beside ONNX Runtime alone in one process, and beside LitServe with the same graph.
 
-Photos are JPEGs of the generated world, 640x480. Load comes from locust on the same cores, closed loop (each client
-asks again as soon as it is answered) and open loop (requests come at a rate, whatever the answers do).
+Photos are JPEGs of the generated world, 640x480. Load comes from locust on the same cores, closed loop (each
+client asks again as soon as it is answered) and open loop (requests come at a rate, whatever the answers do).
 
     python benchmarks/serve.py --seconds 120 > benchmarks/results/serve.md
 
@@ -48,11 +48,13 @@ class Load:
     p99: float
 
     def row(self, name: str, *more: str) -> str:
+        """A line of the table."""
         cells = (name, f"{self.per_second:.1f}", f"{self.p50:.0f}", f"{self.p95:.0f}", f"{self.p99:.0f}")
         return f"| {' | '.join((*cells, str(self.requests), str(self.failures), *more))} |"
 
 
 def main() -> None:
+    """Measure all, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=20, help="of each load")
     parser.add_argument("--bare-seconds", type=int, default=10, help="of each loop of ONNX Runtime alone")
@@ -71,12 +73,17 @@ def main() -> None:
         before = bare(photos, given.bare_seconds)
         ours = {}
         print("## The server\n")
-        with server(Path(folder)) as (url, process):
+        with server() as (url, process):
             header("memory before, after (MB)")
             for number in clients:
                 first = memory_mb(process)
                 ours[number] = load(url, "/v1/locate", photos, number, given.seconds)
-                print(ours[number].row(f"closed loop, {number} clients", f"{first:.0f}, {memory_mb(process):.0f}"), flush=True)
+                print(
+                    ours[number].row(
+                        f"closed loop, {number} clients", f"{first:.0f}, {memory_mb(process):.0f}"
+                    ),
+                    flush=True,
+                )
             for share in (0.5, 0.8):
                 rate = share * ours[max(clients)].per_second
                 first = memory_mb(process)
@@ -89,8 +96,8 @@ def main() -> None:
         alone = max(before["photos"], after["photos"])
         network = max(before["network"], after["network"])
         for number in clients:
-            said = f"- {number} clients: {ours[number].per_second / alone:.0%} of ONNX Runtime alone from the photos' bytes"
-            said += f", {ours[number].per_second / network:.0%} of the network alone on ready arrays"
+            said = f"- {number} clients: {ours[number].per_second / alone:.0%} of ONNX Runtime alone"
+            said += f" from the photos' bytes, {ours[number].per_second / network:.0%} of the network alone on ready arrays"
             if number in theirs:
                 said += f"; {ours[number].per_second / theirs[number].per_second:.2f} times LitServe"
             print(said)
@@ -139,7 +146,8 @@ def bare(photos: Path, seconds: int, *, again: bool = False) -> dict[str, float]
             what = "ready arrays" if name == "network" else "photos' bytes, decoded"
             when = " (again)" if again else ""
             if not again or rate == found[name]:
-                print(f"| {what}: {lanes} at once, {threads} threads each, batches of {batch}{when} | {rate:.1f} |", flush=True)
+                way = f"{lanes} at once, {threads} threads each, batches of {batch}"
+                print(f"| {what}: {way}{when} | {rate:.1f} |", flush=True)
     print()
     return found
 
@@ -163,11 +171,13 @@ def rate_of(work: Callable[[int], None], lanes: int, batch: int, seconds: int) -
 
 
 def header(*more: str) -> None:
+    """The first lines of a table."""
     names = ("load", "requests a second", "p50 ms", "p95 ms", "p99 ms", "requests", "failed", *more)
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}", flush=True)
 
 
 def free_port() -> int:
+    """One that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -200,11 +210,14 @@ def running(command: list[str], url: str, ready: str, **environment: str) -> Ite
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+def server() -> Iterator[tuple[str, psutil.Process]]:
+    """`lostfound serve` as it comes: its address and process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     start = time.perf_counter()
-    with running([sys.executable, "-m", "lostfound", "serve", "--port", str(port)], url, "/readyz") as process:
+    with running(
+        [sys.executable, "-m", "lostfound", "serve", "--port", str(port)], url, "/readyz"
+    ) as process:
         print(f"Answers {time.perf_counter() - start:.2f} s after its start.\n")
         yield url, process
 
@@ -214,7 +227,11 @@ def litserve(photos: Path, clients: list[int], given: argparse.Namespace) -> dic
     cores = len(os.sched_getaffinity(0))
     paths = {}
     if given.litserve_path:
-        paths = {"PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(given.litserve_path)]))}
+        paths = {
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [os.environ.get("PYTHONPATH"), str(given.litserve_path)])
+            )
+        }
     best: dict[int, Load] = {}
     print("## LitServe\n")
     header()
@@ -236,8 +253,27 @@ def load(url: str, path: str, photos: Path, users: int, seconds: int, *, pace: f
     """Let locust ask, after a moment to warm up."""
     with tempfile.TemporaryDirectory() as folder:
         for duration in (2, seconds):
-            command = [sys.executable, "-m", "locust", "-f", str(HERE / "serve_load.py"), "--headless", "--only-summary"]
-            command += ["--host", url, "-u", str(users), "-r", str(users), "-t", f"{duration}s", "--stop-timeout", "10"]
+            command = [
+                sys.executable,
+                "-m",
+                "locust",
+                "-f",
+                str(HERE / "serve_load.py"),
+                "--headless",
+                "--only-summary",
+            ]
+            command += [
+                "--host",
+                url,
+                "-u",
+                str(users),
+                "-r",
+                str(users),
+                "-t",
+                f"{duration}s",
+                "--stop-timeout",
+                "10",
+            ]
             command += ["--csv", f"{folder}/load", "--loglevel", "ERROR"]
             subprocess.run(
                 command,

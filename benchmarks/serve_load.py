@@ -6,7 +6,21 @@ from pathlib import Path
 
 from locust import FastHttpUser, constant_throughput, task
 
-PHOTOS = [path.read_bytes() for path in sorted(Path(os.environ["BENCH_PHOTOS"]).iterdir())]
+BOUNDARY = "b0undary-of-the-benchmark"
+
+
+def form(path: Path) -> bytes:
+    """A photo as a browser sends it."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="photos"; filename="{path.name}"\r\n'
+    return (
+        f"{head}Content-Type: image/jpeg\r\n\r\n".encode()
+        + path.read_bytes()
+        + f"\r\n--{BOUNDARY}--\r\n".encode()
+    )
+
+
+FORMS = [form(path) for path in sorted(Path(os.environ["BENCH_PHOTOS"]).iterdir())]
+HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 PATH = os.environ["BENCH_PATH"]
 PACE = float(os.environ.get("BENCH_PACE", "0"))  # requests a second of each user; 0: as fast as answers come
 TURNS = itertools.count()
@@ -20,5 +34,5 @@ class Sender(FastHttpUser):
 
     @task
     def send(self) -> None:
-        photo = PHOTOS[next(TURNS) % len(PHOTOS)]
-        self.client.post(PATH, data=photo, headers={"Content-Type": "image/jpeg"}, name=PATH)
+        """One request."""
+        self.client.post(PATH, data=FORMS[next(TURNS) % len(FORMS)], headers=HEADERS, name=PATH)

@@ -19,9 +19,20 @@ REPOSITORY = Path(__file__).parent.parent
 HEAVY = {
     *("torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "safetensors", "tensorboard"),
     *("matplotlib", "numpy", "pandas", "PIL", "pillow_heif", "pyarrow", "pycountry", "rapidfuzz", "scipy"),
-    *("babel", "rich", "shapely", "yaml"),
+    *("babel", "rich", "shapely", "yaml", "fastapi", "httpx2", "uvicorn"),
 }
-COMMANDS = ("demo", "import", "prepare", "stats", "collect", "train", "evaluate", "locate", "explain")
+COMMANDS = (
+    "demo",
+    "import",
+    "prepare",
+    "stats",
+    "collect",
+    "train",
+    "evaluate",
+    "locate",
+    "explain",
+    "serve",
+)
 
 
 def loaded(code: str) -> set[str]:

@@ -76,7 +76,7 @@ def test_views_of_a_place_are_one_answer(client, pictures, tmp_path):
     assert close(client.locate_place(pictures[:3]), own)
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")
-    with pytest.raises(lostfound.ImageError, match="bad.jpg"):
+    with pytest.raises(lostfound.ImageError, match=r"bad\.jpg"):
         client.locate_place([pictures[0], bad])
     with pytest.raises(lostfound.UsageError, match="more than the server takes"):
         client.locate_place(pictures[:5])

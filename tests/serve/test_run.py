@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,8 @@ def test_senders_of_nothing_are_cut_off_and_cost_others_nothing(started, picture
             each.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: a\r\n")
         elif number % 4 == 2:
             each.sendall(
-                b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 999\r\n\r\n\xff"
+                b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n"
+                b"Content-Length: 999\r\n\r\n\xff"
             )
         elif number % 4 == 3:
             each.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -130,10 +132,10 @@ def test_endless_headers_are_cut_off(started):
     with socket.create_connection(("127.0.0.1", server.port)) as sender:
         sender.settimeout(WAIT_S)
         sender.sendall(b"GET / HTTP/1.1\r\n")
-        with pytest.raises(OSError):  # noqa: PT011  # a reset, or a broken pipe
+        with suppress(ConnectionError):  # a reset, or a broken pipe
             for number in range(100_000):
                 sender.sendall(b"X-%d: %s\r\n" % (number, b"a" * 1000))
-            raise OSError if sender.recv(9).startswith(b"HTTP/1.1") else AssertionError
+            pytest.fail("a hundred megabytes of headers were taken")
     assert httpx2.get(f"{server.url}/healthz").status_code == 200
 
 
@@ -246,7 +248,7 @@ def test_photos_are_neither_written_nor_logged(begin, pictures, tmp_path):
         for name in ("secret-name.jpg", "secret-notes.txt"):
             data = large if name.endswith("jpg") else b"secret"
             httpx2.post(f"{server.url}/v1/locate", files={"photos": (name, data)}, timeout=WAIT_S)
-        opened = [os.readlink(each) for each in Path(f"/proc/{server.process.pid}/fd").iterdir()]
+        opened = [str(each.readlink()) for each in Path(f"/proc/{server.process.pid}/fd").iterdir()]
         assert not [each for each in opened if str(tmp_path) in each]
         assert _files(tmp_path) == before
     finally:

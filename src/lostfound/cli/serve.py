@@ -22,8 +22,8 @@ def serve(
         typer.Option(
             "--model",
             metavar="NAME=PATH",
-            help="A model folder and what requests call it; may be given several times, and the first answers "
-            "where none is named. By default the starter in the package.",
+            help="A model folder and what requests call it; may be given several times, and the first "
+            "answers where none is named. By default the starter in the package.",
             show_default=False,
         ),
     ] = [],  # noqa: B006  # Typer reads it
@@ -47,7 +47,8 @@ def serve(
         list[str],
         typer.Option(
             metavar="ORIGIN",
-            help="Pages of this origin may ask from a browser, as https://example.org; may be given several times.",
+            help="Pages of this origin may ask from a browser, as https://example.org; may be given "
+            "several times.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -122,8 +123,9 @@ def _tell(model: str, address: str, *, alone: bool, token: bool) -> None:
     if not alone:
         who = "whoever has a token" if token else "whoever reaches this machine"
         say(
-            f"It listens beyond this machine: {who} may ask it, over plain HTTP, which others on the way can read. "
-            "Put a server with TLS before it (docs/serving.md)" + ("" if token else ", and give --token-file")
+            f"It listens beyond this machine: {who} may ask it, over plain HTTP, which others on the way can "
+            "read. Put a server with TLS before it (docs/serving.md)"
+            + ("" if token else ", and give --token-file")
         )
 
 

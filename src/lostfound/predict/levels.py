@@ -156,9 +156,8 @@ class Levels:
 
     def probabilities(self, belief: Belief, level: Level) -> NDArray[np.float64]:
         """The probabilities of a level's areas, (n, areas)."""
-        return np.minimum(
-            self.members[level].sums(belief.probabilities), 1.0
-        )  # rounding may make it more than all
+        # rounding may make a sum more than all
+        return np.minimum(self.members[level].sums(belief.probabilities), 1.0)
 
     def best_countries(self, belief: Belief) -> NDArray[np.object_]:
         """The country that is most probable by the sum of its cells, (n,)."""

@@ -26,8 +26,8 @@ from lostfound.serve.settings import ServeSettings
 
 DESCRIPTION = (
     "Where was this photo taken, from its pixels alone, and how sure is that? Every answer is an estimate. "
-    "Photos are held in memory while they are answered; they are never written or logged, and what they say of "
-    "themselves (EXIF) is not used."
+    "Photos are held in memory while they are answered; they are never written or logged, and what they "
+    "say of themselves (EXIF) is not used."
 )
 
 

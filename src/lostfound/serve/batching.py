@@ -1,9 +1,9 @@
 """Photos of all requests, worked on together: a bounded queue, and lanes that take from it.
 
-A lane is a thread that takes some photos that wait, decodes them, runs the network once, and answers. There are
-as many as cores, each with one thread of the network: so nothing waits for anything but work, photos that come
-together are batched without a moment's waiting, and one that comes alone is not kept. Decoding and the network
-let other threads run; the thread that talks HTTP is one more.
+A lane is a thread that takes some photos that wait, decodes them, runs the network once, and answers. There
+are as many as cores, each with one thread of the network: so nothing waits for anything but work, photos that
+come together are batched without a moment's waiting, and one that comes alone is not kept. Decoding and the
+network let other threads run; the thread that talks HTTP is one more.
 """
 
 from __future__ import annotations

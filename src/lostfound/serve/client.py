@@ -85,8 +85,8 @@ class Client:
         """The same server, answering in another way.
 
         Args:
-            changes: `point`, `prior`, `always_answer` as of `Locator.using`; `countries`, `excluded`, `box` and
-                `near` as `lostfound locate` takes them: texts such as "FR,ES". None takes one back.
+            changes: `point`, `prior`, `always_answer` as of `Locator.using`; `countries`, `excluded`, `box`
+                and `near` as `lostfound locate` takes them: texts such as "FR,ES". None takes one back.
 
         Raises:
             UsageError: There is no such option.
@@ -143,8 +143,8 @@ class Client:
         """Say where one place is that several photos show; as `Locator.locate_place`.
 
         Args:
-            photos: One or more views of the same place, as `locate` takes them; as many as the server takes in
-                one request.
+            photos: One or more views of the same place, as `locate` takes them; as many as the server takes
+                in one request.
             top: How many candidates to give.
 
         Raises:

@@ -26,7 +26,7 @@ _MOST_WAITING = 16
 
 
 class HeatMaps:
-    """Explains photos one by one, beside all else: hiding parts of a photo runs the network some 170 times."""
+    """Explains photos one by one, beside all else: hiding parts of a photo runs the network 170 times."""
 
     def __init__(self) -> None:
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="heat-maps")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -32,7 +33,7 @@ class Metrics:
             ProcessCollector(registry=self._registry)
         else:
             _forget_dead(folder)
-        own = {"registry": registry}
+        own: dict[str, Any] = {"registry": registry}
         self._requests = Counter(
             "lostfound_requests_total", "Requests answered.", ["route", "method", "status"], **own
         )
@@ -97,7 +98,7 @@ class Metrics:
         if self.folder is None:
             return bytes(generate_latest(self._registry))
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(self.folder))
+        MultiProcessCollector(registry, str(self.folder))  # type: ignore[no-untyped-call]
         return bytes(generate_latest(registry))
 
 

@@ -1,8 +1,8 @@
 """The Open Inference Protocol, version 2, for clients of KServe, Triton and the like.
 
 A model has one input, `photos`, BYTES of the shape [n]: in JSON base64, or binary by the protocol's extension
-for binary tensors. It has one output, `guesses`, BYTES of the shape [n]: the JSON of each guess, as /v1/locate
-gives it.
+for binary tensors. It has one output, `guesses`, BYTES of the shape [n]: the JSON of each guess, as
+/v1/locate gives it.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def _decoded(data: list[Any] | None) -> list[bytes]:
 
 
 def _binary(rest: bytes) -> list[bytes]:
-    """The elements of a binary BYTES tensor: each its length, four bytes, the lowest first, and then itself."""
+    """The elements of a binary BYTES tensor: each its length, four bytes, the lowest first, then itself."""
     photos, at = [], 0
     while at < len(rest):
         if at + _LENGTH.size > len(rest):

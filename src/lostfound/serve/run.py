@@ -114,7 +114,7 @@ def address(own: socket.socket) -> str:
 
 def is_loopback(own: socket.socket) -> bool:
     """Whether none but this machine reaches it."""
-    host = own.getsockname()[0]
+    host = str(own.getsockname()[0])
     return host.startswith("127.") or host == "::1"
 
 

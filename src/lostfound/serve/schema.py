@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EXAMPLE_GUESS = {
+EXAMPLE_GUESS: dict[str, Any] = {
     "photo": "street.jpg",
     "latitude": 46.227638,
     "longitude": 2.213749,
