@@ -97,7 +97,8 @@ def main() -> None:
         network = max(before["network"], after["network"])
         for number in clients:
             said = f"- {number} clients: {ours[number].per_second / alone:.0%} of ONNX Runtime alone"
-            said += f" from the photos' bytes, {ours[number].per_second / network:.0%} of the network alone on ready arrays"
+            said += f" from the photos' bytes, {ours[number].per_second / network:.0%} of the network alone"
+            said += " on ready arrays"
             if number in theirs:
                 said += f"; {ours[number].per_second / theirs[number].per_second:.2f} times LitServe"
             print(said)
