@@ -348,7 +348,8 @@ def _right_way_round(
     if over[:, 0].any() and not over[:, 1].any() and (np.abs(known) <= 180).all():
         notes.append(
             f"{path}: the columns {roles['latitude']!r} and {roles['longitude']!r} bear each other's names "
-            f"({int(over[:, 0].sum())} of {len(known)} latitudes would be beyond 90): taken the other way round"
+            f"({int(over[:, 0].sum())} of {len(known)} latitudes would be beyond 90): taken the other way "
+            "round"
         )
         return points[:, ::-1].copy()
     if len(known) and (np.abs(known[:, 1]) > 180).any() and (np.abs(known[:, 1]) <= 360).all():
