@@ -341,7 +341,7 @@ def _right_way_round(
 
     Early files of im2gps and im2gps3k are such: their header says LON,LAT, and the latitude comes first.
     """
-    half = np.isnan(points).any(axis=1)
+    half = np.asarray(np.isnan(points).any(axis=1))
     points = np.where(half[:, None], np.nan, points)
     known = points[~half]
     over, other_over = (np.abs(known[:, axis]) > 90 for axis in (0, 1))
