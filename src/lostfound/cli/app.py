@@ -23,6 +23,7 @@ from lostfound.cli import (
     serve,
     share,
     study,
+    tag,
     train,
 )
 from lostfound.cli.collect.app import collect
@@ -42,6 +43,7 @@ _AFTER_CTRL_C = {
     "locate": "with --to, what was answered is kept, and the same command goes on",
     "prepare": _SAME_COMMAND,
     "publish": _SAME_COMMAND,
+    "tag": "what was written is in the journal: the same command goes on, and --undo takes it back",
     "train": "the same command with --resume goes on after the last finished epoch",
     "tune": _SAME_COMMAND,
 }
@@ -86,6 +88,7 @@ app.add_typer(convert.COMMANDS)
 app.add_typer(gallery, name="gallery")
 app.add_typer(answer.COMMANDS)
 app.add_typer(results.COMMANDS)
+app.add_typer(tag.COMMANDS)
 app.add_typer(bench.COMMANDS)
 app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)

@@ -13,6 +13,9 @@ from lostfound.data.importers import exif, json_places, xmp
 from lostfound.data.records import known_moment
 from lostfound.geo.sphere import location_problem
 
+ESTIMATE_MARK = "lostfound estimate"
+"""How GPSProcessingMethod begins of a position that `lostfound tag` wrote: nothing to learn from."""
+ESTIMATED = "no location: its position is an estimate of lostfound's, no measurement"
 _LARGEST = 1 << 20
 """Bytes: what is larger is no sidecar of a place (annotations hold whole pictures)."""
 
@@ -59,7 +62,7 @@ def _sources(data: bytes, sidecars: tuple[str, ...]) -> Iterator[OwnPlace]:
     for path in sidecars:
         yield _from_xmp(_bytes(path)) if path.lower().endswith(".xmp") else _from_json(_bytes(path))
     fields = read_exif(data)
-    place = exif.location(fields)
+    place = ESTIMATED if _is_estimate(fields.get("GPSProcessingMethod")) else exif.location(fields)
     yield _checked(place, exif.heading(fields), exif.captured_at(fields))
     if "XMLPacket" in fields:
         yield _from_xmp(fields["XMLPacket"])
@@ -69,7 +72,7 @@ def _from_xmp(packet: bytes) -> OwnPlace:
     fields = xmp.read_xmp(packet)
     place: tuple[float | None, float | None] | str
     try:
-        place = xmp.location(fields)
+        place = ESTIMATED if _is_estimate(fields.get("GPSProcessingMethod")) else xmp.location(fields)
     except ValueError as error:
         place = f"no location: the XMP's GPS is broken ({error})"
     taken = fields.get("DateTimeOriginal")
@@ -95,6 +98,12 @@ def _checked(
             problem = exif.NO_GPS
         return OwnPlace(None, None, heading, taken, problem or exif.NO_GPS)
     return OwnPlace(*place, heading, taken)
+
+
+def _is_estimate(method: object) -> bool:
+    """Does a GPSProcessingMethod, which in EXIF begins with eight bytes that name its letters, say so?"""
+    text = method.decode("ascii", "replace") if isinstance(method, bytes) else str(method or "")
+    return text.removeprefix("ASCII\0\0\0").startswith(ESTIMATE_MARK)
 
 
 def _taken(content: Any) -> str | None:

@@ -8,7 +8,7 @@ from lostfound.data.tables import parse_degrees
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _EXIF = "{http://ns.adobe.com/exif/1.0/}"
-_FIELDS = ("GPSLatitude", "GPSLongitude", "GPSImgDirection", "DateTimeOriginal")
+_FIELDS = ("GPSLatitude", "GPSLongitude", "GPSImgDirection", "GPSProcessingMethod", "DateTimeOriginal")
 _SIGNED = re.compile(r"[-+]\d+(\.\d+)?")
 
 

@@ -1,0 +1,56 @@
+"""`lostfound tag`: estimates written back to photos, and taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lostfound.cli.common import example, say, show
+from lostfound.errors import UsageError
+from lostfound.texts import shown_name
+
+COMMANDS = typer.Typer(rich_markup_mode=None)
+
+
+@COMMANDS.command(epilog=example("lostfound tag results --min-probability 0.5 --dry-run"))
+def tag(
+    folder: Annotated[Path, typer.Argument(metavar="RESULTS", hidden=True)],
+    min_probability: Annotated[
+        float, typer.Option(metavar="P", help="Only answers at least so probable.", min=0.0, max=1.0)
+    ] = 0.0,
+    exif: Annotated[
+        bool,
+        typer.Option(
+            "--exif/--xmp-sidecar",
+            help="Into the EXIF of JPEG files, by ExifTool; or in XMP sidecars beside photos of any kind.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written, write nothing.")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back all that was written.")] = False,
+) -> None:
+    """Write the answers of a results folder back to the photos, as marked estimates.
+
+    RESULTS is a folder that `lostfound locate --to` wrote. A photo that states a position, has a sidecar, or
+    changed since is left alone. --undo restores every byte.
+    """
+    from lostfound.predict import tagging
+
+    if undo:
+        if exif or dry_run or min_probability:
+            raise UsageError("--undo takes back all that was written: give it alone")
+        done = tagging.undo(folder)
+        say(f"Undone: {len(done.written)} files")
+    else:
+        done = tagging.tag(folder, min_probability=min_probability, into_exif=exif, dry_run=dry_run)
+        if dry_run:
+            for file in done.written:
+                show(shown_name(file))
+        say(f"{'Would write' if dry_run else 'Written'}: {len(done.written)} files")
+        if done.kept:
+            say(f"Tagged before: {done.kept}")
+    for reason, count in tagging.reasons(done.skipped):
+        say(f"Left alone: {count}, for {reason}")
