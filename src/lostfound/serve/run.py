@@ -9,7 +9,6 @@ import socket
 import sys
 import tempfile
 from asyncio import TimerHandle
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -172,7 +171,13 @@ def _build(settings: ServeSettings) -> Any:
 
 
 def _quiet_logs() -> None:
-    """Errors go to standard error; nothing about requests does."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    with suppress(AttributeError):
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    """What goes wrong with the server goes to standard error; nothing of requests or photos does.
+
+    The root logger is left alone: through it Pillow would say what is odd in photos.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for name in ("uvicorn", "lostfound"):
+        own = logging.getLogger(name)
+        own.handlers, own.propagate = [handler], False
+        own.setLevel(logging.WARNING)
