@@ -40,6 +40,7 @@ TOGETHER = (
     *("tests/e2e/test_demo.py", "tests/e2e/test_main_job.py", "tests/e2e/test_real_images.py"),
     *("tests/e2e/test_recipes.py", "tests/e2e/test_repeat.py", "tests/parallel/test_cluster.py"),
     "tests/training/test_fit_resume.py",
+    "tests/serve/test_page.py",
 )
 
 
@@ -61,9 +62,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many processes as there are cores, and where these are few, two more: tests wait a lot."""
+    """As many processes as there are cores, and where these are few another: tests wait a lot."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + (2 if 1 < cores <= 4 else 0)
+    return cores + (1 < cores <= 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

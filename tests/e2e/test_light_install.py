@@ -77,12 +77,12 @@ def test_nothing_for_training_is_there(light_python: Path, name: str):
     assert f"ModuleNotFoundError: No module named '{name}'" in done.stderr
 
 
-def test_the_whole_package_but_training_can_be_imported(light_python: Path):
+def test_the_whole_package_but_training_and_serving_can_be_imported(light_python: Path):
     code = """
 import importlib, pkgutil, lostfound
-needing_torch = tuple(f"lostfound.{name}" for name in ("training", "models", "cli.demo", "__main__"))
+of_extras = tuple(f"lostfound.{name}" for name in ("training", "models", "serve.", "cli.demo", "__main__"))
 for module in pkgutil.walk_packages(lostfound.__path__, "lostfound."):
-    if not module.name.startswith(needing_torch):
+    if not module.name.startswith(of_extras):
         importlib.import_module(module.name)
 import lostfound.predict.model_folder, lostfound.training.recipe
 """

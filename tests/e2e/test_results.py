@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 
 @pytest.fixture
@@ -79,12 +80,19 @@ def many(photos: Path, count: int) -> Path:
 
 
 def test_two_runs_on_one_folder(start, lostfound, photos: Path, model_folder: Path) -> None:
-    folder, to = many(photos, 1200), photos.parent / "results"
-    running = start("locate", folder, "--model", model_folder, "--to", to, cwd=photos.parent)
-    running.wait_until((to / "parts" / "000000.parquet").exists)
-    done = lostfound("locate", folder, "--model", model_folder, "--to", to)
+    folder, to = many(photos, 40), photos.parent / "results"
+    assert lostfound("locate", folder, "--model", model_folder, "--to", to).returncode == 0
+    with FileLock(to / ".lock"):  # as a run holds it
+        done = lostfound("locate", folder, "--model", model_folder, "--to", to)
     assert done.returncode == 2
     assert "is in use by another run" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_answered(start, photos: Path, model_folder: Path) -> None:
+    folder, to = many(photos, 6000), photos.parent / "results"
+    running = start("locate", folder, "--model", model_folder, "--to", to, cwd=photos.parent)
+    running.wait_until((to / "parts" / "000000.parquet").exists)
     code, _, said = running.press_ctrl_c("all")
     assert code == 1
     assert "what was answered is kept" in said

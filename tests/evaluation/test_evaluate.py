@@ -315,6 +315,7 @@ def test_the_predictions_have_a_row_an_image_and_known_columns(measured: Evaluat
     assert {field.name: field.type for field in table.schema} == {
         "image_id": pa.string(),
         "place_id": pa.string(),
+        "source": pa.string(),
         "original": pa.string(),
         "heading": pa.float32(),
         "latitude": pa.float64(),

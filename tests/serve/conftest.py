@@ -26,9 +26,9 @@ def start_server(begin: Callable[..., Any]) -> Iterator[Callable[..., RunningSer
         server.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """The system's Chromium."""
+    """The system's Chromium. While it is open, nothing else can run an event loop in this process."""
     if CHROMIUM is None:
         pytest.skip("no chromium, chromium-browser or google-chrome on PATH")
     playwright_api = pytest.importorskip("playwright.sync_api")
