@@ -399,11 +399,11 @@ class TestMany:
     def test_large_to_look_for_what_gives_it_away(self, many: Visit) -> None:
         many.page.get_by_role("button", name="Enlarge").click()
         picture = many.page.locator("dialog img")
-        assert picture.is_visible()
+        picture.wait_for()
         many.page.get_by_role("button", name="Full size").click()
         assert picture.bounding_box()["width"] == pytest.approx(640, abs=1)
         many.page.keyboard.press("Escape")
-        assert many.page.locator("dialog").count() == 0
+        many.page.locator("dialog").wait_for(state="detached")
         assert many.page.locator("#answer").is_visible(), "it closes only the large photo"
 
 
