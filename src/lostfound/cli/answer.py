@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lostfound.cli.common import AsJson, example, fail, say
-from lostfound.cli.output.located import Format, format_of, write_located
+from lostfound.cli.output.located import (
+    Format,
+    FormatOption,
+    OutputOption,
+    RawOption,
+    format_of,
+    write_located,
+)
 from lostfound.errors import UsageError
 from lostfound.texts import shown_name
 
@@ -214,22 +221,9 @@ def locate(
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help='Never say "I don\'t know".')
     ] = False,
-    format: Annotated[  # noqa: A002
-        Format | None,
-        typer.Option(
-            metavar="FORMAT",
-            help="table, json, jsonl, csv, geojson, geoparquet, kml, gpx or map; by default what the "
-            "output's name says, or a table.",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write to a file instead of the screen; - is standard output."),
-    ] = None,
-    raw: Annotated[
-        bool,
-        typer.Option("--raw", help="Leave names in CSV as they are, also those that a spreadsheet computes."),
-    ] = False,
+    format: FormatOption = None,  # noqa: A002
+    output: OutputOption = None,
+    raw: RawOption = False,
     server: Annotated[
         str | None,
         typer.Option(

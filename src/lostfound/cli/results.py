@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lostfound.cli.common import example, fail, say
-from lostfound.cli.output.located import Format, format_of, write_located
+from lostfound.cli.output.located import (
+    Format,
+    FormatOption,
+    OutputOption,
+    RawOption,
+    format_of,
+    write_located,
+)
 from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
@@ -24,22 +31,9 @@ _SHOWN = 10
 @COMMANDS.command(epilog=example("lostfound export results --output places.kml"))
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RESULTS", hidden=True)],
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write to a file instead of the screen; - is standard output."),
-    ] = None,
-    format: Annotated[  # noqa: A002
-        Format | None,
-        typer.Option(
-            metavar="FORMAT",
-            help="table, json, jsonl, csv, geojson, geoparquet, kml, gpx or map; by default what the "
-            "output's name says, or a table.",
-        ),
-    ] = None,
-    raw: Annotated[
-        bool,
-        typer.Option("--raw", help="Leave names in CSV as they are, also those that a spreadsheet computes."),
-    ] = False,
+    output: OutputOption = None,
+    format: FormatOption = None,  # noqa: A002
+    raw: RawOption = False,
 ) -> None:
     """Write the answers of a results folder as another file.
 

@@ -84,6 +84,12 @@ class Photos:
         features = features_of(each) if locator.gives_features else None
         return cls(SeenDataset.of(each), points, cells, strings(part.records, "place_id"), features)
 
+    def measured_by(self, outliers: Outliers | None) -> Photos:
+        """The same, with how strange they are."""
+        known = outliers is not None and self.features is not None
+        strangeness = outliers.strangeness(self.features) if known else None  # type: ignore[union-attr, arg-type]
+        return replace(self, seen=replace(self.seen, strangeness=strangeness))
+
     @property
     def located(self) -> NDArray[np.bool_]:
         """Whose coordinates are known, (n,)."""
@@ -145,19 +151,20 @@ def calibrate(
         )
     training = dataset.split("train") if split != "all" else part
     support, outliers, statistics = _statistics(locator, training if len(training) else part)
-    started, foreign = Calibration(), None
+    photos = photos.measured_by(outliers)
+    started, foreign = None, None
     if elsewhere is not None:
         if not locator.model.decoder.logit_count or outliers is None:
             raise UsageError(
                 f"{locator.model.path} gives no logits of cells, or no features to tell strange photos by: "
                 "leave the photos from elsewhere out"
             )
-        foreign = Photos.of(locator, elsewhere)
-        started = _strangeness(locator.model, outliers, photos, foreign)
-        photos, foreign = (_weighed(each, started, locator.model, outliers) for each in (photos, foreign))
+        foreign = Photos.of(locator, elsewhere).measured_by(outliers)
+        started = _strangeness(locator.model, photos, foreign)
+        photos, foreign = (_weighed(each, started, locator.model) for each in (photos, foreign))
     found = _probabilities(locator.model, photos, started)
     found = _radii(locator.model, photos, found, support) if located >= needed else found
-    found = _doubts(locator.model, photos, foreign, found, outliers, accuracy)
+    found = _doubts(locator.model, photos, foreign, found, accuracy)
     about = {
         "dataset": dataset.name,
         "split": split,
@@ -219,41 +226,36 @@ def _statistics(
     return support, outliers, arrays
 
 
-def _strangeness(model: ModelFolder, outliers: Outliers, *origins: Photos) -> Calibration:
+def _strangeness(model: ModelFolder, *origins: Photos) -> Calibration:
     """How much less sure to be of stranger photos, and the temperature that goes with it."""
     samples = []
     for photos in origins:
-        assert photos.features is not None
+        assert photos.seen.strangeness is not None
         logits = model.decoder.logits(photos.seen.outputs)
-        right = np.argmax(logits, axis=1) == photos.cells
-        samples.append((logits, outliers.strangeness(photos.features), right))
+        samples.append((logits, photos.seen.strangeness, np.argmax(logits, axis=1) == photos.cells))
     temperature, power = fit_strangeness(samples)
     return Calibration(temperature, strangeness_power=power)
 
 
-def _weighed(photos: Photos, found: Calibration, model: ModelFolder, outliers: Outliers) -> Photos:
+def _weighed(photos: Photos, found: Calibration, model: ModelFolder) -> Photos:
     """Photos whose logits are smaller the stranger they are."""
-    assert photos.features is not None
-    strangeness = outliers.strangeness(photos.features)
-    outputs = found.weighed(photos.seen.outputs, strangeness, model.decoder.logit_count)
+    outputs = found.weighed(photos.seen.outputs, photos.seen.strangeness, model.decoder.logit_count)
     return replace(photos, seen=replace(photos.seen, outputs=outputs.astype(np.float32)))
 
 
-def _probabilities(model: ModelFolder, photos: Photos, started: Calibration) -> Calibration:
+def _probabilities(model: ModelFolder, photos: Photos, started: Calibration | None) -> Calibration:
     """The temperature, how views are pooled, and the prior that training had.
 
     Args:
         model: The model.
         photos: Whose logits are weighed already.
-        started: What is known; of strange photos, the temperature too.
+        started: The temperature and how strangeness weighs, if photos from elsewhere told them.
     """
     partition = model.partition
     if partition is None:
         return Calibration()
-    found = started
-    if not started.strangeness_power:
-        logits = model.decoder.logits(photos.seen.outputs)
-        found = replace(started, temperature=fit_temperature(logits, photos.cells))
+    logits = model.decoder.logits(photos.seen.outputs)
+    found = started or Calibration(fit_temperature(logits, photos.cells))
     decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
     found = replace(found, prior=_prior(model, decoder.believe(photos.seen.outputs)))
     means, first, views = pooled(decoder, found, photos.seen.outputs, photos.places)
@@ -354,7 +356,6 @@ def _doubts(
     photos: Photos,
     foreign: Photos | None,
     found: Calibration,
-    outliers: Outliers | None,
     accuracy: float,
 ) -> Calibration:
     """When to say "I don't know"."""
@@ -372,7 +373,6 @@ def _doubts(
         )
         about.update(accuracy_asked=accuracy, accuracy_of_answers=reached, answered=answered)
         found = replace(found, doubtful_below=threshold)
-    if outliers is not None and photos.features is not None:
-        limit_of = np.quantile(outliers.strangeness(photos.features), 1 - FALSE_ALARMS)
-        found = replace(found, strange_above=float(limit_of))
+    if photos.seen.strangeness is not None:
+        found = replace(found, strange_above=float(np.quantile(photos.seen.strangeness, 1 - FALSE_ALARMS)))
     return replace(found, about=about)

@@ -33,6 +33,8 @@ class OutputDecoder(ABC):
 
     width: int
     partition: Partition | None
+    temperature: float = 1.0
+    """What the cells' logits are divided by."""
     finds_points = False
     """Whether it finds a point of its own in each cell."""
 
@@ -115,18 +117,10 @@ class CellDecoder(OutputDecoder):
 
 
 @dataclass(frozen=True)
-class HybridDecoder(OutputDecoder):
-    """Outputs are a logit for each cell, then for each cell the offset north and east from its point.
-
-    The offsets are squashed by tanh to the cell's radius, so that a point stays in reach of its cell.
-
-    Attributes:
-        radii_km: How far a cell's training images reach from its point, (cells,).
-    """
+class PointInCellDecoder(OutputDecoder):
+    """Outputs are a logit for each cell, then for each cell two numbers that find a point in it."""
 
     partition: Partition
-    radii_km: NDArray[np.float64]
-    temperature: float = 1.0
     finds_points = True
 
     @property
@@ -143,13 +137,32 @@ class HybridDecoder(OutputDecoder):
         """The cells' probabilities, and the point in each."""
         count = len(self.partition)
         offsets = np.asarray(outputs[:, count:], dtype=np.float64).reshape(len(outputs), count, 2)
-        offsets = np.tanh(offsets) * self.radii_km[:, None]
-        bearing = np.degrees(np.arctan2(offsets[..., 1], offsets[..., 0]))
-        points = destination(
-            self.partition.centroids[None], bearing, np.hypot(offsets[..., 0], offsets[..., 1])
-        )
-        probabilities = probabilities_of(outputs[:, :count], self.temperature, sharpness)
-        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, points)
+        probabilities = probabilities_of(self.logits(outputs), self.temperature, sharpness)
+        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, self.points(offsets))
+
+    @abstractmethod
+    def points(self, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The points, (n, cells, 2), degrees, that two outputs for each cell, (n, cells, 2), mean."""
+
+
+@dataclass(frozen=True)
+class HybridDecoder(PointInCellDecoder):
+    """The two numbers are the offset north and east from the cell's point.
+
+    They are squashed by tanh to the cell's radius, so that a point stays in reach of its cell.
+
+    Attributes:
+        radii_km: How far a cell's training images reach from its point, (cells,).
+    """
+
+    radii_km: NDArray[np.float64]
+    temperature: float = 1.0
+
+    def points(self, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As far from the cell's point as the outputs say."""
+        north, east = np.moveaxis(np.tanh(offsets) * self.radii_km[:, None], -1, 0)
+        bearing = np.degrees(np.arctan2(east, north))
+        return destination(self.partition.centroids[None], bearing, np.hypot(north, east))
 
     def as_dict(self) -> dict[str, Any]:
         """The kind and the cells' radii."""
@@ -157,8 +170,8 @@ class HybridDecoder(OutputDecoder):
 
 
 @dataclass(frozen=True)
-class BoxDecoder(OutputDecoder):
-    """Outputs are a logit for each cell, then for each cell a share of the way to its box's sides.
+class BoxDecoder(PointInCellDecoder):
+    """The two numbers are shares of the way from the cell's point to its box's sides.
 
     OSV-5M's rule (Astruc et al. 2024): 1.2 tanh of an output is a share of the way from the cell's point to
     its northern or southern side, and of the next to its eastern or western one; so it may lead a little
@@ -169,36 +182,22 @@ class BoxDecoder(OutputDecoder):
             the north and east.
     """
 
-    partition: Partition
     reaches: NDArray[np.float64]
     temperature: float = 1.0
-    finds_points = True
 
     def __post_init__(self) -> None:
         if self.reaches.shape != (len(self.partition), 2, 2) or not (self.reaches >= 0).all():
             raise ValueError("a model of boxes needs what reaches from each cell's point to its four sides")
 
-    @property
-    def width(self) -> int:  # type: ignore[override]
-        """Three outputs a cell."""
-        return 3 * len(self.partition)
-
-    def believe(
-        self,
-        outputs: NDArray[np.floating[Any]],
-        ids: NDArray[np.object_] | None = None,
-        sharpness: NDArray[np.float64] | float = 1.0,
-    ) -> Belief:
-        """The cells' probabilities, and the point in each."""
-        count = len(self.partition)
-        shares = np.asarray(outputs[:, count:], dtype=np.float64).reshape(len(outputs), count, 2)
-        shares = _BOX_SCALE * np.tanh(shares)
-        reaches = np.where(shares > 0, self.reaches[:, 1], self.reaches[:, 0])
-        points = self.partition.centroids + shares * reaches
+    def points(self, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """So far on the way from the cell's point to its sides."""
+        shares = _BOX_SCALE * np.tanh(offsets)
+        points = self.partition.centroids + shares * np.where(
+            shares > 0, self.reaches[:, 1], self.reaches[:, 0]
+        )
         points = np.clip(points, (-90.0, -180.0), (90.0, 180.0))
         points[..., 1] = wrap_longitude(points[..., 1])
-        probabilities = probabilities_of(self.logits(outputs), self.temperature, sharpness)
-        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, points)
+        return points
 
     @property
     def files(self) -> Mapping[str, NDArray[Any]]:

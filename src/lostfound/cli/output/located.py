@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from lostfound.cli.common import must_be_a_file, say
 from lostfound.errors import UsageError
@@ -31,6 +33,23 @@ class Format(StrEnum):
     gpx = "gpx"
     map = "map"
 
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="table, json, jsonl, csv, geojson, geoparquet, kml, gpx or map; by default what the output's "
+        "name says, or a table.",
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write to a file instead of the screen; - is standard output."),
+]
+RawOption = Annotated[
+    bool,
+    typer.Option("--raw", help="Leave names in CSV as they are, also those that a spreadsheet computes."),
+]
 
 _NOT_FOR_SCREENS = {Format.map: "a map is a page to be opened", Format.geoparquet: "GeoParquet is no text"}
 
