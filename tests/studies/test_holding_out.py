@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -67,18 +68,24 @@ def test_what_is_judged_is_what_was_held_out(write_study):
 
 
 @pytest.fixture
-def studied(write_study, dataset_folder, of_collections, tmp_path):
+def studied(write_study, dataset_folder, of_collections, made_once):
     """A study of two entries on a data set of three collections, of which each is held out in turn."""
-    shutil.copytree(dataset_folder, tmp_path / "data")
-    of_three = of_collections(3)
-    dataset = write_dataset(tmp_path / "data", of_three.records, of_three.info)
     study = load_study(write_study(metrics=["country_accuracy", "median_distance_km"]), hold_out="source")
-    runs = plan(study, tmp_path / "out", data=dataset.folder)
-    return dataset, runs, run_study(study, runs, tmp_path / "out")
+
+    def build(folder: Path) -> None:
+        shutil.copytree(dataset_folder, folder / "data")
+        of_three = of_collections(3)
+        write_dataset(folder / "data", of_three.records, of_three.info)
+        run_study(study, plan(study, folder / "out", data=folder / "data"), folder / "out")
+
+    folder = made_once("held-out-study", build)
+    runs = plan(study, folder / "out", data=folder / "data")
+    return Dataset.open(folder / "data"), runs, run_study(study, runs, folder / "out"), folder / "out"
 
 
-def test_each_collection_is_judged_by_a_model_that_never_saw_it(studied, tmp_path):
-    dataset, runs, outcome = studied
+@pytest.mark.slow
+def test_each_collection_is_judged_by_a_model_that_never_saw_it(studied):
+    dataset, runs, outcome, _ = studied
     assert not outcome.failed
     assert not outcome.missing
     assert all(run.state() == "done" for run in runs)
@@ -93,8 +100,9 @@ def test_each_collection_is_judged_by_a_model_that_never_saw_it(studied, tmp_pat
     assert sorted(judged) == sorted(sources)  # of all splits, each once
 
 
-def test_each_collection_and_each_country_counts_as_much_as_any_other(studied, tmp_path):
-    _, runs, outcome = studied
+@pytest.mark.slow
+def test_each_collection_and_each_country_counts_as_much_as_any_other(studied):
+    _, runs, outcome, to = studied
     found = {(row.metric, row.average): row.estimate for row in outcome.rows if row.entry == "plain"}
     assert set(found) == {
         ("country_accuracy", "collections"),
@@ -110,8 +118,8 @@ def test_each_collection_and_each_country_counts_as_much_as_any_other(studied, t
     assert found["country_accuracy", "collections"].value == pytest.approx(np.mean([h.mean() for h in hits]))
     assert found["country_accuracy", None].value == pytest.approx(np.concatenate(hits).mean())
     assert found["country_accuracy", None].places == 3
-    text = (tmp_path / "out" / "results.md").read_text()
+    text = (to / "results.md").read_text()
     assert "country accuracy (%), mean of collections" in text
     assert "saw none of its collection" in text
-    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+    with (to / "results.csv").open(newline="") as file:
         assert {row["average"] for row in csv.DictReader(file)} == {"collections", "countries", ""}
