@@ -43,17 +43,19 @@ def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], 
     path = tmp_path / "model.onnx"
     export_onnx(network, preprocessing, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert [each.name for each in session.get_outputs()] == ["outputs", "features"]
+    assert [each.name for each in session.get_outputs()] == ["outputs", "features", "embedding"]
     assert session.get_inputs()[0].shape[1:] == [64, 64, 3]
     network.eval()
     for n in (1, 2, 7, 33):
         images = np.random.default_rng(n).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
-        outputs, features = session.run(None, {"images": images})
+        outputs, features, embedding = session.run(None, {"images": images})
         with torch.no_grad():
             expected, expected_features = network(torch.from_numpy(images))
         assert outputs.shape == (n, 5)
         assert np.abs(outputs - expected.numpy()).max() <= 1e-4 * max(1, np.abs(expected.numpy()).max())
         assert features.shape == tuple(expected_features.shape)
+        axes = (1,) if features.ndim == 3 else (1, 2) if name == "test_mambaout" else (2, 3)
+        assert np.allclose(embedding, features.mean(axis=axes), atol=1e-5 * np.abs(features).max())
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]  # no weights beside it
 
 

@@ -143,6 +143,21 @@ def test_heat_maps_have_the_photos_shape(http, pictures):
     assert opacity[:, : overlay.width // 5].max() == 0  # what the model doesn't see
 
 
+def test_a_places_answer_is_explained_on_each_of_its_photos(http, pictures):
+    photos = (pictures[0], ("notes.txt", b"no photo"), pictures[1])
+    place, failed = post(http, *photos, same_place="true", explain="true").json()["guesses"]
+    assert [each["photo"] for each in place["heat_maps"]] == [
+        each.name for each in pictures[:2] for _ in ("answer", "runner-up")
+    ]
+    named = {(each["role"], each["country"]) for each in place["heat_maps"]}
+    assert named == {
+        ("answer", place["candidates"][0]["country"]),
+        ("runner-up", place["candidates"][1]["country"]),
+    }
+    assert len({each["png"] for each in place["heat_maps"]}) == 4
+    assert "heat_maps" not in failed
+
+
 def test_one_that_cant_be_read_costs_the_others_nothing(http, local, pictures):
     answer = post(http, pictures[0], ("notes.txt", b"no photo"), pictures[1])
     assert answer.status_code == 200

@@ -18,6 +18,7 @@ class Precision(StrEnum):
 
     fp32 = "fp32"
     fp16 = "fp16"
+    fp16_weights = "fp16-weights"
     int8 = "int8"
 
 
@@ -42,7 +43,7 @@ def convert(
         ),
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(metavar="fp32|fp16|int8", help="Of the weights that answer.")
+        Precision, typer.Option(metavar="fp32|fp16-weights|fp16|int8", help="Of the weights that answer.")
     ] = Precision.fp32,
     exact_upstream: Annotated[
         bool,

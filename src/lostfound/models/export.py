@@ -12,13 +12,14 @@ import numpy as np
 import onnxruntime
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
 from lostfound.files import write_atomic
 from lostfound.models.network import Network
 from lostfound.predict.decoders import OutputDecoder
+from lostfound.predict.features import mean_axes
 from lostfound.predict.model_folder import GRAPH, WEIGHTS, ModelFolder, write_folder
 
 TOLERANCE = 1e-4
@@ -60,7 +61,8 @@ def write_model(
 def export_onnx(network: nn.Module, preprocessing: Preprocessing, path: Path) -> float:
     """Write the graph and hold it to the network's own outputs.
 
-    The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `outputs` and `features`.
+    The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `outputs`, `features` (the
+    last feature map) and `embedding` (its mean over the photo: a hundredth of the bytes).
 
     Returns:
         The largest difference of an output found.
@@ -75,7 +77,7 @@ def export_onnx(network: nn.Module, preprocessing: Preprocessing, path: Path) ->
     with torch.no_grad():
         expected = network(images)[0].numpy()
     try:
-        _export(network, images, path)
+        _export(_Pooling(network), images, path)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except OSError:
         raise
@@ -97,6 +99,19 @@ def export_onnx(network: nn.Module, preprocessing: Preprocessing, path: Path) ->
     return difference
 
 
+class _Pooling(nn.Module):
+    """A network that also gives its features averaged over the photo."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        outputs, features = self.network(images)
+        axes = mean_axes(features.shape)
+        return outputs, features, features.mean(dim=axes) if axes else features.clone()
+
+
 @torch.no_grad()
 def _export(network: nn.Module, images: torch.Tensor, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -107,7 +122,7 @@ def _export(network: nn.Module, images: torch.Tensor, path: Path) -> None:
             (images,),
             path,
             input_names=["images"],
-            output_names=["outputs", "features"],
+            output_names=["outputs", "features", "embedding"],
             dynamic_shapes={"images": {0: torch.export.Dim("n", min=1)}},
             dynamo=True,
             external_data=False,

@@ -17,7 +17,7 @@ from PIL import Image
 
 from lostfound.data.images import ImageSource
 from lostfound.errors import ImageError, ModelError, refused_as
-from lostfound.predict.features import channels_first, pooled_features
+from lostfound.predict.features import channels_first, mean_axes
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.outliers import Outliers
 
@@ -118,6 +118,7 @@ class Engine:
                 "folder was changed; copy it whole or train again"
             )
         self.gives_features = "features" in shapes
+        self._gives_embedding = "embedding" in shapes  # models of version 0.1 and before don't
         if not self.gives_features:
             self._outliers = None
 
@@ -180,8 +181,12 @@ class Engine:
         Raises:
             ModelError: The graph can't be run, or gives no features.
         """
+        if self._gives_embedding:
+            outputs, embedding = self._run(images, ["outputs", "embedding"])
+            return outputs, embedding
         outputs, features = self.feature_map(images)
-        return outputs, pooled_features(features)
+        axes = mean_axes(features.shape)
+        return outputs, features.mean(axis=axes) if axes else features
 
     def strangeness(self, images: NDArray[np.uint8]) -> NDArray[np.float64] | None:
         """How far prepared images are from what the model learnt from, (n,); None if that is unknown."""

@@ -131,13 +131,14 @@ def explain(
     country: str | None = None,
     method: Method = "auto",
     like: Dataset | None = None,
+    guess: Guess | None = None,
 ) -> Explanation:
     """Explain a model's answer; see `Locator.explain`."""
     if method not in get_args(Method):
         near = nearest_name(method, get_args(Method))
         hint = f"; did you mean {near!r}?" if near else ""
         raise UsageError(f"no method {method!r}: choose {', '.join(get_args(Method))}{hint}")
-    guess = locator.locate(photo)
+    guess = guess or locator.locate(photo)
     image = locator.model.preprocessing(photo)
     answers = _answers(locator, image, guess, country)
     head, notice = None, None

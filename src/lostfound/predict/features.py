@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def channels_first(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A last feature map with its channels before its rows and columns.
-
-    Some networks (Swin) keep the channels last, of which there are always more than rows.
-    """
-    if features.ndim == 4 and features.shape[3] > features.shape[1]:
-        return np.moveaxis(features, 3, 1)
-    return features
-
-
-def pooled_features(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean over the photo, (n, channels).
+def mean_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """The axes that go when a network's last features are averaged over the photo.
 
     Args:
-        features: (n, channels, rows, columns), of transformers (n, tokens, channels), or (n, channels).
+        shape: (n, channels, rows, columns), of some networks (Swin) (n, rows, columns, channels), with always
+            more channels than rows; of transformers (n, tokens, channels); or (n, channels).
     """
-    axes: dict[int, tuple[int, ...]] = {4: (2, 3), 3: (1,)}
-    if features.ndim not in axes:
-        return features
-    return np.asarray(features.mean(axis=axes[features.ndim]))
+    if len(shape) == 4:
+        return (1, 2) if shape[3] > shape[1] else (2, 3)
+    return (1,) if len(shape) == 3 else ()
+
+
+def channels_first(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A last feature map with its channels before its rows and columns."""
+    return np.moveaxis(features, 3, 1) if mean_axes(features.shape) == (1, 2) else features
 
 
 def unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -163,6 +163,7 @@ class Locator(Engine):
         method: Method = "auto",
         *,
         like: Dataset | None = None,
+        guess: Guess | None = None,
     ) -> Explanation:
         """Say which parts of a photo speak for the answer, and which for the runner-up.
 
@@ -175,6 +176,8 @@ class Locator(Engine):
                 that the model has.
             like: A data set of which to give the most similar photos; the first call with it looks at all of
                 them, later ones remember.
+            guess: What to explain instead of the answer to this photo alone, such as that to all views of its
+                place.
 
         Raises:
             ImageError: The photo can't be read.
@@ -195,7 +198,7 @@ class Locator(Engine):
         """
         from lostfound.predict.explain import explain  # which needs this module
 
-        return explain(self, photo, country=country, method=method, like=like)
+        return explain(self, photo, country=country, method=method, like=like, guess=guess)
 
     def guesses(self, photos: Iterable[ImageSource], *, top: int = 5) -> Iterator[Guess | Unanswered]:
         """Locate any number of photos, in order, in flat memory; one without an answer gives its error."""

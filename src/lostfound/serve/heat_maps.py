@@ -16,6 +16,7 @@ from PIL import Image
 from lostfound.data.images import Preprocessing, centred_box, decoded
 from lostfound.errors import LostFoundError, ModelError
 from lostfound.predict.explain import EvidenceMap, Explanation
+from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator
 from lostfound.progress import silent
 from lostfound.serve.problems import Problem, busy
@@ -32,12 +33,15 @@ class HeatMaps:
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="heat-maps")
         self._waiting = 0
 
-    async def draw(self, locator: Locator, photo: bytes, *, exact: bool) -> list[dict[str, Any]]:
+    async def draw(
+        self, locator: Locator, photo: bytes, guess: Guess, *, exact: bool
+    ) -> list[dict[str, Any]]:
         """The heat maps of a photo: for the answer, and for the runner-up.
 
         Args:
             locator: The model, answering as the request asks.
             photo: A file's bytes.
+            guess: The answer, to it or to all photos of its place.
             exact: Whether the model has class activation.
 
         Raises:
@@ -47,7 +51,7 @@ class HeatMaps:
             raise busy(f"{self._waiting} photos are waiting to be explained", 5)
         self._waiting += 1
         job = asyncio.get_running_loop().run_in_executor(
-            self._lane, partial(_draw, locator, photo, exact=exact)
+            self._lane, partial(_draw, locator, photo, guess, exact=exact)
         )
         job.add_done_callback(self._one_less)
         return await job
@@ -60,10 +64,10 @@ class HeatMaps:
         self._lane.shutdown(wait=False, cancel_futures=True)
 
 
-def _draw(locator: Locator, photo: bytes, *, exact: bool) -> list[dict[str, Any]]:
+def _draw(locator: Locator, photo: bytes, guess: Guess, *, exact: bool) -> list[dict[str, Any]]:
     try:
         with silent():
-            explanation = _explained(locator, photo, exact=exact)
+            explanation = _explained(locator, photo, guess, exact=exact)
     except LostFoundError as error:
         raise Problem(422, str(error)) from None
     shown = [each for each in explanation.maps if each.measure in _measures(explanation)]
@@ -79,13 +83,13 @@ def _draw(locator: Locator, photo: bytes, *, exact: bool) -> list[dict[str, Any]
     ]
 
 
-def _explained(locator: Locator, photo: bytes, *, exact: bool) -> Explanation:
+def _explained(locator: Locator, photo: bytes, guess: Guess, *, exact: bool) -> Explanation:
     if exact:
         try:
-            return locator.explain(photo, method="cam")
+            return locator.explain(photo, method="cam", guess=guess)
         except ModelError:  # its head is known, but its last feature map has a single place
             pass
-    return locator.explain(photo, method="occlusion")
+    return locator.explain(photo, method="occlusion", guess=guess)
 
 
 def _measures(explanation: Explanation) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from lostfound.predict.outputs import LocatedPhoto, to_geojson
+from lostfound.predict.outputs import LocatedPhoto, to_geojson, written_name
 from lostfound.serve import schema
 from lostfound.serve.answers import Service, as_values
 from lostfound.serve.batching import Ask
@@ -74,15 +74,22 @@ async def _add_heat_maps(
     located: Sequence[LocatedPhoto],
     values: list[dict[str, Any]],
 ) -> None:
-    """Explain each photo that was located; of a place, each of its photos by itself."""
+    """Explain the answer to each photo that was located."""
     exact = service.shelf.has_class_activation(ask.model)
-    of_place = "photos" in values[0]
+    if "photos" in values[0]:  # of a place: its one answer is explained on each of its photos
+        failed = {each.photo for each in located if each.guess is None}
+        readable = [each for each in photos if each.name not in failed]
+        explained = [(each, located[0].guess, values[0]) for each in readable]
+    else:
+        explained = [
+            (photo, each.guess, value) for photo, each, value in zip(photos, located, values, strict=True)
+        ]
     try:
         async with asyncio.timeout(service.settings.limits.deadline_s):
-            if of_place:
-                return
-            for photo, each, value in zip(photos, located, values, strict=True):
-                if each.guess is not None:
-                    value["heat_maps"] = await service.heat_maps.draw(ask.locator, photo.data, exact=exact)
+            for photo, guess, value in explained:
+                if guess is not None:
+                    maps = await service.heat_maps.draw(ask.locator, photo.data, guess, exact=exact)
+                    named = [{"photo": written_name(photo.name), **each} for each in maps]
+                    value.setdefault("heat_maps", []).extend(named)
     except TimeoutError:
         raise Problem(504, "explaining took too long: ask for one photo at a time", retry_after_s=5) from None

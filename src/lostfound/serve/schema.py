@@ -63,6 +63,7 @@ class Area(BaseModel):
 class HeatMap(BaseModel):
     """Which parts of a photo speak for an answer (orange), or against it (blue)."""
 
+    photo: str = Field(description="Over which it lies: a place has heat maps over each of its photos")
     country: str | None
     role: Literal["answer", "runner-up"]
     png: str = Field(description="A transparent PNG of the upright photo's shape, base64")

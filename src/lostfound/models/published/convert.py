@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
@@ -18,10 +18,9 @@ from lostfound.files import write_atomic
 from lostfound.models.export import export_onnx
 from lostfound.models.published import classifier, geoclip, osv5m
 from lostfound.models.published.sources import HUB, License, Source, opened
+from lostfound.models.shrinking import Precision, shrink
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
-
-Precision = Literal["fp32", "fp16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _write(name: str, to: Path, made: Converted, sources: list[Source], precisio
         parts.mkdir()
         folder.mkdir()
         difference = export_onnx(made.network, made.preprocessing, parts / GRAPH)
-        _shrink(parts / GRAPH, precision)
+        shrink(parts / GRAPH, precision)
         config = {
             "task": {"kind": "published"},
             "views": 1,
@@ -166,26 +165,6 @@ def _write(name: str, to: Path, made: Converted, sources: list[Source], precisio
             to.rmdir()
         shutil.move(folder, to)
     return ModelFolder.open(to)
-
-
-def _shrink(graph: Path, precision: Precision) -> None:
-    """Keep the graph's weights in fewer bits."""
-    if precision == "fp32":
-        return
-    import onnx
-
-    if precision == "fp16":
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-
-        onnx.save(convert_float_to_float16(onnx.load(graph), keep_io_types=True), graph)
-        return
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    model = onnx.load(graph)
-    del model.graph.value_info[:]  # the exporter leaves shapes of matrices that it has since transposed
-    quantize_dynamic(
-        model, graph, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul", "Gemm"]
-    )
 
 
 def _card(name: str, about: Mapping[str, Any]) -> str:
