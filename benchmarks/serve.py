@@ -135,11 +135,11 @@ def bare(photos: Path, seconds: int, *, again: bool = False) -> dict[str, float]
         session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
 
         def network(start: int, session=session, batch=batch) -> None:
-            session.run(["outputs", "embedding"], {"images": images[start : start + batch]})
+            session.run(["outputs", "mean_features"], {"images": images[start : start + batch]})
 
         def whole(start: int, session=session, batch=batch) -> None:
             ready = np.stack([model.preprocessing(each) for each in data[start : start + batch]])
-            session.run(["outputs", "embedding"], {"images": ready})
+            session.run(["outputs", "mean_features"], {"images": ready})
 
         for name, work in (("network", network), ("photos", whole)):
             rate = rate_of(work, lanes, batch, seconds)

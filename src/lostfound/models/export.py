@@ -62,7 +62,7 @@ def export_onnx(network: nn.Module, preprocessing: Preprocessing, path: Path) ->
     """Write the graph and hold it to the network's own outputs.
 
     The graph takes `images` (n, height, width, 3) of uint8, for any n, and gives `outputs`, `features` (the
-    last feature map) and `embedding` (its mean over the photo: a hundredth of the bytes).
+    last feature map) and `mean_features` (its mean over the photo: a hundredth of the bytes).
 
     Returns:
         The largest difference of an output found.
@@ -122,7 +122,7 @@ def _export(network: nn.Module, images: torch.Tensor, path: Path) -> None:
             (images,),
             path,
             input_names=["images"],
-            output_names=["outputs", "features", "embedding"],
+            output_names=["outputs", "features", "mean_features"],
             dynamic_shapes={"images": {0: torch.export.Dim("n", min=1)}},
             dynamo=True,
             external_data=False,

@@ -118,7 +118,7 @@ class Engine:
                 "folder was changed; copy it whole or train again"
             )
         self.gives_features = "features" in shapes
-        self._gives_embedding = "embedding" in shapes  # models of version 0.1 and before don't
+        self._gives_mean = "mean_features" in shapes  # models of version 0.1 and before don't
         if not self.gives_features:
             self._outliers = None
 
@@ -181,8 +181,8 @@ class Engine:
         Raises:
             ModelError: The graph can't be run, or gives no features.
         """
-        if self._gives_embedding:
-            outputs, embedding = self._run(images, ["outputs", "embedding"])
+        if self._gives_mean:
+            outputs, embedding = self._run(images, ["outputs", "mean_features"])
             return outputs, embedding
         outputs, features = self.feature_map(images)
         axes = mean_axes(features.shape)
