@@ -1,11 +1,13 @@
 """How fast the server is: beside ONNX Runtime alone in one process, and beside LitServe with the same graph.
 
-Photos are JPEGs of the generated world, 640x480. Load comes from locust on the same cores, closed loop (each
-client asks again as soon as it is answered) and open loop (requests come at a rate, whatever the answers do).
+Photos are JPEGs of the generated world, 640x480. Load comes from the same cores: from wrk in a closed loop
+(each client asks again as soon as it is answered), from locust in an open one (requests come at a rate,
+whatever the answers do).
 
     python benchmarks/serve.py --seconds 120 > benchmarks/results/serve.md
 
-LitServe may be installed elsewhere: --litserve-path FOLDER (pip install --target FOLDER litserve).
+LitServe may be installed elsewhere: --litserve-path FOLDER (pip install --target FOLDER litserve). wrk is a
+package of most Linux distributions.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import json
 import os
 import socket
 import subprocess
@@ -38,7 +41,7 @@ BATCH = 8
 
 @dataclass
 class Load:
-    """What locust measured."""
+    """What wrk or locust measured."""
 
     requests: int
     failures: int
@@ -77,7 +80,7 @@ def main() -> None:
             header("memory before, after (MB)")
             for number in clients:
                 first = memory_mb(process)
-                ours[number] = load(url, "/v1/locate", photos, number, given.seconds)
+                ours[number] = closed_loop(url, "/v1/locate", photos, number, given.seconds)
                 print(
                     ours[number].row(
                         f"closed loop, {number} clients", f"{first:.0f}, {memory_mb(process):.0f}"
@@ -87,7 +90,7 @@ def main() -> None:
             for share in (0.5, 0.8):
                 rate = share * ours[max(clients)].per_second
                 first = memory_mb(process)
-                measured = load(url, "/v1/locate", photos, 64, given.seconds, pace=rate / 64)
+                measured = open_loop(url, "/v1/locate", photos, rate, given.seconds)
                 name = f"open loop, {rate:.0f} requests a second"
                 print(measured.row(name, f"{first:.0f}, {memory_mb(process):.0f}"), flush=True)
         after = bare(photos, given.bare_seconds, again=True)
@@ -243,53 +246,42 @@ def litserve(photos: Path, clients: list[int], given: argparse.Namespace) -> dic
         command += ["--workers", str(workers), "--threads", str(threads), "--batch", str(BATCH)]
         with running(command, url, "/health", **paths):
             for number in clients:
-                found = load(url, "/predict", photos, number, given.seconds)
+                found = closed_loop(url, "/predict", photos, number, given.seconds)
                 print(found.row(f"{workers} workers of {threads} threads, {number} clients"), flush=True)
                 if number not in best or found.per_second > best[number].per_second:
                     best[number] = found
     return best
 
 
-def load(url: str, path: str, photos: Path, users: int, seconds: int, *, pace: float = 0.0) -> Load:
-    """Let locust ask, after a moment to warm up."""
+def closed_loop(url: str, path: str, photos: Path, clients: int, seconds: int) -> Load:
+    """Let wrk ask, after a moment to warm up."""
+    command = ["wrk", "-t", "1", "-c", str(clients), "--timeout", "30s", "-s", str(HERE / "serve_load.lua")]
+    for duration in (2, seconds):
+        done = subprocess.run(
+            [*command, "-d", f"{duration}s", url, "--", path, *map(str, sorted(photos.iterdir()))],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    found = json.loads(done.stdout.splitlines()[-1])
+    rate = found["requests"] / found.pop("seconds")
+    return Load(per_second=rate, **found)
+
+
+def open_loop(url: str, path: str, photos: Path, rate: float, seconds: int, *, users: int = 64) -> Load:
+    """Let locust ask at a rate, by users whose turns are spread evenly."""
     with tempfile.TemporaryDirectory() as folder:
-        for duration in (2, seconds):
-            command = [
-                sys.executable,
-                "-m",
-                "locust",
-                "-f",
-                str(HERE / "serve_load.py"),
-                "--headless",
-                "--only-summary",
-            ]
-            command += [
-                "--host",
-                url,
-                "-u",
-                str(users),
-                "-r",
-                str(users),
-                "-t",
-                f"{duration}s",
-                "--stop-timeout",
-                "10",
-            ]
-            command += ["--csv", f"{folder}/load", "--loglevel", "ERROR"]
-            subprocess.run(
-                command,
-                env=os.environ | {"BENCH_PHOTOS": str(photos), "BENCH_PATH": path, "BENCH_PACE": str(pace)},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+        command = [sys.executable, "-m", "locust", "-f", str(HERE / "serve_load.py"), "--host", url]
+        command += ["--headless", "--only-summary", "-u", str(users), "-r", str(users), "-t", f"{seconds}s"]
+        command += ["--stop-timeout", "10", "--csv", f"{folder}/load", "--loglevel", "ERROR"]
+        told = {"BENCH_PHOTOS": str(photos), "BENCH_PATH": path, "BENCH_PACE": str(rate / users)}
+        subprocess.run(
+            command, env=os.environ | told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
+        )
         with Path(folder, "load_stats.csv").open() as file:
             (total,) = [row for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
-    return Load(
-        int(total["Request Count"]),
-        int(total["Failure Count"]),
-        float(total["Requests/s"]),
-        *(float(total[name]) for name in ("50%", "95%", "99%")),
-    )
+    counts = (int(total[f"{name} Count"]) for name in ("Request", "Failure"))
+    return Load(*counts, *(float(total[name]) for name in ("Requests/s", "50%", "95%", "99%")))
 
 
 def memory_mb(process: psutil.Process) -> float:

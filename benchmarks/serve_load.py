@@ -1,9 +1,11 @@
-"""Load on a server, for locust: each user posts photos one after another. Started by benchmarks/serve.py."""
+"""Load at a rate, for locust. Started by benchmarks/serve.py."""
 
 import itertools
 import os
+import random
 from pathlib import Path
 
+import gevent
 from locust import FastHttpUser, constant_throughput, task
 
 BOUNDARY = "b0undary-of-the-benchmark"
@@ -22,15 +24,18 @@ def form(path: Path) -> bytes:
 FORMS = [form(path) for path in sorted(Path(os.environ["BENCH_PHOTOS"]).iterdir())]
 HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 PATH = os.environ["BENCH_PATH"]
-PACE = float(os.environ.get("BENCH_PACE", "0"))  # requests a second of each user; 0: as fast as answers come
+PACE = float(os.environ["BENCH_PACE"])  # requests a second of each user
 TURNS = itertools.count()
 
 
 class Sender(FastHttpUser):
-    """Posts the next photo; with a pace it doesn't wait for the server, but for its turn."""
+    """Posts the next photo at its turn, and doesn't wait for the server."""
 
-    if PACE:
-        wait_time = constant_throughput(PACE)
+    wait_time = constant_throughput(PACE)
+
+    def on_start(self) -> None:
+        """Users begin one after another: all at once would ask in bursts."""
+        gevent.sleep(random.random() / PACE)
 
     @task
     def send(self) -> None:
