@@ -79,6 +79,7 @@ def test_the_example_of_a_docstring(inside, name: str):
 
 
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.slow
 def test_the_example_of_a_page(inside, name: str):
     """A session of `>>>` shows what comes out; a program must run."""
     block = PAGES[name]

@@ -107,6 +107,7 @@ def test_wrong_usage_is_exit_code_2(lostfound, tmp_path: Path, arguments: list[s
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "stats", "gone"], ["stats", "gone", "--debug"]])
+@pytest.mark.slow
 def test_debug_shows_the_traceback_wherever_it_stands(lostfound, tmp_path: Path, arguments: list[str]):
     done = lostfound(*arguments, cwd=tmp_path)
     assert done.returncode == 1
@@ -157,6 +158,7 @@ def test_debug_shows_the_traceback_of_an_unexpected_error():
     assert "in extra\nValueError: odd" in re.sub(r"\n    .*", "", done.stderr)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error_to_show(dataset_folder: Path):
     reading, writing = os.pipe()
     os.close(reading)
@@ -175,6 +177,7 @@ def test_a_reader_that_leaves_early_is_no_error_to_show(dataset_folder: Path):
     os.close(writing)
 
 
+@pytest.mark.slow
 def test_head_takes_the_first_line(dataset_folder: Path):
     command = shlex.join([sys.executable, "-m", "lostfound", "stats", str(dataset_folder)])
     done = subprocess.run(f"{command} | head -1", shell=True, capture_output=True, text=True, check=False)
@@ -182,6 +185,7 @@ def test_head_takes_the_first_line(dataset_folder: Path):
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_no_colours_and_no_broken_lines(lostfound, world: Path, model_folder: Path):
     photo = next((world / "images").iterdir())
     show = {"TERM": "xterm-256color", "COLUMNS": "20"}
@@ -190,6 +194,7 @@ def test_a_pipe_gets_no_colours_and_no_broken_lines(lostfound, world: Path, mode
     assert f"{photo}  " in printed
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_styles_and_no_color_takes_colours_away(model_folder: Path, tmp_path: Path):
     (tmp_path / "broken.jpg").write_bytes(b"nothing")
     arguments = ("locate", tmp_path, "--model", model_folder)
@@ -199,6 +204,7 @@ def test_a_terminal_gets_styles_and_no_color_takes_colours_away(model_folder: Pa
 
 
 @pytest.mark.parametrize("columns", [40, 60, 200])
+@pytest.mark.slow
 def test_a_narrow_terminal_loses_nothing(model_folder: Path, world: Path, tmp_path: Path, columns: int):
     name = "a-photo-with-a-rather-long-name-that-no-narrow-column-holds.jpg"
     shutil.copy(next((world / "images").iterdir()), tmp_path / name)

@@ -150,6 +150,7 @@ def test_a_quota_that_is_raised_lets_the_same_collection_go_on(serve, street):
 FAULTS = {"500": 0.1, "429": 0.05, "truncate": 0.1, "cut-silently": 0.1, "html": 0.05, "broken": 0.05}
 
 
+@pytest.mark.slow
 def test_faults_that_pass_lose_nothing_and_store_nothing_twice(serve, street, tmp_path: Path):
     serve()
     calm = street(tmp_path / "calm", places=40, headings=2)

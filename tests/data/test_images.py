@@ -371,6 +371,7 @@ def is_inside(size: tuple[int, int], shape: tuple[int, int], fraction: float) ->
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (224, 224), (130, 80)])
+@pytest.mark.slow
 def test_no_size_of_a_photo_leaves_the_box_outside_of_it(shape: tuple[int, int]) -> None:
     """Rounding put it 1e-14 pixels outside for one photo in forty, such as of 2400x1800 pixels."""
     for width in range(1, 801):

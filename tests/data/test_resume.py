@@ -116,6 +116,7 @@ def workers(group: int) -> list[int]:
 
 
 @pytest.mark.parametrize("done", [0, pytest.param(1, marks=SLOW), 5, pytest.param(CHUNKS - 1, marks=SLOW)])
+@pytest.mark.slow
 def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)
@@ -133,6 +134,7 @@ def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, und
     assert contents(to) == contents(undisturbed)
 
 
+@pytest.mark.slow
 def test_finished_work_is_not_done_again(start, source, undisturbed, tmp_path):
     to = tmp_path / "data"
     process = start(to, held=3)
@@ -152,6 +154,7 @@ def test_finished_work_is_not_done_again(start, source, undisturbed, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
+@pytest.mark.slow
 def test_a_killed_import_leaves_no_process_behind(start, tmp_path):
     process = start(tmp_path / "data", held=1)
     wait_until(lambda: parts(tmp_path / "data") >= 1)
@@ -164,6 +167,7 @@ def test_a_killed_import_leaves_no_process_behind(start, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the processes from /proc, as Linux has it")
+@pytest.mark.slow
 def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, source, undisturbed, tmp_path):
     to = tmp_path / "data"
     process = start(to, held=1)
@@ -184,6 +188,7 @@ def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, sourc
 @pytest.mark.parametrize(
     "done", [pytest.param(0, marks=SLOW), 2]
 )  # while the workers start, and while they work
+@pytest.mark.slow
 def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)
@@ -212,6 +217,7 @@ def test_workers_never_see_ctrl_c(start, tmp_path):
         assert int(status["SigBlk"], 16) >> (signal.SIGINT - 1) & 1
 
 
+@pytest.mark.slow
 def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, source, undisturbed, tmp_path):
     to = tmp_path / "data"
     process = start(to, held=2)

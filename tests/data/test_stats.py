@@ -71,6 +71,7 @@ def test_images_without_places_and_of_many_sizes_are_drawn(mixed):
 
 
 @pytest.mark.parametrize("name", ["photos", "写真", "$\\frac$", "a" * 200])
+@pytest.mark.slow
 def test_one_image_is_drawn_whatever_the_data_set_is_called(tmp_path, write_picture, name):
     write_picture(tmp_path / "source" / "Japan" / "1.jpg")
     dataset = import_images([tmp_path / "source"], tmp_path / name, jobs=1).dataset

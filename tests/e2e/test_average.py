@@ -14,6 +14,7 @@ def again(model_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model_folder, tmp_path / "again", ignore=shutil.ignore_patterns("run")))
 
 
+@pytest.mark.slow
 def test_an_average_of_the_same_answers_the_same(
     lostfound, model_folder: Path, again: Path, dataset_folder: Path, world: Path, tmp_path: Path
 ):
@@ -29,6 +30,7 @@ def test_an_average_of_the_same_answers_the_same(
     assert theirs == pytest.approx(ours, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_card_names_what_was_averaged(
     lostfound, model_folder: Path, again: Path, dataset_folder: Path, tmp_path: Path
 ):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_bench_measures_every_part(lostfound, model_folder: Path, world: Path) -> None:
     done = lostfound("bench", model_folder, "--photos", world, "--rounds", 1, "--json")
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,7 @@ LIMITS = ("1_km_street", "25_km_city", "200_km_region", "750_km_country", "2500_
         ("im2gps3k_places365.csv", "im2gps3k/base_L-m.csv", "8.3/24.9/34.0/48.8/65.8"),
     ],
 )
+@pytest.mark.slow
 def test_geoestimation(lostfound, real_data: Path, labels: str, file: str, line: str) -> None:
     folder = real_data / "benchmarks" / "geoestimation"
     run = lostfound(
@@ -48,6 +49,7 @@ def test_geoestimation(lostfound, real_data: Path, labels: str, file: str, line:
         ),
     ],
 )
+@pytest.mark.slow
 def test_fifty_images_of_osv5m(
     lostfound, real_data: Path, columns, score: float, mean_km: float, within, countries: int, regions: int
 ) -> None:
@@ -64,6 +66,7 @@ def test_fifty_images_of_osv5m(
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_labels_alone_are_imported_and_scored_by(lostfound, real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "benchmarks" / "geoestimation"
     run = lostfound("import", folder, "--benchmark", "im2gps3k", "--to", tmp_path / "labels")
@@ -88,6 +91,7 @@ def test_labels_alone_are_imported_and_scored_by(lostfound, real_data: Path, tmp
         (["--predictions", "none.csv", "--truth", "t.csv"], "none.csv does not exist"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_usage_is_said(lostfound, tmp_path: Path, words: list[str], says: str) -> None:
     for name in ("p.csv", "t.csv"):
         (tmp_path / name).write_text("id,lat,lon\na,1.5,2.5\n")

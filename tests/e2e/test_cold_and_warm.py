@@ -41,6 +41,7 @@ def without_times(text: str) -> str:
     ],
     ids=lambda command: " ".join(command)[:40],
 )
+@pytest.mark.slow
 def test_both_end_and_say_the_same(
     lostfound, dataset_folder: Path, model_folder: Path, world: Path, tmp_path: Path, command: tuple[str, ...]
 ):
@@ -184,6 +185,7 @@ class TestForkServer:
         assert started.communicate(60) == (f"__main__ {[str(script), 'a']} {script}\n", "")
         assert started.returncode == 7
 
+    @pytest.mark.slow
     def test_one_that_hangs_is_killed(self, server, tmp_path):
         write_package(tmp_path, "open('pid', 'w').write(str(os.getpid())); time.sleep(600)")
         with pytest.raises(subprocess.TimeoutExpired):

@@ -162,6 +162,7 @@ def running_log(services: Services) -> bool:
     return (services.folder / "requests.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_kept_out(
     lostfound, serve, start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -283,6 +284,7 @@ def test_the_key_is_nowhere(lostfound, serve, tmp_path: Path):
         assert part.encode() not in text, part
 
 
+@pytest.mark.slow
 def test_a_dry_run_asks_nothing_needs_no_key_and_makes_nothing(lostfound, serve, tmp_path: Path):
     services = serve()
     where = {name: value for name, value in services.environment().items() if name.endswith("URL")}
@@ -302,6 +304,7 @@ def test_a_dry_run_asks_nothing_needs_no_key_and_makes_nothing(lostfound, serve,
     assert later["spent"] == pytest.approx(0.21)
 
 
+@pytest.mark.slow
 def test_the_summary_as_json(lostfound, serve, tmp_path: Path):
     services = serve(bare=[[30, -32, 44, -4]])
     command = (*STREET, "--country", "Portugal", "--places", 10, "--max-misses", 20, "--json")

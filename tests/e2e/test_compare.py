@@ -89,6 +89,7 @@ def test_a_study_that_is_stopped_goes_on(lostfound, start, study, dataset_folder
     assert "2 of 3 runs are done." in lostfound(*command, "--dry-run").stdout
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_goes_on(lostfound, start, study, dataset_folder, tmp_path):
     out = tmp_path / "out"
     command = ("compare", study, "--data", dataset_folder, "--to", out)
@@ -112,6 +113,7 @@ def test_a_study_that_is_killed_goes_on(lostfound, start, study, dataset_folder,
         (["cities", "--variant", "fast"], "has no variant 'fast'"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_usage_of_compare(lostfound, tmp_path, arguments, message):
     done = lostfound("compare", *arguments, "--to", tmp_path / "out")
     assert done.returncode == 2
@@ -230,6 +232,7 @@ def test_two_machines_share_a_search_on_a_server(begin, space, dataset_folder, t
         (["--weights", "nothing.safetensors"], "the weights nothing.safetensors do not exist"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_usage_of_tune(lostfound, dataset_folder, tmp_path, arguments, message):
     done = lostfound("tune", "demo", "--data", dataset_folder, "--to", tmp_path / "out", *arguments)
     assert done.returncode == 2, done.stderr

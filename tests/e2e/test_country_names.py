@@ -29,6 +29,7 @@ def countries(folder):
     return {row["original"]: row["country"] for row in rows}
 
 
+@pytest.mark.slow
 def test_albums_named_by_places_get_the_country_of_their_gps(tmp_path, lostfound):
     places = {"Tasmania": (-42.9, 147.3), "Almería": (36.84, -2.46), "Tirana": (41.33, 19.82)}
     for number, (name, place) in enumerate(places.items()):

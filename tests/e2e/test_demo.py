@@ -64,6 +64,7 @@ def test_its_new_photos_were_never_trained_on(demo: Path):
     assert trained & new == set()
 
 
+@pytest.mark.slow
 def test_again_it_does_nothing_twice(demo: Path, lostfound):
     graph = demo / "lostfound-demo" / "model" / "model.onnx"
     before = graph.stat().st_mtime_ns

@@ -13,6 +13,7 @@ def photo(world: Path) -> Path:
     return min((world / "images").iterdir())
 
 
+@pytest.mark.slow
 def test_pictures_a_page_and_numbers(lostfound, photo: Path, model_folder: Path, tmp_path: Path) -> None:
     done = lostfound("explain", photo, "--model", model_folder, "--country", "KE", "--to", tmp_path / "why")
     assert done.returncode == 0, done.stderr
@@ -25,6 +26,7 @@ def test_pictures_a_page_and_numbers(lostfound, photo: Path, model_folder: Path,
     assert pictures == {f"{each['role']}-{each['measure']}.png".replace(" ", "-") for each in numbers["maps"]}
 
 
+@pytest.mark.slow
 def test_similar_photos_are_remembered(
     lostfound, photo: Path, model_folder: Path, dataset_folder: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +75,7 @@ def test_what_is_wrong_is_said(
     assert not (tmp_path / "why").exists()
 
 
+@pytest.mark.slow
 def test_a_model_without_cells_has_no_class_activation(
     lostfound, photo: Path, point_model_folder: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +90,7 @@ def test_a_model_without_cells_has_no_class_activation(
     assert "choose occlusion" in refused.stderr
 
 
+@pytest.mark.slow
 def test_the_starter_needs_no_training_packages(lostfound, photo: Path, tmp_path: Path) -> None:
     done = lostfound("explain", photo, "--method", "cam", "--to", tmp_path / "why")
     assert done.returncode == 0, done.stderr

@@ -116,6 +116,7 @@ def use_model(folder: Path, dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("name", [CONFIG, CALIBRATION])
+@pytest.mark.slow
 def test_a_forged_model_is_a_model_error_or_works(name, forged_model, model_folder, dataset_folder) -> None:
     dataset = Dataset.open(dataset_folder)
     text = (model_folder / name).read_text()

@@ -44,6 +44,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("whom", ["all", pytest.param("parent", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_import_goes_on_where_it_was_stopped(
     lostfound, start, tmp_path: Path, slow_photos: Path, undisturbed: Path, whom: str
 ):
@@ -127,6 +128,7 @@ def test_a_killed_training_takes_its_processes_along(
     running.leaves_nothing_running()
 
 
+@pytest.mark.slow
 def test_train_goes_on_where_it_was_stopped(lostfound, start, tmp_path: Path, dataset_folder: Path):
     command, said = stop_training(start, tmp_path, dataset_folder, "all", 1)
     again = lostfound(*command, "--resume", cwd=tmp_path)

@@ -77,6 +77,7 @@ def test_nothing_for_training_is_there(light_python: Path, name: str):
     assert f"ModuleNotFoundError: No module named '{name}'" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_whole_package_but_training_and_serving_can_be_imported(light_python: Path):
     code = """
 import importlib, pkgutil, lostfound
@@ -112,6 +113,7 @@ def test_import_stats_and_prepare_give_the_same_data_set(lostfound, light, world
         assert (tmp_path / "light" / file).read_bytes() == (tmp_path / "full" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_same_numbers(
     lostfound, light, dataset_folder: Path, model_folder: Path, tmp_path: Path
 ):
@@ -121,6 +123,7 @@ def test_evaluate_gives_the_same_numbers(
     assert json.loads(found.stdout) == json.loads(expected.stdout)
 
 
+@pytest.mark.slow
 def test_locate_gives_the_same_answers(lostfound, light, world: Path, model_folder: Path, tmp_path: Path):
     command = ("locate", world / "images", "--model", model_folder, "--format", "json")
     found, expected = light(*command, cwd=tmp_path), lostfound(*command, cwd=tmp_path)
@@ -128,6 +131,7 @@ def test_locate_gives_the_same_answers(lostfound, light, world: Path, model_fold
     assert json.loads(found.stdout) == json.loads(expected.stdout)
 
 
+@pytest.mark.slow
 def test_locate_needs_no_model_of_one_s_own(light, world: Path, tmp_path: Path):
     done = light("locate", world / "images", "--format", "json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -88,6 +88,7 @@ def test_locating_takes_the_same_files_from_a_folder(lostfound, odd, model_folde
 
 
 @pytest.mark.parametrize("name", [*TAKEN, *FAILED])
+@pytest.mark.slow
 def test_a_photo_alone_is_answered_as_in_its_folder(lostfound, odd, model_folder, tmp_path, name):
     done = lostfound("locate", f"photos/{name}", "--model", model_folder, "--format", "json", cwd=tmp_path)
 
@@ -99,6 +100,7 @@ def test_a_photo_alone_is_answered_as_in_its_folder(lostfound, odd, model_folder
 
 
 @pytest.mark.parametrize(("stored", "written"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.slow
 def test_a_table_finds_files_in_every_unicode_form(lostfound, world, tmp_path, stored, written):
     image = next((world / "images").iterdir())
     (tmp_path / "photos").mkdir()
@@ -121,6 +123,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("command", ["import", "prepare", "publish", "train", "compare", "demo", "average"])
+@pytest.mark.slow
 def test_no_command_touches_a_folder_of_something_else(
     lostfound, world, dataset_folder, model_folder, tmp_path, command
 ):

@@ -29,6 +29,7 @@ def same(now: Any, then: Any) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.slow
 def test_a_model_measures_the_same(lostfound, model: str):
     done = lostfound("evaluate", OLD / "models" / model, OLD / "dataset", "--json")
     assert done.returncode == 0, done.stderr
@@ -39,6 +40,7 @@ def test_a_model_measures_the_same(lostfound, model: str):
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.slow
 def test_a_model_locates_the_same(lostfound, model: str):
     done = lostfound("locate", OLD / "photo.jpg", "--model", OLD / "models" / model, "--format", "json")
     assert done.returncode == 0, done.stderr
@@ -50,6 +52,7 @@ def test_a_model_locates_the_same(lostfound, model: str):
 
 
 @pytest.mark.parametrize("name", ["dataset", "prepared"])
+@pytest.mark.slow
 def test_a_data_set_holds_the_same(lostfound, name: str):
     done = lostfound("stats", OLD / name, "--json")
     assert done.returncode == 0, done.stderr
@@ -66,6 +69,7 @@ def test_a_data_set_is_prepared_to_the_same_table(lostfound, tmp_path: Path):
     assert now["records_sha256"] == then["records_sha256"]
 
 
+@pytest.mark.slow
 def test_a_study_is_done_and_judged_the_same(lostfound, tmp_path: Path):
     shutil.copytree(OLD / "study", tmp_path / "study")
     shutil.copy(OLD / "study.yaml", tmp_path)

@@ -34,6 +34,7 @@ def odd_names(photos: Path) -> Path:
 
 
 @pytest.mark.parametrize("to", ["-", "/dev/stdout"])
+@pytest.mark.slow
 def test_standard_output_may_be_named(lostfound, photos: Path, model_folder: Path, to: str):
     if not Path("/dev/stdout").exists():
         pytest.skip("this system has no /dev/stdout")
@@ -46,6 +47,7 @@ def test_standard_output_may_be_named(lostfound, photos: Path, model_folder: Pat
 
 
 @pytest.mark.parametrize("form", ["map", "csv"])
+@pytest.mark.slow
 def test_devices_and_links_stay(lostfound, photos: Path, model_folder: Path, form: str):
     (photos.parent / "target").write_text("before")
     (photos.parent / "target").chmod(0o640)
@@ -59,6 +61,7 @@ def test_devices_and_links_stay(lostfound, photos: Path, model_folder: Path, for
     assert Path("/dev/null").is_char_device()
 
 
+@pytest.mark.slow
 def test_pictures_partitions_and_lists_go_there_too(lostfound, dataset_folder: Path, tmp_path: Path):
     (tmp_path / "link").symlink_to("target")
     for command in (
@@ -82,6 +85,7 @@ def test_pictures_partitions_and_lists_go_there_too(lostfound, dataset_folder: P
 
 
 @pytest.mark.parametrize("form", ["table", "json", "geojson"])
+@pytest.mark.slow
 def test_no_name_reaches_the_terminal_as_a_command(lostfound, odd_names: Path, model_folder: Path, form: str):
     done = lostfound("locate", "photos", "--model", model_folder, "--format", form, cwd=odd_names.parent)
     assert done.returncode == 1
@@ -91,6 +95,7 @@ def test_no_name_reaches_the_terminal_as_a_command(lostfound, odd_names: Path, m
         assert set(NAMES) < named  # machines read the names as they are
 
 
+@pytest.mark.slow
 def test_csv_holds_no_formula_and_every_name(lostfound, odd_names: Path, model_folder: Path):
     command = ("locate", ".", "--model", model_folder, "--format", "csv", "--output", "../out.csv")
     done = lostfound(*command, cwd=odd_names)
@@ -102,6 +107,7 @@ def test_csv_holds_no_formula_and_every_name(lostfound, odd_names: Path, model_f
     assert "=1+1.jpg" in [row["photo"] for row in csv.DictReader(io.StringIO(raw.stdout))]
 
 
+@pytest.mark.slow
 def test_imports_and_errors_are_harmless_too(lostfound, odd_names: Path):
     (odd_names / "France\x1b[2J").mkdir()
     folder = odd_names.rename(odd_names.parent / "bad\x1b[2Jname")

@@ -29,6 +29,7 @@ def table(source, text):
     (source / "table.csv").write_text(text)
 
 
+@pytest.mark.slow
 def test_photos_of_one_spot_in_country_folders_share_a_split(lostfound, photo, tmp_path):
     for number in range(20):
         photo(f"France/{number}.jpg", number, PARIS)
@@ -47,6 +48,7 @@ def test_photos_of_one_spot_in_country_folders_share_a_split(lostfound, photo, t
     assert max(stats["splits"].values()) >= 40
 
 
+@pytest.mark.slow
 def test_leaks_among_images_without_coordinates_are_not_denied(lostfound, photo, tmp_path):
     for number in range(40):
         photo(f"France/{number}.jpg", number)
@@ -58,6 +60,7 @@ def test_leaks_among_images_without_coordinates_are_not_denied(lostfound, photo,
     assert "40 images of the data set have no coordinates" in " ".join(said.split())
 
 
+@pytest.mark.slow
 def test_a_table_with_exchanged_columns_is_refused_though_its_mirror_is_land(lostfound, photo, tmp_path):
     rows = []
     for number in range(12):
@@ -75,6 +78,7 @@ def test_a_table_with_exchanged_columns_is_refused_though_its_mirror_is_land(los
     assert lostfound("import", "photos", "--to", "data", "--size", 32, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_sidecars_and_what_lacks_a_direction(lostfound, photo, tmp_path):
     photo("a.jpg", 1).with_name("a.jpg.supplemental-metadata.json").write_text(
         json.dumps({"title": "a.jpg", "geoData": {"latitude": 41.9, "longitude": 12.5}})
@@ -90,6 +94,7 @@ def test_sidecars_and_what_lacks_a_direction(lostfound, photo, tmp_path):
     assert stats["countries"] == {"IT": 1}
 
 
+@pytest.mark.slow
 def test_geojson_beside_photos_is_longitude_first(lostfound, photo, tmp_path):
     photo("p.jpg", 1).with_suffix(".json").write_text('{"type": "Point", "coordinates": [8.7, 50.1]}')
 

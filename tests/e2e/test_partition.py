@@ -63,6 +63,7 @@ class TestBuild:
             ("quadtree", ["split_at=20"]),
         ],
     )
+    @pytest.mark.slow
     def test_every_kind_counts_the_training_images_alone(self, dataset_folder, tmp_path, kind, settings):
         file = tmp_path / "cells.parquet"
         options = [part for setting in settings for part in ("--set", setting)]
@@ -76,6 +77,7 @@ class TestBuild:
         assert np.array_equal(np.bincount(inside, minlength=len(built)), built.counts)
         assert said["images"] == len(inside) > 0
 
+    @pytest.mark.slow
     def test_the_same_command_writes_the_same_bytes(self, dataset_folder, tmp_path):
         files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
         for file in files:
@@ -110,6 +112,7 @@ class TestBuild:
             (["--kind", "countries", "--set", "min_images=5000"], "lower min_images"),
         ],
     )
+    @pytest.mark.slow
     def test_wrong_requests_are_wrong_usage(self, dataset_folder, tmp_path, options, says):
         done = partition("build", dataset_folder, *options, "--to", tmp_path / "cells.parquet")
         assert says in refused(done, 2)
@@ -126,12 +129,14 @@ class TestBuild:
 
 
 class TestShow:
+    @pytest.mark.slow
     def test_says_what_it_holds(self, countries):
         done = partition("show", countries)
         assert done.returncode == 0
         assert "countries, 4 cells" in done.stdout
         assert all(name in done.stdout for name in ("France", "Japan", "Brazil", "Kenya"))
 
+    @pytest.mark.slow
     def test_draws_a_picture_and_a_page(self, countries, tmp_path):
         picture, page = tmp_path / "new" / "cells.png", tmp_path / "cells.html"
         done = partition("show", countries, "--to", picture, "--to", page, "--json")
@@ -143,6 +148,7 @@ class TestShow:
             assert len(drawn.convert("RGB").getcolors(1 << 20)) > 20
         assert "<title>countries</title>" in page.read_text(encoding="utf-8")
 
+    @pytest.mark.slow
     def test_a_file_of_another_sort_is_refused_before_anything_is_written(self, countries, tmp_path):
         done = partition("show", countries, "--to", tmp_path / "a.png", "--to", tmp_path / "cells.pdf")
         assert "a picture (.png) or a page (.html)" in refused(done, 2)
@@ -161,6 +167,7 @@ class TestShow:
 
 
 class TestCompare:
+    @pytest.mark.slow
     def test_a_perfect_classifier_still_errs_by_the_cells(self, dataset_folder, countries):
         """The oracle of countries: from each test place to the mean of its country's training images."""
         done = partition("compare", dataset_folder, countries, "square:cells=20,min_images=2", "--json")
@@ -182,6 +189,7 @@ class TestCompare:
         assert report["oracle_score"] == pytest.approx(np.mean(5000 * np.exp(-expected / 1492.7)))
         assert said["partitions"]["square:cells=20,min_images=2"]["images_min"] >= 2
 
+    @pytest.mark.slow
     def test_prints_a_row_for_each(self, dataset_folder):
         done = partition("compare", dataset_folder, "countries", "quadtree:split_at=20", "--split", "all")
         assert (done.returncode, done.stderr) == (0, "")
@@ -189,6 +197,7 @@ class TestCompare:
         rows = [line.split("│")[1].strip() for line in done.stdout.splitlines() if line.startswith("│")]
         assert rows == ["countries", "quadtree:split_at=20"]
 
+    @pytest.mark.slow
     def test_a_list_is_one_setting(self, dataset_folder):
         text = "cities:cities=[Paris, Tokyo],radius_km=5000"
         done = partition("compare", dataset_folder, text, "--json")
@@ -204,9 +213,11 @@ class TestCompare:
             (["countries", "--split", "tests"], "choose test, val, train or all"),
         ],
     )
+    @pytest.mark.slow
     def test_wrong_requests_are_wrong_usage(self, dataset_folder, arguments, says):
         assert says in refused(partition("compare", dataset_folder, *arguments), 2)
 
+    @pytest.mark.slow
     def test_no_image_to_judge_by(self, dataset_folder, tmp_path):
         trained = only_split(dataset_folder, "train", tmp_path / "trained")
         message = refused(partition("compare", trained, "countries"), 1)

@@ -29,6 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_prepare_says_what_each_step_did(lostfound, folder: Path) -> None:
     done = lostfound(
         *("prepare", "data", "--to", "new", "--recipe", "clean", "--set", "quality.sharpness_quantile=0.25"),
@@ -48,6 +49,7 @@ def test_prepare_says_what_each_step_did(lostfound, folder: Path) -> None:
     assert {row["step"] for row in listed} >= {"quality"}
 
 
+@pytest.mark.slow
 def test_prepare_as_json_is_what_the_data_set_keeps(lostfound, folder: Path) -> None:
     done = lostfound(
         *("prepare", "data", "--to", "new", "--size", 48, "--size", 32, "--json"),
@@ -65,6 +67,7 @@ def test_prepare_as_json_is_what_the_data_set_keeps(lostfound, folder: Path) -> 
     ]
 
 
+@pytest.mark.slow
 def test_leaks_before_and_after(lostfound, folder: Path) -> None:
     lostfound("prepare", "data", "--to", "leaky", "--set", "split={by: image, test: 0.3}", cwd=folder)
     lostfound("prepare", "leaky", "--to", "clean", "--resplit", "--test", 0.3, cwd=folder)
@@ -83,6 +86,7 @@ def test_leaks_before_and_after(lostfound, folder: Path) -> None:
     assert found["clean"]["distance_km"]["nearest"] > 1
 
 
+@pytest.mark.slow
 def test_the_quality_is_drawn(lostfound, folder: Path) -> None:
     done = lostfound("stats", "data", "--quality", "quality.png", "--recipe", "lost-and-found", cwd=folder)
 
@@ -104,6 +108,7 @@ def test_the_quality_is_drawn(lostfound, folder: Path) -> None:
     ],
     ids=["no recipe", "no file", "unknown key", "drops all", "lacks a country", "no target", "size"],
 )
+@pytest.mark.slow
 def test_what_can_t_be_done_is_said_and_changes_nothing(lostfound, folder: Path, options, says) -> None:
     (folder / "t.csv").write_text("country,share\nNorway,1\nFrance,2\n")
     before = contents(folder / "data")
@@ -117,6 +122,7 @@ def test_what_can_t_be_done_is_said_and_changes_nothing(lostfound, folder: Path,
     assert not (folder / "new" / "dataset.json").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(lostfound, folder: Path) -> None:
     command = [sys.executable, "-m", "lostfound", "prepare", "data", "--to", "new", "--jobs", "1"]
     before = contents(folder / "data")

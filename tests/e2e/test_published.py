@@ -32,6 +32,7 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "photo.png"
 
 
+@pytest.mark.slow
 def test_it_locates_and_is_measured_as_any_model(
     lostfound, model: Path, photo: Path, dataset_folder: Path
 ) -> None:
@@ -46,6 +47,7 @@ def test_it_locates_and_is_measured_as_any_model(
     assert "country_accuracy" in json.loads(run.stdout)["metrics"]
 
 
+@pytest.mark.slow
 def test_it_is_calibrated_as_any_model(
     lostfound, model: Path, photo: Path, dataset_folder: Path, tmp_path: Path
 ) -> None:
@@ -70,6 +72,7 @@ def test_it_is_calibrated_as_any_model(
     assert 0 < found["radius_50_km"] <= found["radius_90_km"]
 
 
+@pytest.mark.slow
 def test_a_licence_that_forbids_commerce_is_said_once(
     lostfound, model: Path, photo: Path, tmp_path: Path
 ) -> None:

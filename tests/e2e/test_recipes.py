@@ -80,6 +80,7 @@ def trained(made_once, lostfound, places: Path):
 
 
 @pytest.mark.parametrize(("name", "variant"), SOURCES)
+@pytest.mark.slow
 def test_a_recipe_trains_is_measured_and_locates(
     trained, lostfound, places: Path, name: str, variant: str
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_recipe_trains_is_measured_and_locates(
 
 
 @pytest.mark.parametrize(("name", "variant"), OTHERS)
+@pytest.mark.slow
 def test_a_variant_trains_and_answers_with_its_task(
     trained, lostfound, places: Path, name: str, variant: str
 ) -> None:

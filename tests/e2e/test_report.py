@@ -19,6 +19,7 @@ def reports(lostfound, model_folder: Path, dataset_folder: Path, tmp_path_factor
     return [folder / "test", folder / "all"]
 
 
+@pytest.mark.slow
 def test_a_report_is_a_page_beside_its_numbers(reports: list[Path]) -> None:
     for folder in reports:
         assert {each.name for each in folder.iterdir()} == {
@@ -29,6 +30,7 @@ def test_a_report_is_a_page_beside_its_numbers(reports: list[Path]) -> None:
     assert 'src="data:image/jpeg;base64,' in page
 
 
+@pytest.mark.slow
 def test_two_reports_are_compared(lostfound, reports: list[Path], tmp_path: Path) -> None:
     run = lostfound("report", *reports, "--to", tmp_path / "comparison")
     assert run.returncode == 0, run.stderr
@@ -38,6 +40,7 @@ def test_two_reports_are_compared(lostfound, reports: list[Path], tmp_path: Path
     assert (tmp_path / "comparison" / "comparison.html").is_file()
 
 
+@pytest.mark.slow
 def test_json_for_machines(lostfound, reports: list[Path]) -> None:
     run = lostfound("report", *reports, "--json")
     values = json.loads(run.stdout)
@@ -54,6 +57,7 @@ def test_json_for_machines(lostfound, reports: list[Path]) -> None:
         ("the data set", 1, "is no report, it has no metrics.json"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_refused(
     lostfound, reports: list[Path], dataset_folder: Path, second: str, code: int, says: str
 ) -> None:
@@ -64,6 +68,7 @@ def test_what_is_refused(
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_a_persons_answers_beside_the_model(
     lostfound, reports: list[Path], dataset_folder: Path, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def photos(tmp_path: Path, world: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_is_located_and_written_in_many_formats(lostfound, photos: Path, model_folder: Path) -> None:
     to = photos.parent / "results"
     done = lostfound(
@@ -59,6 +60,7 @@ def test_what_does_not_go_together_is_said(
     assert not (photos.parent / "results").exists()
 
 
+@pytest.mark.slow
 def test_unreadable_photos_are_listed_and_the_exit_code_says_so(
     lostfound, photos: Path, model_folder: Path
 ) -> None:
@@ -79,6 +81,7 @@ def many(photos: Path, count: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_folder(start, lostfound, photos: Path, model_folder: Path) -> None:
     folder, to = many(photos, 40), photos.parent / "results"
     assert lostfound("locate", folder, "--model", model_folder, "--to", to).returncode == 0

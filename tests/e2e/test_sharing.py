@@ -25,6 +25,7 @@ def contents(folder):
     }
 
 
+@pytest.mark.slow
 def test_a_list_and_a_remote_make_the_same_data_set_anywhere(lostfound, kept, listed, tmp_path):
     here = lostfound("prepare", kept, "--list", listed, "--size", 32, "--to", tmp_path / "a", "--json")
     there = lostfound(
@@ -38,6 +39,7 @@ def test_a_list_and_a_remote_make_the_same_data_set_anywhere(lostfound, kept, li
     assert json.loads((tmp_path / "a" / "dataset.json").read_text())["list_sha256"]
 
 
+@pytest.mark.slow
 def test_a_list_grows(lostfound, kept, listed):
     before = listed.read_text().splitlines()[1:]
     done = lostfound("list", kept, "--to", listed)
@@ -45,6 +47,7 @@ def test_a_list_grows(lostfound, kept, listed):
     assert listed.read_text().splitlines()[1:31] == before
 
 
+@pytest.mark.slow
 def test_what_can_not_be_had_stops_the_run_with_the_ids(lostfound, kept, listed, tmp_path):
     done = lostfound("prepare", tmp_path / "nothing", "--list", listed, "--to", tmp_path / "new")
     assert done.returncode == 2
@@ -53,6 +56,7 @@ def test_what_can_not_be_had_stops_the_run_with_the_ids(lostfound, kept, listed,
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_publishing_refuses_what_has_no_licence_and_takes_what_is_said(lostfound, kept, tmp_path):
     refused = lostfound("publish", kept, tmp_path / "hub")
     assert refused.returncode == 1
@@ -66,6 +70,7 @@ def test_publishing_refuses_what_has_no_licence_and_takes_what_is_said(lostfound
     assert (tmp_path / "hub" / "README.md").is_file()
 
 
+@pytest.mark.slow
 def test_a_licence_given_to_the_import_is_that_of_its_images(lostfound, world, tmp_path):
     lostfound("import", world, "--to", tmp_path / "data", "--size", 64, "--license", "CC0-1.0")
     assert lostfound("publish", tmp_path / "data", tmp_path / "hub").returncode == 0
@@ -80,6 +85,7 @@ def test_a_licence_given_to_the_import_is_that_of_its_images(lostfound, world, t
         (("--address", "127.0.0.1:6379"), "give --engine ray with it"),
     ],
 )
+@pytest.mark.slow
 def test_engines_that_are_none_are_wrong_usage(lostfound, world, tmp_path, options, message):
     done = lostfound("import", world, "--to", tmp_path / "data", *options)
     assert done.returncode == 2

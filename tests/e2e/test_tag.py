@@ -21,6 +21,7 @@ def results(tmp_path: Path, lostfound, world: Path, model_folder: Path) -> Path:
     return to
 
 
+@pytest.mark.slow
 def test_tags_are_written_shown_and_undone(lostfound, results: Path) -> None:
     photos = results.parent / "photos"
     before = {each.name: each.read_bytes() for each in photos.iterdir()}

@@ -70,6 +70,7 @@ def test_the_printed_command_trains_with_the_best_settings(lostfound, dataset_fo
         ("optimizer.learning_rate: {between: [0, 1]}", "give a list of values, or one of {uniform"),
     ],
 )
+@pytest.mark.slow
 def test_a_wrong_space(lostfound, dataset_folder, tmp_path, space, message):
     (tmp_path / "space.yaml").write_text(f"space: {{{space}}}\n")
     done = lostfound(

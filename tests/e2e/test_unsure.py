@@ -62,6 +62,7 @@ def test_photos_of_one_place_get_one_answer_with_radii(locate):
     assert "90 % within" in said
 
 
+@pytest.mark.slow
 def test_files_hold_no_place_unless_asked_to(locate):
     def black(form: str, *options: str):
         text = locate("--format", form, *options)
@@ -79,6 +80,7 @@ def test_files_hold_no_place_unless_asked_to(locate):
 
 
 @pytest.mark.parametrize(("options", "placed"), [([], False), (["--always-answer"], True)])
+@pytest.mark.slow
 def test_the_map_places_it_only_if_asked_to(locate, photos: Path, options: list[str], placed: bool):
     locate("--output", "map.html", *options)
     page = Page((photos.parent / "map.html").read_text(encoding="utf-8"))
@@ -89,6 +91,7 @@ def test_the_map_places_it_only_if_asked_to(locate, photos: Path, options: list[
     assert ("not placed" in page.texts("p", id="count")[0]) != placed
 
 
+@pytest.mark.slow
 def test_photos_of_one_trip_pull_each_other_s_answers_together(
     lostfound, world: Path, calibrated_model_folder: Path
 ):

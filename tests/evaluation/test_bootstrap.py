@@ -185,6 +185,7 @@ def risk_coverage(places, wrong, confidences) -> Samples:
 
 
 @given(images)
+@pytest.mark.slow
 def test_the_area_under_risk_coverage_against_its_definition(rows) -> None:
     places, confidences, _, wrong = columns(rows)
     found = risk_coverage(places, wrong, confidences).value

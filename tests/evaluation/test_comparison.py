@@ -120,6 +120,7 @@ class TestDifference:
     def test_no_place_in_common(self):
         assert difference([scores([1], [0])], [scores([1], [1])]) is None
 
+    @pytest.mark.slow
     def test_intervals_cover_and_p_is_honest_on_simulated_studies(self):
         """Places of unequal difficulty, three seeds, no true difference: 5 % of the studies err."""
         covered, false_alarms, studies = 0, 0, 300

@@ -36,6 +36,7 @@ def test_small_cases_are_drawn(truth: list[str | None], guess: list[str | None])
     assert min(drawn(truth, guess).size) > 100
 
 
+@pytest.mark.slow
 def test_a_hundred_countries_are_drawn_with_the_rest_together() -> None:
     hundred = drawn(CODES, CODES[1:] + CODES[:1])
     limit = drawn(CODES[:MAX_CLASSES], CODES[:MAX_CLASSES])

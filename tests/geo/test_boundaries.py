@@ -273,6 +273,7 @@ def test_wrong_points_are_refused(world, points, message):
         world.country_at(points)
 
 
+@pytest.mark.slow
 def test_search_agrees_with_plain_tests(world):
     """Cutting into pieces changes nothing."""
     points = random_points(4000, 1)
@@ -419,6 +420,7 @@ SPLITS = {
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_agrees_with_natural_earth_itself(world):
     path = DATA / "boundaries" / "ne_50m_admin_0_countries.json"
     if not path.is_file():
@@ -451,6 +453,7 @@ def test_all_real_photos_are_in_a_country(world):
     assert 50 <= len(set(found)) <= 60
 
 
+@pytest.mark.slow
 def test_the_packed_pieces_are_those_of_the_packed_countries(world):
     script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "build_pieces.py"))
     packed, built = pq.read_table(script["DATA"] / "country_pieces.parquet"), script["pieces"]()

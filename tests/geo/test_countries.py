@@ -387,6 +387,7 @@ def test_a_place_abroad_is_listed_beside_a_country_that_goes_before_it(text, cod
     assert abroad in listed
 
 
+@pytest.mark.slow
 def test_no_place_is_silently_in_another_country():
     """All regions, and all cities of 100 000 people and more."""
     regions = pq.read_table(Path(countries.__file__).parent / "data" / "regions.parquet").to_pylist()
@@ -460,6 +461,7 @@ def test_wrong_code_has_no_name(code):
 
 
 @given(st.text(max_size=30))
+@pytest.mark.slow
 def test_any_text_gets_an_answer(text):
     match = find_country(text)
     assert (match.code is None) == (match.method in {"ambiguous", "unknown"})

@@ -47,6 +47,7 @@ def rastered(geometries):
     return shapes
 
 
+@pytest.mark.slow
 def test_raster_and_polygons_agree_everywhere(world, monkeypatch):
     monkeypatch.setattr(module, "_WORTH_A_RASTER", 50_000)
     places = np.concatenate([spread(60_000, 1), near_borders(world, 20_000, 2)])
@@ -90,6 +91,7 @@ def test_grid_lines_are_no_seam(shapes):
 @given(
     st.lists(st.tuples(st.floats(-170, 170), st.floats(-80, 80)), min_size=3, max_size=3), st.integers(0, 99)
 )
+@pytest.mark.slow
 def test_any_triangle_is_held_exactly(corners, seed):
     triangle = Polygon(corners)
     if not triangle.is_valid or triangle.area == 0:

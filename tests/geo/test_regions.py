@@ -169,6 +169,7 @@ def test_names_agree_with_geonames(regions):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_natural_earth_labels_and_polygons_agree_inland():
     """Of the four countries whose regions are drawn at 1:50m: two meanings, alike away from borders."""
     labels = Regions.natural_earth(shared("ne_10m_admin_1_label_points.json"))

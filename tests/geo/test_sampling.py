@@ -98,6 +98,7 @@ class TestInside:
         )
         assert evenness(height) > CHANCE
 
+    @pytest.mark.slow
     def test_even_between_parts_of_one_shape(self):
         """A slanting sliver, whose bounds are nearly empty, and a box get places by surface."""
         sliver, box = shapely.Polygon([(0, 0), (40, 40), (40.5, 40)]), shapely.box(60, 50, 62, 52)

@@ -38,6 +38,7 @@ def outputs(model: ModelFolder) -> np.ndarray:
     return np.asarray(next(iter(Locator(model).outputs([pixels]))))
 
 
+@pytest.mark.slow
 def test_the_average_answers_with_the_mean_of_the_weights_and_says_of_which(
     two: tuple[Path, Path], tmp_path: Path
 ) -> None:

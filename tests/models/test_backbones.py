@@ -108,6 +108,7 @@ def test_a_backbone_of_the_five_systems_answers_learns_and_is_saved_and_loaded(
 
 
 @pytest.mark.parametrize(("name", "options"), EXPORTED)
+@pytest.mark.slow
 def test_a_graph_answers_as_the_network_does(name: str, options: dict[str, object], tmp_path: Path) -> None:
     import onnxruntime
 
@@ -135,6 +136,7 @@ TORCHVISION = ["alexnet", "densenet121", "googlenet", "mobilenet_v3_small", "res
 
 
 @pytest.mark.parametrize("name", [*TORCHVISION, "squeezenet1_1", "swin_t", "vit_b_32"])
+@pytest.mark.slow
 def test_a_torchvision_model_gives_what_its_classifier_sees(name: str) -> None:
     """The whole model as torchvision runs it, its last layer replaced by one that hands on its input."""
     torch.manual_seed(0)

@@ -35,6 +35,7 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize(("name", "options"), FAMILIES)
+@pytest.mark.slow
 def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], tmp_path: Path) -> None:
     torch.manual_seed(0)
     preprocessing = Preprocessing(64, 64)
@@ -59,6 +60,7 @@ def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], 
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]  # no weights beside it
 
 
+@pytest.mark.slow
 def test_an_input_need_not_be_square(tmp_path: Path) -> None:
     preprocessing = Preprocessing(40, 72)
     backbone = build_backbone("test_resnet", {}, pretrained=False)
@@ -69,6 +71,7 @@ def test_an_input_need_not_be_square(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["euclidean", "discriminator"])
+@pytest.mark.slow
 def test_distances_to_anchors_are_exported_faithfully(method: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     preprocessing = Preprocessing(32, 32)
@@ -103,11 +106,13 @@ class Unfaithful(torch.nn.Module):
 
 
 @pytest.mark.parametrize("error", [2e-4, float("nan")])
+@pytest.mark.slow
 def test_a_graph_that_answers_otherwise_is_refused(error: float, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="can't be exported faithfully"):
         export_onnx(Unfaithful(error), Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_difference_found_is_returned(tmp_path: Path) -> None:
     difference = export_onnx(Unfaithful(5e-5), Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
     assert difference == pytest.approx(5e-5, rel=0.01)
@@ -132,6 +137,7 @@ class Unrunnable(torch.nn.Module):
 
 
 @pytest.mark.parametrize("network", [Untraceable(), Unrunnable()], ids=["exporter", "runtime"])
+@pytest.mark.slow
 def test_a_network_that_cannot_be_exported_is_one_clear_line(
     network: torch.nn.Module, tmp_path: Path
 ) -> None:

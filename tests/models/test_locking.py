@@ -283,6 +283,7 @@ def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> se
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
+@pytest.mark.slow
 def test_a_training_leaves_locked_layers_bit_for_bit(
     dataset_folder: Path, tiny_recipe, tmp_path: Path
 ) -> None:
@@ -301,12 +302,14 @@ def test_a_training_leaves_locked_layers_bit_for_bit(
     assert all(torch.equal(model[f"backbone.{name}"], before[name]) for name in locked)
 
 
+@pytest.mark.slow
 def test_a_wholly_locked_backbone_is_untouched(dataset_folder: Path, tiny_recipe, tmp_path: Path) -> None:
     result, before, _ = trained({"share": 1.0}, dataset_folder, tiny_recipe, tmp_path)
     model = load_file(result.folder.path / "model.safetensors")
     assert moved(before, {name: model[f"backbone.{name}"] for name in before}) == set()
 
 
+@pytest.mark.slow
 def test_unlocked_layers_and_their_statistics_move(dataset_folder: Path, tiny_recipe, tmp_path: Path) -> None:
     lock = {"share": 1.0, "names": ["layer1"], "unlock": {2: 0.0}}
     _, before, after = trained(lock, dataset_folder, tiny_recipe, tmp_path, epochs=2)

@@ -168,6 +168,7 @@ class _Python2Pickler(pickle._Pickler):
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
 @pytest.mark.parametrize("target", ["{}", "torchvision:{}"])
+@pytest.mark.slow
 def test_places365_weights_fit(tmp_path: Path, arch: str, target: str) -> None:
     """Their files: torchvision's network in DataParallel, saved by Python 2 and a torch without counters."""
     torch.manual_seed(0)
@@ -259,6 +260,7 @@ def test_weights_of_a_cousin_that_fit_in_part_are_refused(
 
 
 @pytest.mark.parametrize("name", ["alexnet", "googlenet"])
+@pytest.mark.slow
 def test_a_torchvision_file_fits_its_own_model(tmp_path: Path, name: str) -> None:
     """With the heads of another number of classes, which are many tensors beside AlexNet's sixteen."""
     options = {"init_weights": True} if name == "googlenet" else {}

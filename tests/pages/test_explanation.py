@@ -76,6 +76,7 @@ def test_everything_is_written_and_nothing_else(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_pictures_of_an_earlier_explanation_go_and_other_files_stay(tmp_path: Path) -> None:
     write_explanation(tmp_path, explanation(), name="photo.jpg")
     (tmp_path / "mine.png").touch()
@@ -83,6 +84,7 @@ def test_pictures_of_an_earlier_explanation_go_and_other_files_stay(tmp_path: Pa
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["answer-class-activation.png", "mine.png"]
 
 
+@pytest.mark.slow
 def test_a_page_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "explanation.html").mkdir()
     with pytest.raises(LostFoundError, match="Can't write"):
@@ -112,6 +114,7 @@ class TestInBrowser:
     def by_id(self, page: Page, name: str) -> tuple[dict, str]:
         return next((has, text) for _, has, text in page.elements if has.get("id") == name)
 
+    @pytest.mark.slow
     def test_the_photo_lies_under_a_map_with_its_legend(self, tmp_path: Path) -> None:
         page = self.shown(tmp_path)
         assert self.by_id(page, "picture")[0]["src"].startswith("data:image/jpeg;base64,")
@@ -122,6 +125,7 @@ class TestInBrowser:
         assert self.by_id(page, "left")[1] == "more probable while hidden"
         assert self.by_id(page, "answer")[1] == "Answer: Japan 40%"
 
+    @pytest.mark.slow
     def test_answers_and_measures_can_be_chosen(self, tmp_path: Path) -> None:
         page = self.shown(tmp_path)
         radios = [has for tag, has, _ in page.elements if tag == "input" and has.get("type") == "radio"]
@@ -132,6 +136,7 @@ class TestInBrowser:
             "distance",
         ]
 
+    @pytest.mark.slow
     def test_the_map_has_the_answers_and_the_similar_photos(self, tmp_path: Path) -> None:
         page = self.shown(tmp_path)
         assert len(page.with_class("shaded")) == 2
@@ -156,6 +161,7 @@ class TestInBrowser:
             "leaflet-interactive" not in has["class"] for has, _ in page.with_class("second")
         )
 
+    @pytest.mark.slow
     def test_a_model_that_does_not_know_marks_no_answer(self, tmp_path: Path) -> None:
         guess = Guess((JAPAN, KENYA), warning="nothing speaks for it", abstained=True)
         page = self.shown(tmp_path, guess=guess)

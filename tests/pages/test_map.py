@@ -145,6 +145,7 @@ class TestContent:
     def test_counts_photos(self, count, text):
         assert Page(render_map([entry()] * count, title="Photos")).texts("p", id="count") == [text]
 
+    @pytest.mark.slow
     def test_counts_photos_that_were_not_placed(self):
         page = Page(render_map([entry(), unsure(), unsure()], title="Photos"))
         assert page.texts("p", id="count") == ["3 photos, 2 not placed"]
@@ -223,6 +224,7 @@ class TestInBrowser:
         assert page.with_class("thumb")[0][0]["src"].startswith("data:image/jpeg;base64,")
         assert 0 < len(page.with_class("bars")) < 40, "cards far from view are not built yet"
 
+    @pytest.mark.slow
     def test_chosen_photo_shows_candidates_truth_and_distance(self, tmp_path):
         across = entry(
             at=(-17.8, 178.0), truth=(-13.8, -171.8), truth_name="Samoa",
@@ -243,6 +245,7 @@ class TestInBrowser:
         said = {text for *_, text in page.elements}
         assert {"Guess: Fiji 70%", "Truth: Samoa, 1,178 km off"} <= said
 
+    @pytest.mark.slow
     def test_chosen_photo_shows_its_circles(self, tmp_path):
         known = entry(radius_50_km=930.0, radius_90_km=2287.0)
         page = render(write_map(tmp_path / "map.html", [known], title="Photos"), tmp_path / "profile")
@@ -259,6 +262,7 @@ class TestInBrowser:
         ("at", "radius_km", "times"),
         [((-17.8, 178.0), 2000.0, 1), ((80.0, 20.0), 5000.0, 3), ((0.0, 0.0), 15_000.0, 3)],
     )
+    @pytest.mark.slow
     def test_circles_run_past_the_date_line_and_over_poles(self, tmp_path, at, radius_km, times):
         far = entry(at=at, radius_50_km=1.0, radius_90_km=radius_km)
         page = render(write_map(tmp_path / "map.html", [far], title="Photos"), tmp_path / "profile")
@@ -287,11 +291,13 @@ class TestInBrowser:
         assert said.count("Truth: Samoa") == 2, "on the card and on the map"
         assert [text for text in said if text.startswith("Guess: ")] == ["Guess: 45.800° N, 16.000° E"]
 
+    @pytest.mark.slow
     def test_nothing_placed_at_all(self, tmp_path):
         page = render(write_map(tmp_path / "map.html", [unsure()] * 7, title="Photos"), tmp_path / "profile")
         assert len(page.with_class("unknown")) == 7
         assert not page.with_class("off")
 
+    @pytest.mark.slow
     def test_one_that_had_to_be_answered_is_placed_and_warned_of(self, tmp_path):
         asked = entry(radius_50_km=900.0, radius_90_km=2287.0, warning=WHY)
         page = render(write_map(tmp_path / "map.html", [asked], title="Photos"), tmp_path / "profile")
@@ -299,6 +305,7 @@ class TestInBrowser:
         assert on_map(page, "guess") == ["guess"]
         assert not page.with_class("unknown")
 
+    @pytest.mark.slow
     def test_names_can_run_nothing(self, tmp_path):
         hostile = [
             entry(name, candidates=[candidate(name, 1.0, "HR")], truth=(1, 1), truth_name=name)
@@ -311,6 +318,7 @@ class TestInBrowser:
         assert page.with_class("name")[0][1] == ATTACK
         assert f"Guess: {ATTACK} 100%" in {text for *_, text in page.elements}
 
+    @pytest.mark.slow
     def test_nothing_to_show(self, tmp_path):
         page = render(write_map(tmp_path / "map.html", [], title="Photos"), tmp_path / "profile")
         assert [has for _, has, _ in page.elements if has.get("id") == "empty" and "hidden" not in has]

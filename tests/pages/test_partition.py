@@ -175,6 +175,7 @@ class TestInBrowser:
             ("#cell-a%20%2F%C3%A9", ["Not c", "a /é", "1 image"]),
         ],
     )
+    @pytest.mark.slow
     def test_a_cell_tells_name_id_and_count(self, tmp_path, fragment, says):
         chosen = cells(BOXES, [1, 1200], ids=["a /é", "c1"], names=["Not c", "Cell 1"])
         path = write_partition_page(tmp_path / "cells.html", chosen, title="Cells")

@@ -179,6 +179,7 @@ def test_geopandas_reads_the_file(partition, tmp_path):
     assert (frame.geometry.isna() == [shape is None for shape in partition.polygons]).all()
 
 
+@pytest.mark.slow
 def test_a_geometric_centroid_lies_in_the_cell(points):
     for kind in ("countries", "square", "voronoi", "s2", "quadtree", "cities"):
         middle = build_partition(kind, points, centroid="geometric", **SETTINGS[kind])

@@ -78,6 +78,7 @@ class TestPicture:
     def test_odd_partitions_are_drawn(self, partition):
         assert len(colours(picture(partition, width=5.0, dpi=60))) > 5
 
+    @pytest.mark.slow
     def test_what_is_built_can_be_drawn(self):
         points = np.random.default_rng(0).uniform([-60, -180], [70, 180], (300, 2))
         for kind, settings in (("countries", {}), ("s2", {"max_images": 30}), ("voronoi", {"cells": 20})):

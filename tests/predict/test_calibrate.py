@@ -153,6 +153,7 @@ def sureness(locator: Locator, part: Dataset) -> float:
     return float(predictions.probabilities[:, 0].mean())
 
 
+@pytest.mark.slow
 def test_it_becomes_less_sure_of_what_is_strange_and_stays_sure_of_what_it_knows(
     model: Path, dataset_folder: Path, elsewhere: Dataset
 ) -> None:
@@ -173,6 +174,7 @@ def test_it_becomes_less_sure_of_what_is_strange_and_stays_sure_of_what_it_knows
     assert same.all()  # which cell is best is not touched
 
 
+@pytest.mark.slow
 def test_an_explanation_speaks_of_the_same_probability(
     model: Path, dataset_folder: Path, elsewhere: Dataset
 ) -> None:
@@ -184,6 +186,7 @@ def test_an_explanation_speaks_of_the_same_probability(
     assert whole == pytest.approx(guess.probability, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_of_bare_points_has_nothing_to_be_less_sure_of(
     point_model_folder: Path, dataset_folder: Path, elsewhere: Dataset, tmp_path: Path
 ) -> None:

@@ -98,6 +98,7 @@ def test_bare_coordinates_move_and_weigh_no_country(point_model_folder: Path, ph
         points.explain(photo, method="cam")
 
 
+@pytest.mark.slow
 def test_a_model_without_a_linear_head_is_explained_by_occlusion(
     starter: Locator, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

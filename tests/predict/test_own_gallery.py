@@ -44,6 +44,7 @@ def test_it_answers_with_its_own_places(embedder: Path, dataset_folder: Path, tm
     assert json.loads((tmp_path / "own" / "config.json").read_text())["published"]["license"] == "MIT"
 
 
+@pytest.mark.slow
 def test_a_photo_of_the_gallery_finds_its_place(embedder: Path, dataset_folder: Path, tmp_path: Path) -> None:
     """Of places with one photo each, that photo is the nearest to itself."""
     dataset = Dataset.open(dataset_folder)

@@ -150,6 +150,7 @@ def test_a_folder_that_is_read_only_is_left_alone(located: tuple[Path, Path]) ->
 
 
 @exiftool
+@pytest.mark.slow
 def test_exif_is_written_and_taken_back(located: tuple[Path, Path]) -> None:
     photos, results = located
     before = files(photos)

@@ -37,6 +37,7 @@ def guarded(start_server: Callable[..., Any], tmp_path_factory) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_models_are_described(http):
     starter, mine, point = http.get("/v1/models").json()["models"]
     assert starter["name"] == "starter"
@@ -48,6 +49,7 @@ def test_models_are_described(http):
     assert (point["kind"], point["answers"], point["views"]) == ("coordinates", None, 2)
 
 
+@pytest.mark.slow
 def test_each_model_answers_by_its_name(http, model_folder, point_model_folder, pictures):
     for name, folder in (("mine", model_folder), ("point", point_model_folder)):
         answer = http.post(f"/v1/locate?model={name}", files={"photos": pictures[0].read_bytes()}).json()
@@ -87,6 +89,7 @@ def test_metrics_count_and_name_nothing_of_strangers(http, pictures):
     assert "secret" not in answer.text
 
 
+@pytest.mark.slow
 def test_hugging_faces_own_client_speaks_to_it(http, pictures):
     hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed: extra 'hub'")
     client = hub.InferenceClient(model=f"{str(http.base_url).rstrip('/')}/models/starter")
@@ -160,6 +163,7 @@ def test_wrong_tensors_are_refused(http, change):
     assert infer(http, json.dumps({"inputs": [tensor]}).encode()).status_code == 400
 
 
+@pytest.mark.slow
 def test_who_has_no_token_gets_nothing(guarded, pictures):
     files = {"photos": pictures[0].read_bytes()}
     for given in (None, "Bearer wrong", "Bearer", "Basic a-long-token", f"Bearer {TOKENS[0]}x"):
@@ -191,6 +195,7 @@ def test_pages_of_named_origins_may_ask(guarded):
     assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.slow
 def test_tiles_are_named_in_the_settings_and_in_the_policy(guarded):
     headers = {"Authorization": f"Bearer {TOKENS[0]}"}
     settings = httpx2.get(f"{guarded.url}/v1/settings", headers=headers).json()

@@ -41,6 +41,7 @@ def close(one: lostfound.Guess, other: lostfound.Guess) -> bool:
     return one.probability == pytest.approx(other.probability, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_it_locates_as_a_locator_does(client, pictures):
     local = lostfound.load(threads=1)
     photo = Image.open(pictures[0]).convert("RGB")
@@ -50,6 +51,7 @@ def test_it_locates_as_a_locator_does(client, pictures):
     assert close(client.locate(np.asarray(photo)), local.locate(np.asarray(photo)))
 
 
+@pytest.mark.slow
 def test_more_photos_than_one_request_holds_come_back_in_order(client, pictures):
     local = lostfound.load(threads=1)
     many = [*pictures, *pictures[:3]]
@@ -71,6 +73,7 @@ def test_it_answers_another_way(client, pictures):
         client.using(countries="Nowhereland").locate(pictures[0])
 
 
+@pytest.mark.slow
 def test_views_of_a_place_are_one_answer(client, pictures, tmp_path):
     own = lostfound.load().locate_place(pictures[:3])
     assert close(client.locate_place(pictures[:3]), own)
@@ -121,6 +124,7 @@ def test_an_address_is_an_address():
         lostfound.Client("localhost:8000")
 
 
+@pytest.mark.slow
 def test_the_command_line_asks_a_server(server, lostfound, pictures, tmp_path: Path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")

@@ -45,6 +45,7 @@ def run(command: list[str], folder: Path, url: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+@pytest.mark.slow
 def test_curl(folder, url):
     lines = block("bash").splitlines()
     answers = [run(["bash", "-c", f"{line} --silent --fail-with-body"], folder, url) for line in lines]
@@ -54,6 +55,7 @@ def test_curl(folder, url):
     assert '"FeatureCollection"' in answers[3]
 
 
+@pytest.mark.slow
 def test_python(folder, url):
     first, second, third = run([sys.executable, "-c", block("python")], folder, url).splitlines()
     assert first.split()[-1] in ("True", "False")

@@ -67,6 +67,7 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_a_form_of_many_is_answered_as_the_locator_does(http, local, pictures):
     answer = post(http, *pictures).json()
     assert (answer["version"], answer["model"]) == (1, "starter")
@@ -106,6 +107,7 @@ def test_options_do_what_they_do_on_the_command_line(http, local, pictures, para
     assert same(values, local.using(**changes).locate(pictures[0], top=3))
 
 
+@pytest.mark.slow
 def test_requests_that_ask_otherwise_at_the_same_time_get_their_own_answers(http, local, pictures):
     from concurrent.futures import ThreadPoolExecutor
 

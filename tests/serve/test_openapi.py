@@ -45,6 +45,7 @@ def test_its_example_could_be_an_answer():
     assert guess.country == guess.candidates[0].country
 
 
+@pytest.mark.slow
 def test_requests_made_from_it_are_answered_as_it_says(start_server):
     schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed: extra 'dev'")
     import subprocess

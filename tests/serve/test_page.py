@@ -296,6 +296,7 @@ class TestAnswers:
         parts = one.page.locator(".card.part").all_inner_texts()
         assert ["Left out" in part for part in parts] == [False, False, True]
 
+    @pytest.mark.slow
     def test_restricted_to_countries(self, placed: Visit) -> None:
         placed.page.get_by_role("searchbox", name="Search countries").fill("bras")
         assert placed.page.locator("#country-none").is_visible()
@@ -314,6 +315,7 @@ class TestAnswers:
         placed.page.get_by_role("button", name="Remove Brazil").click()
         assert placed.page.locator("#chosen-countries").is_hidden()
 
+    @pytest.mark.slow
     def test_restricted_to_what_the_map_shows(self, placed: Visit) -> None:
         page = placed.page
         page.get_by_role("button", name="Zoom out").click()
@@ -457,6 +459,7 @@ class TestTakenAway:
 
 
 class TestOffline:
+    @pytest.mark.slow
     def test_no_other_origin_is_asked(self, placed: Visit) -> None:
         for _ in range(5):
             placed.page.locator(".leaflet-control-zoom-in").click()
@@ -500,6 +503,7 @@ class TestOffline:
 
 
 class TestWhenTheServerCanNot:
+    @pytest.mark.slow
     def test_it_dies_in_the_middle_and_nothing_is_lost(
         self,
         visit: Callable[..., Visit],
@@ -521,6 +525,7 @@ class TestWhenTheServerCanNot:
         assert "does not answer" not in one.page.locator("#progress").inner_text()
 
     @pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.slow)])
+    @pytest.mark.slow
     def test_busy_is_said_and_it_asks_again(
         self, visit: Callable[..., Visit], pictures: list[Path], status: int
     ) -> None:
@@ -679,6 +684,7 @@ class TestForEveryone:
             pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
         ],
     )
+    @pytest.mark.slow
     def test_axe_finds_nothing(
         self, visit: Callable[..., Visit], pictures: list[Path], size: dict[str, int], scheme: str
     ) -> None:

@@ -37,6 +37,7 @@ def test_other_files_are_not_served(name: str) -> None:
         page_file(name)
 
 
+@pytest.mark.slow
 def test_types_and_hashes() -> None:
     assert page_file("app.js").media_type.startswith("text/javascript")
     assert page_file("world.json").media_type == "application/json"

@@ -48,6 +48,7 @@ def located(url: str, photo: Path) -> int:
     return httpx2.post(f"{url}/v1/locate", files={"photos": photo.read_bytes()}, timeout=WAIT_S).status_code
 
 
+@pytest.mark.slow
 def test_it_says_where_it_is_and_what_it_listens_to(started, begin):
     server = started("--host", "0.0.0.0")
     server.process.send_signal(signal.SIGTERM)
@@ -70,12 +71,14 @@ def test_it_says_where_it_is_and_what_it_listens_to(started, begin):
         (("--host", "203.0.113.1"), "can't be listened on"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_options_end_it_before_it_begins(lostfound, words, said, tmp_path):
     done = lostfound("serve", *words, cwd=tmp_path)
     assert done.returncode in (1, 2)
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said(started, lostfound):
     server = started()
     done = lostfound("serve", "--port", server.port)
@@ -83,6 +86,7 @@ def test_a_port_that_is_taken_is_said(started, lostfound):
     assert "choose another --host or --port" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_being_answered_when_it_ends_is_answered(started, pictures):
     server = started("--batch", 1)
     photos = [("photos", path.read_bytes()) for path in pictures] * 10
@@ -97,6 +101,7 @@ def test_what_is_being_answered_when_it_ends_is_answered(started, pictures):
         httpx2.get(server.url)
 
 
+@pytest.mark.slow
 def test_senders_of_nothing_are_cut_off_and_cost_others_nothing(started, pictures):
     server = started("--upload-time", 1.5)
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
@@ -127,6 +132,7 @@ def test_senders_of_nothing_are_cut_off_and_cost_others_nothing(started, picture
         each.close()
 
 
+@pytest.mark.slow
 def test_endless_headers_are_cut_off(started):
     server = started()
     with socket.create_connection(("127.0.0.1", server.port)) as sender:
@@ -139,6 +145,7 @@ def test_endless_headers_are_cut_off(started):
     assert httpx2.get(f"{server.url}/healthz").status_code == 200
 
 
+@pytest.mark.slow
 def test_senders_that_go_leave_nothing_behind(started, pictures):
     server = started("--memory", 64)
     photo = pictures[0].read_bytes()
@@ -179,6 +186,7 @@ def test_the_memory_for_bodies_is_bounded(started):
     )
 
 
+@pytest.mark.slow
 def test_damaged_photos_get_a_reason(start_server):
     server = start_server("--max-photos", 64)
     answered = 0

@@ -64,6 +64,7 @@ def times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_trains_judges_and_compares(run):
     found = rows(run())
     plain, started, places = (found["country_accuracy", name] for name in ("plain", "started", "places"))
@@ -76,6 +77,7 @@ def test_trains_judges_and_compares(run):
     )
 
 
+@pytest.mark.slow
 def test_metrics_of_cells_are_compared_only_where_the_cells_are_the_same(run):
     found = rows(run())
     assert found["top_1_accuracy", "started"].estimate is not None
@@ -83,6 +85,7 @@ def test_metrics_of_cells_are_compared_only_where_the_cells_are_the_same(run):
     assert found["top_1_accuracy", "places"].difference is not None
 
 
+@pytest.mark.slow
 def test_keeps_models_and_predictions(run):
     run()
     model = ModelFolder.open(run.folder / "plain" / "seed-0" / "model")
@@ -93,12 +96,14 @@ def test_keeps_models_and_predictions(run):
     assert json.loads((report / "metrics.json").read_text())["unit"] == "image"
 
 
+@pytest.mark.slow
 def test_starts_from_the_other_entry_s_weights(run):
     run()
     config = ModelFolder.open(run.folder / "started" / "seed-0" / "model").config
     assert config["training"]["weights"] == "model"
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_does_not_stop_the_others(run):
     outcome = run()
     assert outcome.failed.keys() == {("broken", 0, None), ("needs-broken", 0, None)}
@@ -108,6 +113,7 @@ def test_a_run_that_fails_does_not_stop_the_others(run):
     assert "- broken, seed 0: " in (run.folder / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(run):
     run()
     before = times(run.folder)

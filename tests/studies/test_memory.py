@@ -15,12 +15,14 @@ class Circle:
         self.itself = self
 
 
+@pytest.mark.slow
 def test_frees_circles():
     gone = weakref.ref(Circle())
     free_memory()
     assert gone() is None
 
 
+@pytest.mark.slow
 def test_ctrl_c_meanwhile_is_not_lost():
     circle = Circle()
     weakref.finalize(circle, lambda: os.kill(os.getpid(), signal.SIGINT))

@@ -158,6 +158,7 @@ def test_a_trial_that_nobody_queued_is_surplus(url):
     assert study.trials[0].user_attrs[queue.SURPLUS]
 
 
+@pytest.mark.slow
 def test_several_processes_share_the_queue(url, tmp_path):
     """Four processes begin the same search at the same time; each slot is run by one of them."""
     script = tmp_path / "run.py"

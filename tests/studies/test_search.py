@@ -50,6 +50,7 @@ def open_again(search: Search):
     return optuna.load_study(study_name="search", storage=f"sqlite:///{search.to / 'tune.db'}")
 
 
+@pytest.mark.slow
 def test_a_grid_with_a_trial_that_fails(search):
     trials, command = tune(search)
     done, failed = trials
@@ -202,6 +203,7 @@ def finished(study, slot: int, rate: float, decay: str, value: float | None, sta
 @pytest.mark.parametrize(
     ("metric", "order"), [("top_1_accuracy", [1, 0, 2]), ("median_distance_km", [0, 1, 2])]
 )
+@pytest.mark.slow
 def test_trials_are_listed_best_first_and_pruned_ones_last(search, metric, order):
     space = Space(
         (

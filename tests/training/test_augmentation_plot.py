@@ -32,6 +32,7 @@ def test_there_is_a_column_for_each_change(dataset_folder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_same_recipe_draws_the_same_picture(dataset_folder: Path) -> None:
     dataset, recipe = Dataset.open(dataset_folder), load_recipe("demo", [EVERYTHING])
     assert draw_augmentation(dataset, recipe, 1) == draw_augmentation(dataset, recipe, 1)
@@ -48,6 +49,7 @@ def test_a_data_set_without_training_images_is_refused(dataset_folder: Path) -> 
         draw_augmentation(Dataset.open(dataset_folder).split("val"), load_recipe("demo", [EVERYTHING]))
 
 
+@pytest.mark.slow
 def test_stats_writes_it(dataset_folder: Path, tmp_path: Path, lostfound) -> None:
     picture = tmp_path / "changes.png"
     said = lostfound("stats", dataset_folder, "--augmentation", picture, "--recipe", "countries", "--json")

@@ -30,6 +30,7 @@ def same_weights(one, other) -> bool:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.slow
 def test_cached_pixels_give_the_same_model(dataset, model_folder, tmp_path, own_cache, workers: int):
     """As the shared model, which was trained by the same settings without them."""
     settings = [*TINY, f"trainer.workers={workers}", "data.cache=true"]
@@ -38,6 +39,7 @@ def test_cached_pixels_give_the_same_model(dataset, model_folder, tmp_path, own_
     assert len(list(own_cache.glob("*.npy"))) == 2  # training and validation
 
 
+@pytest.mark.slow
 def test_a_disk_too_small_for_the_cache_is_said_and_training_goes_on(
     dataset, tmp_path, own_cache, monkeypatch, capsys
 ):

@@ -111,6 +111,7 @@ def test_a_file_of_a_model_s_name_makes_no_folder_ours(
     assert {each: path.read_text() for each, path in found.items()} == theirs
 
 
+@pytest.mark.slow
 def test_what_others_put_beside_a_model_stays_when_it_is_overwritten(
     model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -134,6 +135,7 @@ with training_alone(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 def test_a_training_beside_another_touches_nothing(
     model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -172,6 +174,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.slow
 def test_a_damaged_image_is_named_without_a_traceback(
     dataset_folder: Path, tmp_path: Path, workers: int, recipe: Callable[..., Recipe]
 ) -> None:
@@ -197,6 +200,7 @@ def finished(dataset: Dataset, made_once, recipe: Callable[..., Recipe]) -> Path
     return made_once("finished", lambda folder: fit(recipe("trainer.epochs=3"), dataset, folder))
 
 
+@pytest.mark.slow
 def test_the_folder_holds_the_model_the_recipe_and_the_logs(finished: Path) -> None:
     present = {path.relative_to(finished).parts[0] for path in finished.rglob("*") if path.is_file()}
     parts = {"model.onnx", "model.safetensors", "partition.parquet", "calibration.json", "config.json"}
@@ -210,6 +214,7 @@ def test_the_recipe_beside_the_logs_trains_again(finished: Path, recipe: Callabl
     assert again == recipe("trainer.epochs=3")
 
 
+@pytest.mark.slow
 def test_the_csv_log_has_every_epoch(finished: Path) -> None:
     log = rows(finished / "run" / "csv" / "version_0" / "metrics.csv")
     for column in ("train_loss_epoch", "val_loss", "val_top_1_accuracy"):
@@ -228,6 +233,7 @@ def test_the_tensorboard_log_can_be_read(finished: Path) -> None:
     assert [event.value for event in events.Scalars("val_top_1_accuracy")]
 
 
+@pytest.mark.slow
 def test_an_empty_folder_is_taken_and_the_result_says_what_it_says(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -259,6 +265,7 @@ def test_training_learns(dataset: Dataset, tmp_path: Path, recipe: Callable[...,
     assert evaluate(Locator.load(tmp_path / "m"), dataset, "train").metrics["top_1_accuracy"].n == 50
 
 
+@pytest.mark.slow
 def test_the_score_that_chooses_is_what_evaluating_the_places_gives(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -277,6 +284,7 @@ def two_views(dataset: Dataset) -> Dataset:
     return dataset.with_records(dataset.records.take(pa.array(np.sort(places.evenly_spread(2).ravel()))))
 
 
+@pytest.mark.slow
 def test_a_run_from_weights_starts_from_them(
     dataset: Dataset, model_folder: Path, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -291,6 +299,7 @@ def test_a_run_from_weights_starts_from_them(
     assert training(tmp_path / "m")["weights"] == "model.safetensors"
 
 
+@pytest.mark.slow
 def test_a_last_batch_of_one_image_does_not_stop_the_training(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:

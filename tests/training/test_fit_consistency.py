@@ -63,6 +63,7 @@ def network_inputs(
     ],
     ids=["as stored", "cropped", "enlarged"],
 )
+@pytest.mark.slow
 def test_the_same_image_is_the_same_tensor_everywhere(
     dataset: Dataset, tmp_path: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

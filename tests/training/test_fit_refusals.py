@@ -38,6 +38,7 @@ def test_no_training_images(dataset: Dataset, tmp_path: Path, recipe: Callable[.
     assert "0 training and" in refused(recipe(), dataset.split("val"), tmp_path / "m")
 
 
+@pytest.mark.slow
 def test_a_class_with_one_image(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     countries = dataset.records["country"].to_pylist()
     first = dataset.records["split"].to_pylist().index("train")
@@ -52,6 +53,7 @@ def test_a_class_with_one_image(dataset: Dataset, tmp_path: Path, recipe: Callab
     assert "IS" not in result.folder.partition.cell_ids
 
 
+@pytest.mark.slow
 def test_countries_with_too_few_images_are_listed(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:

@@ -233,6 +233,7 @@ def test_a_stopped_run_is_no_model(stopped: Path) -> None:
         Locator.load(stopped)
 
 
+@pytest.mark.slow
 def test_going_on_ends_as_if_nothing_had_happened(resumed: Path, undisturbed: Path) -> None:
     """Even with another number of workers, and with the folder moved to another place."""
     assert training(resumed) == training(undisturbed)

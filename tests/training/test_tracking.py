@@ -70,6 +70,7 @@ def test_numbers_go_to_csv_and_tensorboard_by_default(model_folder: Path) -> Non
     assert "optimizer.learning_rate: 0.004" in (run / "tensorboard" / "hparams.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_no_tracker_is_a_choice(dataset: Dataset, recipe: Callable[..., Recipe], tmp_path: Path) -> None:
     fit(recipe("trainer.loggers=[]"), dataset, tmp_path / "model")
     left = {path.name for path in (tmp_path / "model" / "run").iterdir()}

@@ -121,6 +121,7 @@ SMALL = [
     ],
     ids=["views", "square", "hybrid", "coordinates", "distance"],
 )
+@pytest.mark.slow
 def test_what_is_validated_is_what_is_measured(
     dataset_folder: Path, tmp_path: Path, overrides: list[str]
 ) -> None:

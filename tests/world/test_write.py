@@ -46,6 +46,7 @@ def test_the_same_settings_write_the_same_bytes(world, tmp_path):
     assert files(again) == files(world)
 
 
+@pytest.mark.slow
 def test_all_cores_write_the_same_bytes_as_one(world, tmp_path, monkeypatch):
     monkeypatch.setattr(write, "FEW", 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)

@@ -79,6 +79,7 @@ def test_more_rounds_go_on_with_the_session_and_the_game_left_unfinished(small_g
     assert game.summary("--rounds", 7)["this_run"] == {}
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_each_step_found_and_stores_nothing(small_game):
     game = small_game()
     done = game.collect("--dry-run")
@@ -115,6 +116,7 @@ def test_a_selector_that_no_longer_matches_is_named_with_a_screenshot(small_game
     game.check(5)
 
 
+@pytest.mark.slow
 def test_a_refused_login_says_which_variables_and_not_what_they_hold(small_game):
     game = small_game()
     done = game.collect("--rounds", 5, SMALL_GAME_PASSWORD="wrong but secret")

@@ -395,6 +395,7 @@ def test_a_small_plain_jpeg_is_kept_to_the_byte_and_nothing_else_is(tmp_path, pi
 
 @pytest.mark.data
 @pytest.mark.parametrize("size", [64, 4000])
+@pytest.mark.slow
 def test_no_stored_image_holds_metadata_of_a_camera_file(real_data, tmp_path, size):
     dataset = import_images([real_data / "exif-samples"], tmp_path / "data", size=size, jobs=2).dataset
 

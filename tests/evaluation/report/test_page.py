@@ -117,6 +117,7 @@ class TestContent:
         assert f"10 of {measured.predictions.num_rows}, drawn at random" in page
         assert MOST_DOTS > 5000
 
+    @pytest.mark.slow
     def test_ten_thousand_cells_stay_small(self, measured: Evaluation) -> None:
         generator = np.random.default_rng(0)
         points = np.stack([generator.uniform(-60, 70, 30_000), generator.uniform(-180, 180, 30_000)], axis=1)
@@ -177,16 +178,19 @@ def opened(path: Path, *, width: int = 1280, phone: bool = False) -> Iterator[An
 @needs_browser
 class TestInBrowser:
     @pytest.mark.parametrize(("width", "phone"), [(1280, False), (390, True)])
+    @pytest.mark.slow
     def test_nothing_is_wider_than_the_screen(self, path: Path, width: int, phone: bool) -> None:
         with opened(path, width=width, phone=phone) as page:
             assert page.evaluate("document.documentElement.scrollWidth") == width
 
+    @pytest.mark.slow
     def test_maps_are_drawn(self, path: Path) -> None:
         with opened(path) as page:
             assert page.locator("#errors-map canvas").count() == 1
             assert page.locator("#cells-map canvas").count() == 1
             assert page.locator("#errors-legend li").count() == 5
 
+    @pytest.mark.slow
     def test_a_table_sorts_by_its_heading(self, path: Path) -> None:
         with opened(path) as page:
             head = page.locator("#countries thead button").nth(2)  # images
@@ -201,6 +205,7 @@ class TestInBrowser:
             names = page.locator("#countries tbody th").all_text_contents()
             assert names == sorted(names)
 
+    @pytest.mark.slow
     def test_a_chosen_cell_says_where_its_photos_are_put(
         self, path: Path, of_model: tuple[Evaluation, Locator]
     ) -> None:
@@ -214,6 +219,7 @@ class TestInBrowser:
             assert "photo" in said
             assert "%" in said
 
+    @pytest.mark.slow
     def test_a_cell_under_the_pointer_is_shown(self, path: Path) -> None:
         with opened(path) as page:
             before = page.locator("#cells-said").text_content()
@@ -228,6 +234,7 @@ class TestInBrowser:
                     seen.add(page.locator("#cells-said").text_content())
             assert len(seen) > 1
 
+    @pytest.mark.slow
     def test_paper_shows_the_numbers(self, path: Path, tmp_path: Path) -> None:
         with opened(path) as page:
             assert page.locator("details[open]").count() == 0
@@ -235,6 +242,7 @@ class TestInBrowser:
             assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
             assert page.locator("details:not([open])").count() == 0
 
+    @pytest.mark.slow
     def test_names_can_run_nothing(self, measured: Evaluation, tmp_path: Path) -> None:
         pytest.importorskip("playwright")
         hostile = replace(

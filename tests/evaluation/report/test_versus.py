@@ -61,6 +61,7 @@ def test_the_others_are_compared_with_the_first_by_place(report: Report) -> None
     assert warnings(found) == []
 
 
+@pytest.mark.slow
 def test_only_the_images_that_all_answered_count(report: Report) -> None:
     a, b = report("a"), report("b", seed=1, rows=slice(0, 30))
     found = compare_answers([a, b])

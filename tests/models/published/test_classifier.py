@@ -49,6 +49,7 @@ def write(folder: Path, labels: list[str], license_name: str | None = "cc-by-nc-
     return folder
 
 
+@pytest.mark.slow
 def test_it_answers_with_the_countries_that_its_labels_name(tmp_path: Path) -> None:
     source = write(tmp_path / "w", ["France", "Japan", "USA", "United_States", "nothing of these"])
     model = convert("image-classifier", tmp_path / "m", weights=str(source))

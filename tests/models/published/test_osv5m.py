@@ -97,6 +97,7 @@ def test_the_rule_with_the_real_cells(real_data: Path) -> None:
     assert np.mean(inside == np.arange(11399)) > 0.99
 
 
+@pytest.mark.slow
 def test_a_small_one_is_converted_and_answers(tmp_path: Path) -> None:
     source = write(tmp_path / "weights")
     model = convert("osv5m", tmp_path / "m", weights=str(source))
