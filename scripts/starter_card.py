@@ -26,11 +26,11 @@ SHOWN = (
 def card(record: dict[str, Any]) -> str:
     """The card's text, Markdown."""
     training = record["training"]["training"]
-    elsewhere, starter, cambridge = record["elsewhere"], record["starter"], record["cambridge"]
-    top = elsewhere["image"]["metrics"]["top_1_accuracy"]
-    place = elsewhere["place"]["metrics"]["top_1_accuracy"]
+    away, before, home, cambridge = (record[name] for name in ("away", "before", "home", "cambridge"))
+    metrics = away["image"]["metrics"]
     images = ", ".join(f"{count} of `{name}`" for name, count in training["sources"].items())
     names = record["training"]["names"]
+    collections = away["macro"]["collections"]["top_1_accuracy"]["places"]
     return f"""---
 library_name: lostfound
 pipeline_tag: image-classification
@@ -39,78 +39,76 @@ tags: [image-geolocation, image-classification, onnx]
 
 # The starter model
 
-Names the country that a street-level photo may be from, out of {len(names)}, and a coordinate: the middle of the training
-images of that country. It comes with the package so that `lostfound locate photo.jpg` answers at once, on a machine without
-a network. **It is a small starter, not an oracle**: on photos from a collection that it was not trained on, its first answer
-is right for {share(top)} of single photos and {share(place)} of places seen from four sides. Train a model on your own
+Names the country that a photo may be from, out of {len(names)}, and a coordinate: the middle of the training images of
+that country. It comes with the package so that `lostfound locate photo.jpg` answers at once, on a machine without a
+network. **It is a small starter, not an oracle**: on photos of collections that it was not trained on, its first answer
+is right for {share(metrics["top_1_accuracy"])}, and the right one is among its first five for
+{share(metrics["top_5_accuracy"])}. It says so: most of those it answers with "I don't know". Train a model on your own
 photos, or take a larger one, where that is not enough.
 
 ## What it was measured to do
 
-### On a collection it was not trained on
+### On collections that it was not trained on
 
-What to expect of photos from elsewhere. The recipe was trained on everything but `street-panoramas`, and judged on those:
-{elsewhere["image"]["images"]} photos of {elsewhere["image"]["places"]} places, four views each, all of their countries, also
-those that it can't name ({", ".join(elsewhere["image"]["countries_outside_all_cells"]) or "none"}). The recipe's settings
-were chosen on other places of that collection. The shipped model itself has seen these places, so it can't be measured there.
+What to expect of your photos. Of 110 collections (travel, street and guide pictures), {collections} were held out: the model
+has not learnt from them, {away["image"]["images"]} photos of {len(away["image"]["guesses"])} countries, also those that it can't name
+({", ".join(away["image"]["countries_outside_all_cells"]) or "none"}). Half of these collections told how sure it may be.
 
-{table({"single photos": elsewhere["image"], "the four views of a place together": elsewhere["place"]})}
+| | this model | the one before it | the most frequent country each time |
+|---|---|---|---|
+| top-1, by photo | {share(metrics["top_1_accuracy"])} | {share(before["image"]["metrics"]["top_1_accuracy"])} | {most(away["image"]["guesses"])} |
+| top-5, by photo | {share(metrics["top_5_accuracy"])} | {share(before["image"]["metrics"]["top_5_accuracy"])} | {most(away["image"]["guesses"], 5)} |
+{macros(away["macro"], before["macro"])}
 
-**Most of it is the United States**: naming the most frequent country each time would be right for {most(elsewhere["image"]["guesses"])}
-of these photos. What the model knows beyond that is in its top-5 and its distances. Over the {elsewhere["image"]["known"]["countries"]} of these countries that it can name: {knows(elsewhere["image"])} of single
-photos, {knows(elsewhere["place"])} of places.
+(In a mean over collections, or countries, each counts as much as any other; intervals are over them. The most frequent
+countries are those of these photos, which nobody knows beforehand. The one before it had learnt from street views alone.)
+
+{table({"single photos": away["image"]})}
 
 ### On new places of its own collections
 
-The shipped model, trained on all three collections, on places (at least 1 km away) that it has not seen. Photos of the same
-cameras and seasons, so this is easier than yours:
+On places (at least 1 km away) that it has not seen, of the collections that it learnt from. Photos of the same cameras and
+seasons, so this is easier than yours:
 
-{table({"single photos": starter["image"], "by place": starter["place"]})}
+{table({"single photos": home["image"], "by place": home["place"]})}
 
 ## Do its probabilities mean what they say?
 
-It was calibrated on validation places of its own collections and, each kind counting as much, on photos of half of 110 other
-collections that it never saw: it is the less sure, the less a photo is like those that it learnt from, and says "I don't know"
-below the probability from which on it is right every other time. So it answers few photos of other origin. What that comes to on
-the other half of those collections, and on new places of its own, is measured in the project's `docs/trust.md`.
+It was calibrated on validation places of its own collections and, each kind counting as much, on photos of
+{len(record["calibrated_on"])} collections that it never saw: it is the less sure, the less a photo is like those that it learnt from,
+and says "I don't know" below the probability from which on it is right every other time. So it answers few photos of other
+origin. What that comes to on {len(record["judged_on"])} further collections, and on new places of its own, is measured in the project's
+`docs/trust.md`.
 
 ## Where it fails
 
-By country, single photos of the collection that it was not trained on (countries with at least {LEAST} photos; how often the
+By country, single photos of collections that it was not trained on (countries with at least {LEAST} photos; how often the
 first answer is right):
 
-{recalls(elsewhere["image"]["guesses"])}
+{recalls(away["image"]["guesses"])}
 
-Most frequent mistakes there: {mistakes(elsewhere["image"]["guesses"])}.
+Most frequent mistakes there: {mistakes(away["image"]["guesses"])}.
 
 A city centre that nothing in its training looks like: of {cambridge["image"]["images"]} photos of the colleges and lanes of Cambridge (United
 Kingdom) the model in the package places {share(cambridge["image"]["metrics"]["top_1_accuracy"])} in the United Kingdom
 ({share(cambridge["image"]["metrics"]["top_5_accuracy"])} among its first five), and most in other countries:
 {mistakes(cambridge["image"]["guesses"], 4)}. Its photos of the United Kingdom are mostly of roads.
 
-It has seen few photos of Africa, the Middle East, Central Asia and China, and none of most countries there; where it answers,
-it names one of its {len(names)} countries. To photos that are not of streets (rooms, food, faces, drawings) it mostly says "I don't
-know". Neighbours that look alike are mixed up.
+Of many countries it has seen only a handful of photos; it names one of its {len(names)} countries, whatever the photo shows. To
+pictures that are no photos of places (rooms, food, faces, drawings) it mostly says "I don't know". Neighbours that look alike
+are mixed up.
 
 ## What it was trained on
 
-{training["train_images"]} images: {images}. They are street-level images of public research collections, which have no licence
-for republication: none is in this package. The list of their ids and hashes is `benchmarks/lists/streets.txt` of the
-project; single photos had been encoded once more then, which importing no longer does. A quarter is of the
-United States; countries are drawn by the square root of how many images they have. The network is MobileNetV2, from Google's
-ImageNet weights (Apache-2.0); the recipe is `starter`, the script `scripts/build_starter.py`. The weights are the
-average of three trainings, each of whose best epoch was chosen on the validation places.
+{training["train_images"]} images: {images}. They are street-level images of public research collections, and travel, street and
+guide pictures; not all have a licence for republication: none is in this package. The list of the street-level images' ids and
+hashes is `benchmarks/lists/streets.txt` of the project. Countries are drawn by the square root of how many images they have.
+The network is EfficientNet-Lite2, from Google's ImageNet weights (Apache-2.0), its weights stored in 16 bits; the recipe is
+`starter`, the script `scripts/build_starter.py`.
 
 Countries: {", ".join(names)}.
 
-## What was tried
-
-By the photos of half of the panoramas' places, trained without any panorama; the other half is reported above. Each line is one
-training, so differences of a point or two mean little. The weights of several trainings averaged were the surest gain; a
-quicker start of the head alone, mixed and blanked images and larger images gave a point each, or none. Learning from the
-panoramas alone, most of them of four countries, gives a far worse model of the other collection.
-
-{tried(record["tried"])}
+What was tried for it, and for the one before: `docs/studies.md` of the project.
 
 ## What it is for, and what not
 
@@ -121,22 +119,26 @@ someone.
 """
 
 
+def macros(own: dict[str, Any], before: dict[str, Any]) -> str:
+    """Accuracies in which each collection, or country, counts as much as any other, a line each."""
+    return "\n".join(
+        f"| {label}, mean over {own[over][metric]['places']} {over} | {share(own[over][metric])} | "
+        f"{share(before[over][metric])} | |"
+        for over in ("collections", "countries")
+        for label, metric in (("top-1", "top_1_accuracy"), ("top-5", "top_5_accuracy"))
+    )
+
+
 def share(metric: dict[str, Any]) -> str:
     """A share with its interval, in words."""
     value, low, high = (100 * metric[name] for name in ("value", "low", "high"))
     return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
 
 
-def knows(found: dict[str, Any]) -> str:
-    """Accuracies over the countries that can be named, in words."""
-    metrics = found["known"]["metrics"]
-    return f"top-1 {share(metrics['top_1_accuracy'])} and top-5 {share(metrics['top_5_accuracy'])}"
-
-
-def most(guesses: dict[str, dict[str, int]]) -> str:
-    """The share of the most frequent country."""
-    counts = [sum(found.values()) for found in guesses.values()]
-    return f"{100 * max(counts) / sum(counts):.1f} %"
+def most(guesses: dict[str, dict[str, int]], count: int = 1) -> str:
+    """The share of the most frequent countries."""
+    counts = sorted((sum(found.values()) for found in guesses.values()), reverse=True)
+    return f"{100 * sum(counts[:count]) / sum(counts):.1f} %"
 
 
 def table(columns: dict[str, dict[str, Any]]) -> str:
