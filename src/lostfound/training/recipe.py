@@ -36,7 +36,7 @@ def load_recipe(
         >>> load_recipe("countries", ["trainer.epochs=3"]).trainer.epochs
         3
         >>> load_recipe("cities", {"seed": 1}, variant="laptop").model.backbone
-        'tf_efficientnet_lite2'
+        'mobilenetv2_100'
     """
     values = _read(name)
     variants = values.pop("variants", None) or {}
