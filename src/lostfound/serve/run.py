@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from asyncio import TimerHandle
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ except ImportError as error:
 
 _MOST_HEADERS = 64 * 2**10  # bytes
 _KEEP_ALIVE_S = 20
+_MMAP_THRESHOLD, _LARGE = -3, 1_000_000  # of mallopt(3), and bytes
 _GRACE_S = 5  # more than the deadline of the last request, until the end
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -167,7 +169,19 @@ def _build(settings: ServeSettings) -> Any:
 
     Protocol.limits = settings.limits
     _quiet_logs()
+    _return_memory()
     return build_app(settings)
+
+
+def _return_memory() -> None:
+    """Have the C library give the room of each decoded photo back to the system.
+
+    Else it raises its own bound with the first large photo, and keeps the later ones' room in pieces.
+    """
+    import ctypes
+
+    with suppress(AttributeError, OSError):  # another library than glibc
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 def _quiet_logs() -> None:
