@@ -25,7 +25,6 @@ from PIL import Image
 
 from lostfound.evaluation.bootstrap import Samples, Score, bootstrap
 from lostfound.predict.explain import class_activation, decode_all, explain_head, occlusion, probability_of
-from lostfound.predict.features import feature_map
 from lostfound.predict.guess import Candidate
 from lostfound.predict.head import LinearHead
 from lostfound.predict.locator import Locator
@@ -108,7 +107,7 @@ def judge(
 
 def contrasted(locator: Locator, image: Image8, head: LinearHead, answer: Candidate, against: str) -> Map:
     """Class activation, less the mean of other answers; not what is shipped."""
-    (outputs,), (features,) = feature_map(locator, image[None])
+    (outputs,), (features,) = locator.feature_map(image[None])
     cell = locator.model.partition.cell_ids.index(answer.cell_id)  # type: ignore[union-attr]
     weights = np.full(len(outputs), 1 / len(outputs))
     if against == "rivals":

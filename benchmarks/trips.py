@@ -1,17 +1,16 @@
 """Do photos that belong together help each other? --same-trip and --prior estimate against single answers.
 
-    python benchmarks/trips.py MODEL DATASET:SPLIT ... [--seen FILE]
+    python benchmarks/trips.py MODEL DATASET:SPLIT ...
 
 Of each data set albums are drawn: runs of so many photos within a country, then a jump to another; photos of
 one country; and photos at random, which are no trip and must not suffer. Only photos of countries that the
 model has are drawn, no photo twice in an album, and one of each place. Differences are paired, with 95 %
-bootstrap intervals by album. FILE keeps what the network said, for the next time.
+bootstrap intervals by album.
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
 from lostfound.predict.belief import Belief
-from lostfound.predict.engine import SeenDataset
 from lostfound.predict.locator import Locator
 from lostfound.predict.priors import estimated_shares, read_prior, reweighted
 from lostfound.predict.trips import smooth_trip
@@ -45,7 +43,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("datasets", nargs="+", metavar="DATASET:SPLIT")
-    parser.add_argument("--seen", type=Path)
     arguments = parser.parse_args()
     locator = Locator.load(arguments.model)
     ways = ways_of(locator)
@@ -59,7 +56,7 @@ def main() -> None:
     print("|" + "---|" * (len(ways) + 4))
     for text in arguments.datasets:
         folder, _, split = text.partition(":")
-        belief, truth, source, place = beliefs(locator, Path(folder), split or "test", arguments.seen)
+        belief, truth, source, place = beliefs(locator, Path(folder), split or "test")
         for name in ("all", *sorted(set(source))) if len(set(source)) > 1 else ("all",):
             rows = np.flatnonzero((truth >= 0) & ((source == name) | (name == "all")))
             for kind, (size, run) in RUNS.items():
@@ -71,18 +68,12 @@ def main() -> None:
 
 
 def beliefs(
-    locator: Locator, folder: Path, split: str, kept: Path | None
+    locator: Locator, folder: Path, split: str
 ) -> tuple[Belief, NDArray[np.int64], NDArray[np.object_], NDArray[np.object_]]:
     """What the model believes of a split, the photos' countries as cells (-1: none), sources and places."""
     dataset = Dataset.open(folder)
     part = dataset if split == "all" else dataset.split(split)
-    stored = pickle.loads(kept.read_bytes()) if kept is not None and kept.exists() else {}
-    key = (dataset.name, split)
-    if key not in stored:
-        stored[key] = locator.see(part)
-        if kept is not None:
-            kept.write_bytes(pickle.dumps(stored))
-    seen: SeenDataset = stored[key]
+    seen = locator.see(part)
     ids = strings(part.records, "image_id")
     partition = locator.model.partition
     assert partition is not None
