@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from lostfound.predict.guess import Candidate, Guess
 from lostfound.predict.locating import locate_into
 from lostfound.predict.locator import Locator
 from lostfound.predict.results import Results
-from lostfound.predict.tagging import JOURNAL, tag, undo
+from lostfound.predict.tagging import JOURNAL, Worthwhile, tag, undo
 from lostfound.predict.tags import head_length, picture_of, xmp_sidecar
 
 MODEL = {"name": 'a "model" & more', "version": "0.2.0", "sha256": "ab" * 32}
@@ -95,6 +96,20 @@ def test_improbable_answers_are_left_out(located: tuple[Path, Path]) -> None:
     least = sorted(filter(None, probabilities))[-1]
     assert len(tag(results, min_probability=least, dry_run=True).written) <= 1
     assert tag(results, min_probability=1.0).written == []
+
+
+def test_answers_that_may_be_far_off_are_left_out(located: tuple[Path, Path]) -> None:
+    _, results = located
+    done = tag(results, max_radius_km=20_000)
+    assert done.written == []
+    assert {reason for _, reason in done.skipped if "radius" in reason} == {
+        "its answer has no radius (lostfound calibrate gives the model one)"
+    }
+    guess = next(each.guess for each in Results.open(results) if each.guess)
+    worthwhile = Worthwhile(max_radius_km=500)
+    worthwhile.check(replace(guess, radius_90_km=500.0))
+    with pytest.raises(Exception, match="radius is too large"):
+        worthwhile.check(replace(guess, radius_90_km=501.0))
 
 
 def test_what_changed_or_went_is_left_alone(located: tuple[Path, Path]) -> None:

@@ -20,6 +20,10 @@ def tag(
     min_probability: Annotated[
         float, typer.Option(metavar="P", help="Only answers at least so probable.", min=0.0, max=1.0)
     ] = 0.0,
+    max_radius: Annotated[
+        float | None,
+        typer.Option(metavar="KM", help="Only answers that nine times in ten are off by no more.", min=0.0),
+    ] = None,
     exif: Annotated[
         bool,
         typer.Option(
@@ -40,12 +44,18 @@ def tag(
     from lostfound.predict import tagging
 
     if undo:
-        if exif or dry_run or min_probability:
+        if exif or dry_run or min_probability or max_radius is not None:
             raise UsageError("--undo takes back all that was written: give it alone")
         done = tagging.undo(folder)
         say(f"Undone: {len(done.written)} files")
     else:
-        done = tagging.tag(folder, min_probability=min_probability, into_exif=exif, dry_run=dry_run)
+        done = tagging.tag(
+            folder,
+            min_probability=min_probability,
+            max_radius_km=max_radius,
+            into_exif=exif,
+            dry_run=dry_run,
+        )
         if dry_run:
             for file in done.written:
                 show(shown_name(file))

@@ -16,6 +16,7 @@ from lostfound.data.importers.own_place import own_place
 from lostfound.data.importers.sidecars import Sidecars
 from lostfound.errors import DatasetError, ImageError
 from lostfound.files import digest, write_atomic
+from lostfound.predict.guess import Guess
 from lostfound.predict.results import Results, Row, hold
 from lostfound.predict.tags import head_length, with_exif, xmp_sidecar
 from lostfound.progress import progress
@@ -38,8 +39,38 @@ class Tagged:
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Worthwhile:
+    """Which answers are good enough to be written.
+
+    Attributes:
+        min_probability: Of the best candidate.
+        max_radius_km: Within which the truth is nine times in ten; None: however far it may be off.
+    """
+
+    min_probability: float = 0.0
+    max_radius_km: float | None = None
+
+    def check(self, guess: Guess) -> None:
+        """See whether an answer is."""
+        if guess.abstained:
+            raise _Left("the model doesn't know")
+        if self.min_probability and (guess.probability or 0.0) < self.min_probability:
+            raise _Left("its answer is not probable enough")
+        if self.max_radius_km is not None:
+            if guess.radius_90_km is None:
+                raise _Left("its answer has no radius (lostfound calibrate gives the model one)")
+            if guess.radius_90_km > self.max_radius_km:
+                raise _Left("its answer's radius is too large")
+
+
 def tag(
-    folder: Path, *, min_probability: float = 0.0, into_exif: bool = False, dry_run: bool = False
+    folder: Path,
+    *,
+    min_probability: float = 0.0,
+    max_radius_km: float | None = None,
+    into_exif: bool = False,
+    dry_run: bool = False,
 ) -> Tagged:
     """Write the answers of a results folder back.
 
@@ -49,6 +80,7 @@ def tag(
     Args:
         folder: The results folder.
         min_probability: Of the best candidate; less probable answers are not written.
+        max_radius_km: Answers that may be farther off (`Guess.radius_90_km`) are not written; all if None.
         into_exif: Into the photos' EXIF, by ExifTool, instead of sidecars.
         dry_run: Write nothing.
 
@@ -57,6 +89,7 @@ def tag(
         MissingExtraError: ExifTool is needed and not installed.
     """
     found = Tagged()
+    worthwhile = Worthwhile(min_probability, max_radius_km)
     results = Results.open(folder)
     with hold(folder):
         journal = Journal(folder / JOURNAL)
@@ -65,7 +98,7 @@ def tag(
             for _, row in results.rows():
                 try:
                     file = _tag_one(
-                        row, results.about["model"], journal, beside, min_probability, into_exif, dry_run
+                        row, results.about["model"], journal, beside, worthwhile, into_exif, dry_run
                     )
                     if file is None:
                         found.kept += 1
@@ -150,7 +183,7 @@ def _tag_one(
     model: dict[str, str],
     journal: Journal,
     beside: Sidecars,
-    least: float,
+    worthwhile: Worthwhile,
     into_exif: bool,
     dry_run: bool,
 ) -> str | None:
@@ -158,10 +191,7 @@ def _tag_one(
     guess, photo = row.located.guess, Path(row.located.photo)
     if guess is None:
         raise _Left("it has no answer")
-    if guess.abstained:
-        raise _Left("the model doesn't know")
-    if least and (guess.probability is None or guess.probability < least):
-        raise _Left("its answer is not probable enough")
+    worthwhile.check(guess)
     known = journal.entries.get(row.located.photo)
     if known is not None and _is(known["file"], known["after"]):
         return None
