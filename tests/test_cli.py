@@ -13,7 +13,7 @@ import pytest
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
     *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
-    *("export", "tag", "bench", "report", "explain", "serve"),
+    *("export", "tag", "bench", "report", "explain", "serve", "recipes"),
 )
 
 

@@ -8,7 +8,14 @@ import pytest
 from pydantic import Field
 
 from lostfound.errors import RecipeError
-from lostfound.settings import Section, load_settings, override_settings, parse_settings
+from lostfound.settings import (
+    Section,
+    Setting,
+    describe_settings,
+    load_settings,
+    override_settings,
+    parse_settings,
+)
 
 
 class Country(Section):
@@ -72,3 +79,19 @@ def test_sections_by_names_of_the_author_s(values: dict, message: str) -> None:
     with pytest.raises(RecipeError, match=r"atlas mine\.yaml:") as error:
         parse_settings(Atlas, values, "mine.yaml", "atlas")
     assert message in str(error.value)
+
+
+class Inner(Section):
+    share: float = Field(0.5, description="how much")
+
+
+class Outer(Section):
+    name: str
+    inner: Inner = Inner()
+
+
+def test_all_settings_are_described_in_their_order() -> None:
+    assert list(describe_settings(Outer(name="x", inner=Inner(share=0.25)))) == [
+        Setting("name", "x", None, True, ""),
+        Setting("inner.share", 0.25, 0.5, False, "how much"),
+    ]

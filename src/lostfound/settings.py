@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -124,6 +125,42 @@ def parse_settings(
     except ValidationError as error:
         problems = "\n".join(f"  {each}" for each in explain(error, kind))
         raise RecipeError(f"{what} {where}:\n{problems}") from None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One of a recipe's settings.
+
+    Attributes:
+        key: Dotted, as `--set` takes it.
+        value: What the recipe says.
+        default: What holds where a recipe says nothing.
+        required: Whether each recipe must say something.
+        meaning: What it does; empty where its name says it.
+    """
+
+    key: str
+    value: Any
+    default: Any
+    required: bool
+    meaning: str
+
+
+def describe_settings(section: BaseModel, above: str = "") -> Iterator[Setting]:
+    """All settings of a section and of those in it, in their order.
+
+    Args:
+        section: The settings as they were read.
+        above: Keys that lead to it, with a dot at the end.
+    """
+    for name, about in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from describe_settings(value, f"{above}{name}.")
+        else:
+            default = None if about.is_required() else about.get_default(call_default_factory=True)
+            meaning = about.description or ""
+            yield Setting(f"{above}{name}", value, default, about.is_required(), meaning)
 
 
 def packaged_names(folder: Traversable) -> list[str]:

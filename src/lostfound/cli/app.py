@@ -18,6 +18,7 @@ from lostfound.cli import (
     convert,
     data,
     explain,
+    recipes,
     report,
     results,
     serve,
@@ -81,6 +82,7 @@ app.add_typer(data.COMMANDS)
 app.add_typer(share.COMMANDS)
 app.add_typer(collect, name="collect")
 app.add_typer(partition, name="partition")
+app.add_typer(recipes.COMMANDS)
 app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)
 app.add_typer(calibrate.COMMANDS)

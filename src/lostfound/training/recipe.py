@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from lostfound.errors import RecipeError
-from lostfound.settings import parse_override, parse_settings, read_recipe, set_key
+from lostfound.settings import packaged_names, parse_override, parse_settings, read_recipe, set_key
 from lostfound.training.settings import Recipe
 
 RECIPES: Traversable = files("lostfound") / "recipes" / "training"
@@ -51,6 +53,32 @@ def load_recipe(
         for override in overrides:
             _set(values, *parse_override(override))
     return parse_recipe(values, str(name) if variant is None else f"{name}, variant {variant}")
+
+
+@dataclass(frozen=True)
+class PackagedRecipe:
+    """What there is to know of a recipe before it is read.
+
+    Attributes:
+        name: As `load_recipe` takes it.
+        about: What it trains.
+        variants: The names of its variants.
+    """
+
+    name: str
+    about: str
+    variants: tuple[str, ...]
+
+
+def packaged_recipes() -> list[PackagedRecipe]:
+    """The recipes in the package, by name."""
+    found = []
+    for name in packaged_names(RECIPES):
+        text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
+        lines = takewhile(lambda line: line.strip("# "), text.splitlines())
+        about = " ".join(line.strip("# ") for line in lines if line.startswith("#"))
+        found.append(PackagedRecipe(name, about, tuple(_read(name).get("variants") or ())))
+    return found
 
 
 def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
