@@ -52,9 +52,55 @@ def test_every_form_of_a_photo_gives_the_same_answer(locator: Locator, photos: l
     expected = locator.locate(photos[0])
     with Image.open(photos[0]) as image:
         array = np.asarray(image)
-        forms = [str(photos[0]), photos[0].read_bytes(), image, array]
+        forms = [str(photos[0]), photos[0].read_bytes(), io.BytesIO(photos[0].read_bytes()), image, array]
         for form in forms:
             assert locator.locate(form) == expected
+    with photos[0].open("rb") as file:
+        assert locator.locate(file) == expected
+
+
+def test_any_iterable_is_answered_as_a_list(locator: Locator, photos: list[Path]) -> None:
+    expected = locator.locate(photos[:3])
+    assert locator.locate(tuple(photos[:3])) == expected
+    assert locator.locate(path for path in photos[:3]) == expected
+    assert locator.locate(()) == []
+
+
+@pytest.mark.parametrize("wrong", [7, None, 1.5, object()])
+def test_what_is_no_photo_is_named_by_its_type(locator: Locator, wrong: object, photos: list[Path]) -> None:
+    with pytest.raises(UsageError, match=f"photos can't be {type(wrong).__name__}: give a path"):
+        locator.locate(wrong)
+    found = locator.locate([photos[0], wrong], errors="return")
+    assert isinstance(found[0], Guess)
+    assert str(found[1]).startswith(f"a photo can't be {type(wrong).__name__}: give a path")
+
+
+def test_a_file_opened_as_text_is_refused(locator: Locator, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    with (tmp_path / "notes.txt").open() as file, pytest.raises(ImageError, match="in binary mode"):
+        locator.locate(file)
+
+
+def test_errors_take_their_photos_places_if_wanted(locator: Locator, photos: list[Path]) -> None:
+    first, error, last = locator.locate([photos[0], b"no photo", photos[1]], errors="return")
+    assert isinstance(error, ImageError)
+    assert [first, last] == locator.locate(photos[:2])
+    with pytest.raises(ImageError):
+        locator.locate([photos[0], b"no photo"])
+
+
+def test_pickled_it_answers_the_same(locator: Locator, photos: list[Path]) -> None:
+    import pickle
+
+    asked = locator.using(point="score", within=lostfound.Restriction(excluded=frozenset({"FR"})))
+    again = pickle.loads(pickle.dumps(asked))
+    assert again.threads == asked.threads
+    assert again.locate(photos[0]) == asked.locate(photos[0])
+
+
+def test_a_guess_names_its_country(locator: Locator, photos: list[Path]) -> None:
+    names = {"BR": "Brazil", "FR": "France", "JP": "Japan", "KE": "Kenya"}
+    assert all(guess.country_name == names[guess.country] for guess in locator.locate(photos))
 
 
 def test_a_list_is_answered_as_a_list_in_its_order(locator: Locator, photos: list[Path]) -> None:
@@ -159,12 +205,17 @@ def test_a_truncated_open_image_is_an_error(locator: Locator, photos: list[Path]
     assert isinstance(answer, ImageError)
 
 
+class Odd:
+    def read(self, size: int) -> bytes:
+        raise RuntimeError(f"no {size} bytes today")
+
+
 def test_an_unexpected_error_costs_no_other_photo_its_answer(locator: Locator, photos: list[Path]) -> None:
     first, odd, last = locator.guesses([photos[0], 7, photos[1]])  # type: ignore[list-item]
     assert same(first, locator.locate(photos[0]))
     assert same(last, locator.locate(photos[1]))
     assert isinstance(odd, ImageError)
-    assert "unexpected TypeError" in str(odd)
+    assert "unexpected RuntimeError" in str(odd)
 
 
 # --- the candidates

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,12 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its words go to standard error
 pixels.give_memory_back()
 
-ImageSource = str | Path | bytes | Image.Image | NDArray[Any]
+ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 Fit = Literal["crop", "squash"]
 
+_ONE = (str, os.PathLike, bytes, Image.Image, np.ndarray)
+_WHAT = "a path, the bytes of a file, a file opened in binary mode, a PIL image or an array (h, w, 3)"
 _MAX_INPUT = 4096
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -149,7 +152,8 @@ def open_image(source: ImageSource, *, at_least: int | None = None) -> Image.Ima
     """Decode an image, upright by its EXIF orientation, in sRGB, without its metadata.
 
     Args:
-        source: A path, the bytes of a file, a `PIL.Image`, or an array (h, w, 3) or (h, w) of uint8.
+        source: A path, the bytes of a file, a file opened in binary mode, a `PIL.Image`, or an array of
+            uint8, (h, w, 3) or (h, w).
         at_least: If given, a JPEG may be decoded at a reduced scale as long as its shorter side keeps
             this many pixels (much faster for camera files).
 
@@ -171,7 +175,9 @@ def decoded(source: ImageSource, *, at_least: int | None = None) -> Iterator[Ima
         yield _from_array(source)
         return
     name = "image"
-    if not isinstance(source, bytes | Image.Image):
+    if not isinstance(source, str | os.PathLike | bytes | Image.Image):
+        source = file_bytes(source)
+    elif not isinstance(source, bytes | Image.Image):
         path = Path(source)
         name = path.name
         try:
@@ -199,6 +205,39 @@ def decoded(source: ImageSource, *, at_least: int | None = None) -> Iterator[Ima
         except Exception as error:  # on damaged bytes Pillow's readers raise nearly anything
             raise ImageError(f"{name}: damaged image ({str(error) or type(error).__name__})") from None
         yield rgb
+
+
+def as_photos(photos: ImageSource | Iterable[ImageSource]) -> tuple[list[ImageSource], bool]:
+    """One photo or several as a list, and whether it is one.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if isinstance(photos, _ONE) or hasattr(photos, "read"):
+        return [photos], True  # type: ignore[list-item]
+    if not isinstance(photos, Iterable):
+        raise UsageError(f"photos can't be {type(photos).__name__}: give {_WHAT}, or a list of them")
+    return list(photos), False
+
+
+def file_bytes(source: object) -> bytes:
+    """What is left in an open file.
+
+    Raises:
+        ImageError: It is none, gives text, or has more bytes than an image has.
+    """
+    if not hasattr(source, "read"):
+        raise ImageError(f"a photo can't be {type(source).__name__}: give {_WHAT}")
+    most = 8 * pixels.max_pixels()
+    try:
+        data = source.read(most + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"the open file can't be read ({error})") from None
+    if not isinstance(data, bytes):
+        raise ImageError("the open file gives text: open it in binary mode, as open(path, 'rb')")
+    if len(data) > most:
+        raise ImageError(f"the open file has more than the {most:,} bytes that an image has")
+    return data
 
 
 def unreadable(error: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from lostfound.geo.countries import country_name
 from lostfound.predict.levels import LEVELS, Area, Level
 from lostfound.predict.predictions import Predictions
 
@@ -92,6 +93,11 @@ class Guess:
         """ISO 3166-1 alpha-2 code of the most probable country, by the sum of its cells."""
         countries = self.areas.get("countries")
         return countries[0].area_id if countries else self.best.country
+
+    @property
+    def country_name(self) -> str | None:
+        """The name of that country, as English speakers say it."""
+        return None if self.country is None else country_name(self.country)
 
     @property
     def probability(self) -> float | None:

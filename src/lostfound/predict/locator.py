@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.data.images import ImageSource
+from lostfound.data.images import ImageSource, as_photos
 from lostfound.errors import DatasetError, ImageError, ModelError, UsageError
 from lostfound.predict.answerer import Answerer, AnswerSettings
 from lostfound.predict.answering import Looks
@@ -94,29 +94,56 @@ class Locator(Engine):
         other.answerer = answerer
         return other
 
-    @overload
-    def locate(self, photos: ImageSource, *, top: int = 5) -> Guess: ...
+    @overload  # a text is a path, though also an iterable of texts
+    def locate(self, photos: ImageSource, *, top: int = 5) -> Guess: ...  # type: ignore[overload-overlap]
 
     @overload
-    def locate(self, photos: list[ImageSource], *, top: int = 5) -> list[Guess]: ...
+    def locate(self, photos: Iterable[ImageSource], *, top: int = 5) -> list[Guess]: ...
 
-    def locate(self, photos: ImageSource | list[ImageSource], *, top: int = 5) -> Guess | list[Guess]:
+    @overload
+    def locate(
+        self, photos: Iterable[ImageSource], *, top: int = 5, errors: Literal["return"]
+    ) -> list[Guess | Unanswered]: ...
+
+    def locate(
+        self,
+        photos: ImageSource | Iterable[ImageSource],
+        *,
+        top: int = 5,
+        errors: Literal["raise", "return"] = "raise",
+    ) -> Guess | list[Guess] | list[Guess | Unanswered]:
         """Say where photos were taken.
 
         Args:
-            photos: A path, the bytes of a file, a `PIL.Image` or an array (h, w, 3) of uint8; or a list
-                of them, which is answered in batches.
+            photos: A path, the bytes of a file, a file opened in binary mode, a `PIL.Image` or an array
+                (h, w, 3) of uint8; or several of them (a list, a tuple, a generator), which are answered in
+                batches.
             top: How many candidates to give.
+            errors: What becomes of photos that can't be read: raise the first one's error, or return each
+                error in its photo's place.
 
         Returns:
-            A guess, or a list of guesses for a list.
+            A guess, or a list of guesses for several photos.
 
         Raises:
             ImageError: A photo can't be read.
+            UsageError: What was given is no photo, and no photos.
+
+        Example:
+            >>> import lostfound
+            >>> found = lostfound.load().locate(["photo.jpg", "no-such.jpg"], errors="return")
+            >>> found[0].country_name is not None, str(found[1])
+            (True, 'no-such.jpg: no such file')
         """
-        many = photos if isinstance(photos, list) else [photos]
-        guesses = [_readable(answer) for answer in self.guesses(many, top=top)]
-        return guesses if isinstance(photos, list) else guesses[0]
+        many, alone = as_photos(photos)
+        guesses = list(self.guesses(many, top=top))
+        if errors == "raise" or alone:
+            guesses = [_readable(answer) for answer in guesses]
+        return guesses[0] if alone else guesses  # type: ignore[return-value]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled is where the model lies and how it answers; it is opened again elsewhere."""
+        return _opened_again, (type(self), self.model.path, self.threads, self.answerer.settings)
 
     def locate_place(self, photos: Sequence[ImageSource], *, top: int = 5) -> Guess:
         """Say where one place is that several photos show; what they say is pooled.
@@ -433,6 +460,11 @@ def batched(items: Iterable[Answer]) -> Iterator[list[Answer]]:
 def _row_names(n: int) -> NDArray[np.object_]:
     """A name for each row, in the rows' order."""
     return np.array([f"{row:012}" for row in range(n)], dtype=object)
+
+
+def _opened_again(kind: type[Locator], path: Path, threads: int | None, settings: AnswerSettings) -> Locator:
+    locator = kind.load(path, threads=threads)
+    return locator._with(Answerer(locator.model, settings))
 
 
 def _readable(answer: Answer | Unanswered) -> Answer:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
 
-from lostfound.data.images import ImageSource, read_file
+from lostfound.data.images import ImageSource, as_photos, file_bytes, read_file
 from lostfound.errors import ImageError, MissingExtraError, ServerError, UsageError
 from lostfound.predict.guess import Guess
 
@@ -104,32 +105,43 @@ class Client:
         other.options = options
         return other
 
-    @overload
-    def locate(self, photos: ImageSource, *, top: int = 5) -> Guess: ...
+    @overload  # a text is a path, though also an iterable of texts
+    def locate(self, photos: ImageSource, *, top: int = 5) -> Guess: ...  # type: ignore[overload-overlap]
 
     @overload
-    def locate(self, photos: list[ImageSource], *, top: int = 5) -> list[Guess]: ...
+    def locate(self, photos: Iterable[ImageSource], *, top: int = 5) -> list[Guess]: ...
 
-    def locate(self, photos: ImageSource | list[ImageSource], *, top: int = 5) -> Guess | list[Guess]:
+    @overload
+    def locate(
+        self, photos: Iterable[ImageSource], *, top: int = 5, errors: Literal["return"]
+    ) -> list[Guess | ImageError]: ...
+
+    def locate(
+        self,
+        photos: ImageSource | Iterable[ImageSource],
+        *,
+        top: int = 5,
+        errors: Literal["raise", "return"] = "raise",
+    ) -> Guess | list[Guess] | list[Guess | ImageError]:
         """Say where photos were taken; as `Locator.locate`.
 
         Args:
-            photos: A path, the bytes of a file, a `PIL.Image` or an array (h, w, 3) of uint8; or a list
-                of them, which is sent in as few requests as the server allows.
+            photos: As there; several are sent in as few requests as the server allows.
             top: How many candidates to give.
+            errors: What becomes of photos that can't be read; as there.
 
         Raises:
             ImageError: A photo can't be read.
             ServerError: The server does not answer, or refuses to.
             UsageError: An option is wrong.
         """
-        many = photos if isinstance(photos, list) else [photos]
-        found = []
+        many, alone = as_photos(photos)
+        found: list[Guess | ImageError] = []
         for answer in self.guesses(many, top=top):
-            if isinstance(answer, ImageError):
+            if isinstance(answer, ImageError) and (errors == "raise" or alone):
                 raise answer
             found.append(answer)
-        return found if isinstance(photos, list) else found[0]
+        return found[0] if alone else found  # type: ignore[return-value]
 
     def guesses(self, photos: Sequence[ImageSource], *, top: int = 5) -> Iterator[Guess | ImageError]:
         """Locate any number of photos, in order; one without an answer gives its error."""
@@ -296,6 +308,8 @@ def _file(photo: ImageSource) -> tuple[str, bytes]:
         except Exception as error:  # Pillow raises nearly anything
             raise ImageError(f"a picture that can't be sent: {error}") from None
         return "photo.png", buffer.getvalue()
+    if not isinstance(photo, str | os.PathLike):
+        return "photo", file_bytes(photo)
     path = Path(photo)
     try:
         return path.name.encode(errors="replace").decode(), read_file(path)
