@@ -211,7 +211,7 @@ class Odd:
 
 
 def test_an_unexpected_error_costs_no_other_photo_its_answer(locator: Locator, photos: list[Path]) -> None:
-    first, odd, last = locator.guesses([photos[0], 7, photos[1]])  # type: ignore[list-item]
+    first, odd, last = locator.guesses([photos[0], Odd(), photos[1]])  # type: ignore[list-item]
     assert same(first, locator.locate(photos[0]))
     assert same(last, locator.locate(photos[1]))
     assert isinstance(odd, ImageError)
