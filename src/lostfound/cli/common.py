@@ -46,6 +46,14 @@ SplitDistance = Annotated[float, typer.Option(metavar="KM", help="Places closer 
 SplitSeed = Annotated[int, typer.Option(metavar="N", help="Another seed divides the places otherwise.")]
 
 
+def complete_recipe(incomplete: str) -> list[str]:
+    """The names of recipes that begin so, for shells."""
+    from lostfound.settings import packaged_names
+    from lostfound.training.recipe import RECIPES
+
+    return [each for each in packaged_names(RECIPES) if each.startswith(incomplete)]
+
+
 def must_be_a_file(path: Path) -> None:
     """Refuse a folder where a file is to be written."""
     if path.is_dir():

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, example
+from lostfound.cli.common import AsJson, complete_recipe, example
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
 
 @COMMANDS.command(epilog=example("lostfound recipes", "lostfound recipes london --variant square"))
 def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[RECIPE]", hidden=True)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", hidden=True, autocompletion=complete_recipe)
+    ] = None,
     variant: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="A variant that the recipe names; several as A+B."),

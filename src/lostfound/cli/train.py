@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lostfound.cli.common import Remote, example, require_training, say, show
+from lostfound.cli.common import Remote, complete_recipe, example, require_training, say, show
 from lostfound.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ COMMANDS = typer.Typer(rich_markup_mode=None)
 )
 def train(
     to: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of the model to be.")],
-    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", hidden=True)] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="RECIPE", hidden=True, autocompletion=complete_recipe)
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="DATASET", help="Folder of the data set.", show_default=False)
     ] = None,
