@@ -12,8 +12,9 @@ import pytest
 
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
+    "recipes",
     *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
-    *("export", "tag", "bench", "report", "explain", "serve", "recipes"),
+    *("export", "tag", "bench", "report", "explain", "serve"),
 )
 
 
