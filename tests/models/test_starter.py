@@ -29,7 +29,7 @@ def test_it_names_countries_and_decodes_them_to_coordinates(starter: ModelFolder
     partition = starter.partition
     assert partition is not None
     assert partition.kind == "countries"
-    assert len(partition) >= 190
+    assert len(partition) >= 180
     assert set(partition.cell_ids) <= set(country_codes())
 
 
