@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--bare-seconds", type=int, default=10, help="of each loop of ONNX Runtime alone")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--litserve-path", type=Path)
+    parser.add_argument("--litserve-seconds", type=int, help="of each load on LitServe; as long if not given")
     parser.add_argument("--skip-litserve", action="store_true")
     given = parser.parse_args()
     clients = [int(each) for each in given.clients.split(",")]
@@ -246,7 +247,7 @@ def litserve(photos: Path, clients: list[int], given: argparse.Namespace) -> dic
         command += ["--workers", str(workers), "--threads", str(threads), "--batch", str(BATCH)]
         with running(command, url, "/health", **paths):
             for number in clients:
-                found = closed_loop(url, "/predict", photos, number, given.seconds)
+                found = closed_loop(url, "/predict", photos, number, given.litserve_seconds or given.seconds)
                 print(found.row(f"{workers} workers of {threads} threads, {number} clients"), flush=True)
                 if number not in best or found.per_second > best[number].per_second:
                     best[number] = found
