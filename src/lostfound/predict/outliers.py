@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,14 @@ class Outliers:
             "feature_residual": np.array(self.residual),
         }
 
+    @cached_property
+    def _axes(self) -> NDArray[np.float64]:
+        return np.ascontiguousarray(self.components.T, dtype=np.float64)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.float64]:
+        return np.asarray(np.linalg.norm(self._axes, axis=1))
+
     def strangeness(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """How far photos are from the training images, (n,), about 1 for one like them.
 
@@ -81,7 +90,8 @@ class Outliers:
             features: Of n photos, (n, channels).
         """
         off = unit_length(features) - self.mean
-        inside = off @ self.components
-        along = inside / np.linalg.norm(self.components, axis=0)  # parts of it, along orthogonal components
+        # Not by the matrix library: its threads would wait for the cores that the network's have
+        inside = np.einsum("ij,kj->ik", off, self._axes)
+        along = inside / self._lengths  # parts of it, along orthogonal components
         outside = np.maximum((off**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.residual**2
         return np.asarray(np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1]))
