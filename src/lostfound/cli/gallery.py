@@ -23,7 +23,10 @@ gallery = typer.Typer(
 def build(
     dataset: DatasetFolder,
     model: Annotated[
-        Path, typer.Option(metavar="MODEL", help="Folder of a model that answers by a gallery.")
+        Path,
+        typer.Option(
+            metavar="MODEL", help="Folder of a model that answers by a gallery, or hf://OWNER/NAME@REVISION."
+        ),
     ],
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="For the new model.")],
     split: Annotated[

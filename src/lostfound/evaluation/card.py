@@ -124,10 +124,10 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
     )
 
 
-def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
-    """The header that hubs read."""
+def hub_result(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as one of the results of a `model-index`, which hubs read."""
     about = evaluation.about
-    result = {
+    return {
         "task": {"type": "image-classification", "name": "Image geolocation"},
         "dataset": {"type": about["dataset"], "name": about["dataset"], "split": about["split"]},
         "metrics": [
@@ -135,12 +135,19 @@ def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
             for metric, score in evaluation.metrics.items()
         ],
     }
-    return {
-        "library_name": "lostfound",
-        "tags": ["image-geolocation", "image-classification", "onnx"],
-        "pipeline_tag": "image-classification",
-        "model-index": [{"name": name, "results": [result]}],
-    }
+
+
+HUB_HEADER = {
+    "library_name": "lostfound",
+    "tags": ["image-geolocation", "image-classification", "onnx"],
+    "pipeline_tag": "image-classification",
+}
+"""What the header of each card says to hubs."""
+
+
+def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """The header that hubs read."""
+    return {**HUB_HEADER, "model-index": [{"name": name, "results": [hub_result(evaluation)]}]}
 
 
 def _answers(partition: Partition | None) -> str:

@@ -18,6 +18,7 @@ from lostfound.data.images import Preprocessing
 from lostfound.download import is_unchanged
 from lostfound.errors import ModelError, refused_as
 from lostfound.files import digest, file_digest, write_atomic, writing_atomically
+from lostfound.hub import cached_repository, is_on_hub, own_folder
 from lostfound.partitions import Partition
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
@@ -58,6 +59,18 @@ class ModelFolder:
     decoder: OutputDecoder
     views: int
     calibration: Calibration
+
+    @property
+    def name(self) -> str:
+        """What reports call it: its folder's name, or that on the hub with its commit."""
+        repository = cached_repository(self.path)
+        return self.path.resolve().name if repository is None else f"{repository.name}@{self.path.name[:7]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 that tells models apart which answer otherwise: of the hashes of all that answers."""
+        hashes = {name: sha256 for name, sha256 in self.config["files"].items() if name != WEIGHTS}
+        return digest(json.dumps(hashes, sort_keys=True).encode())
 
     @property
     def partition(self) -> Partition | None:
@@ -116,12 +129,19 @@ class ModelFolder:
     def open(cls, path: str | Path) -> ModelFolder:
         """Open a model folder and check that its files are its own.
 
+        Args:
+            path: The folder; or hf://OWNER/NAME@REVISION, which is downloaded once.
+
         Raises:
             ModelError: It is missing or unfinished, lacks a file, holds a file of another model, or was
-                written by a newer version.
+                written by a newer version; or the hub can't be reached.
         """
+        if is_on_hub(path):
+            from lostfound.predict.model_source import downloaded  # which needs this module
+
+            path = downloaded(path)
         path = Path(path)
-        config = _read_config(path)
+        config = read_config(path)
         with refused_as(ModelError, f"{path} can't be read as a model folder"):
             return cls._read(path, config)
 
@@ -129,6 +149,8 @@ class ModelFolder:
     def _read(cls, path: Path, config: dict[str, Any]) -> ModelFolder:
         for name, sha256 in config["files"].items():
             file = path / name
+            if name == WEIGHTS and cached_repository(path) is not None:
+                continue  # they are left on the hub until something is to learn on
             if not file.is_file():
                 raise ModelError(
                     f"{file} is missing: the model folder is incomplete; copy it whole or train again"
@@ -162,7 +184,12 @@ def _array(path: Path, config: Mapping[str, Any], name: str) -> NDArray[Any]:
     return found
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """What the `config.json` of a model folder says; a key that it lacks is a `ModelError`.
+
+    Raises:
+        ModelError: There is none, or it is of no model that this version reads.
+    """
     file = path / CONFIG
     if not file.is_file():
         if (path / "run").is_dir():
@@ -244,6 +271,7 @@ def set_calibration(
     Raises:
         ModelError: It is not a complete model folder.
     """
+    path = own_folder(path)
     with refused_as(ModelError, f"{path} can't be calibrated"):
         check_temperature(calibration.temperature)
     model = ModelFolder.open(path)

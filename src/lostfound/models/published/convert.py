@@ -15,9 +15,10 @@ from torch import nn
 from lostfound.data.images import Preprocessing
 from lostfound.errors import UsageError, nearest_name
 from lostfound.files import write_atomic
+from lostfound.hub import HUB
 from lostfound.models.export import export_onnx
 from lostfound.models.published import classifier, geoclip, osv5m
-from lostfound.models.published.sources import HUB, License, Source, opened
+from lostfound.models.published.sources import License, Source, opened
 from lostfound.models.shrinking import Precision, shrink
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
