@@ -83,3 +83,14 @@ def test_a_licence_that_forbids_commerce_is_said_once(
     run = lostfound("locate", photo, photo, "--model", tmp_path / "m")
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("geoclip is under CC-BY-NC-4.0: not for commercial use") == 1
+
+
+def test_a_list_of_places_is_a_gallery(lostfound, model: Path, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text("name;lat;lon\nA;48.86;2.35\nB;52.52;13.4\n")
+    run = lostfound("gallery", "build", tmp_path / "places.csv", "--model", model, "--to", tmp_path / "own")
+    assert run.returncode == 0, run.stderr
+    assert "answers with 2 places, of 2 rows" in run.stderr
+    run = lostfound("locate", photo, "--model", tmp_path / "own", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    (found,) = json.loads(run.stdout)["photos"]
+    assert {each["name"] for each in found["candidates"]} == {"A", "B"}

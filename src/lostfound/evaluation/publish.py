@@ -20,7 +20,7 @@ from lostfound.evaluation.evaluate import Evaluation
 from lostfound.files import write_atomic
 from lostfound.hub import HUB, Repository, is_on_hub, upload
 from lostfound.predict.model_folder import CARD, CONFIG, ModelFolder
-from lostfound.predict.model_source import with_weights
+from lostfound.predict.model_source import whole_folder
 
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HEADER = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
@@ -68,7 +68,7 @@ def publish_model(
         MissingExtraError: The hub needs huggingface_hub.
     """
     name = _name_on_hub(target)
-    opened = ModelFolder.open(with_weights(model))
+    opened = ModelFolder.open(whole_folder(model))
     terms = _terms(opened, license)
     files: dict[str, Path | bytes] = {each: _whole(opened, each) for each in opened.config["files"]}
     header, text = _card(opened)

@@ -23,6 +23,7 @@ from lostfound.partitions import Partition
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
 from lostfound.predict.levels import Levels
+from lostfound.predict.place_tower import PLACE_TOWER, PlaceTower
 from lostfound.predict.support import Support
 
 FORMAT = 1
@@ -35,6 +36,8 @@ GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
 STATISTICS = "statistics.npz"
 """Arrays that calibrating adds: where in their cells photos are, what photos look like, the head."""
 CONFIG, CARD = "config.json", "README.md"
+NOT_FOR_ANSWERS = frozenset({WEIGHTS, PLACE_TOWER})
+"""What is read by who trains or makes galleries alone, and checked then."""
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
 """The model that comes with the package: small, countries of the world from street-level photos."""
@@ -69,7 +72,8 @@ class ModelFolder:
     @property
     def fingerprint(self) -> str:
         """A SHA-256 that tells models apart which answer otherwise: of the hashes of all that answers."""
-        hashes = {name: sha256 for name, sha256 in self.config["files"].items() if name != WEIGHTS}
+        files = self.config["files"]
+        hashes = {name: sha256 for name, sha256 in files.items() if name not in NOT_FOR_ANSWERS}
         return digest(json.dumps(hashes, sort_keys=True).encode())
 
     @property
@@ -104,6 +108,21 @@ class ModelFolder:
             np.load(self.path / STATISTICS, allow_pickle=False) as arrays,
         ):
             return {name: arrays[name] for name in arrays}
+
+    @cached_property
+    def place_tower(self) -> PlaceTower | None:
+        """What makes embeddings of coordinates; None of most models.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
+        if PLACE_TOWER not in self.config["files"]:
+            return None
+        file = self.path / PLACE_TOWER
+        if not file.is_file():
+            raise ModelError(f"{file} is missing: the model folder is incomplete; copy it whole")
+        _check(file, self.config["files"][PLACE_TOWER])
+        return PlaceTower.read(file)
 
     @cached_property
     def support(self) -> Support | None:
@@ -149,17 +168,14 @@ class ModelFolder:
     def _read(cls, path: Path, config: dict[str, Any]) -> ModelFolder:
         for name, sha256 in config["files"].items():
             file = path / name
-            if name == WEIGHTS and cached_repository(path) is not None:
-                continue  # they are left on the hub until something is to learn on
+            if name in NOT_FOR_ANSWERS and cached_repository(path) is not None:
+                continue  # it is left on the hub until it is needed
             if not file.is_file():
                 raise ModelError(
                     f"{file} is missing: the model folder is incomplete; copy it whole or train again"
                 )
-            if name != WEIGHTS and not is_unchanged(file, sha256):
-                raise ModelError(
-                    f"{file} is not this model's own (its hash differs from config.json's): "
-                    "copy the folder whole or train again"
-                )
+            if name not in NOT_FOR_ANSWERS:
+                _check(file, sha256)
         partition = Partition.load(path / PARTITION) if PARTITION in config["files"] else None
         cells = None if partition is None else len(partition)
         calibration = Calibration.from_dict(json.loads((path / CALIBRATION).read_bytes()), cells)
@@ -174,6 +190,14 @@ class ModelFolder:
         if not isinstance(task["kind"], str) or not 0 < float(task.get("clip_degrees", 1)) < float("inf"):
             raise ValueError(f"a task {task!r}")
         return cls(path, config, preprocessing, decoder, views, calibration)
+
+
+def _check(file: Path, sha256: str) -> None:
+    if not is_unchanged(file, sha256):
+        raise ModelError(
+            f"{file} is not this model's own (its hash differs from config.json's): copy the folder whole or "
+            "train again"
+        )
 
 
 def _array(path: Path, config: Mapping[str, Any], name: str) -> NDArray[Any]:
@@ -230,14 +254,15 @@ def write_folder(
 
     Args:
         path: The model folder to be.
-        parts: A folder on the same disk that holds the graph and the weights; they are moved.
+        parts: A folder on the same disk that holds the graph, and the weights and a place tower if there are
+            any; they are moved.
         decoder: From the graph's outputs to predictions.
         temperature: The calibration's.
         config: The rest of `config.json`, with `preprocessing`.
     """
     (path / CONFIG).unlink(missing_ok=True)
     partition = decoder.partition
-    names = [GRAPH, *([WEIGHTS] if (parts / WEIGHTS).is_file() else []), CALIBRATION]
+    names = [GRAPH, *(name for name in sorted(NOT_FOR_ANSWERS) if (parts / name).is_file()), CALIBRATION]
     labels: dict[str, Any] = {}
     if partition is not None:
         write_atomic(parts / PARTITION, partition.to_parquet())

@@ -8,15 +8,15 @@ from lostfound import hub
 from lostfound.download import is_unchanged, resolve_weights
 from lostfound.errors import ModelError
 from lostfound.hub import Repository, is_on_hub
-from lostfound.predict.model_folder import CARD, CONFIG, WEIGHTS, read_config
+from lostfound.predict.model_folder import CARD, CONFIG, NOT_FOR_ANSWERS, read_config
 
 
-def downloaded(model: str | Path, *, weights: bool = False) -> Path:
+def downloaded(model: str | Path, *, whole: bool = False) -> Path:
     """The folder of the hub's cache that holds a model, downloaded once; all of one commit.
 
     Args:
         model: hf://OWNER/NAME or hf://OWNER/NAME@REVISION.
-        weights: Also what trains on, which answers need not.
+        whole: Also what answers don't need: what trains on, and what makes galleries.
 
     Raises:
         UsageError: It is no such name.
@@ -26,20 +26,20 @@ def downloaded(model: str | Path, *, weights: bool = False) -> Path:
     config, repository = hub.first_file(Repository.parse(model), CONFIG)
     hub.optional_file(repository, CARD)
     for name, sha256 in read_config(config.parent)["files"].items():
-        if name != WEIGHTS or weights:
+        if whole or name not in NOT_FOR_ANSWERS:
             _check(repository, name, str(sha256))
     return config.parent
 
 
-def with_weights(model: str | Path) -> Path:
-    """A model's folder with what trains on: itself, or the copy of one on the hub."""
-    return downloaded(model, weights=True) if is_on_hub(model) else Path(model)
+def whole_folder(model: str | Path) -> Path:
+    """A model's folder with all that belongs to it: itself, or the whole copy of one on the hub."""
+    return downloaded(model, whole=True) if is_on_hub(model) else Path(model)
 
 
 def local_weights(weights: str | None) -> str | None:
     """Weights as a user names them: of an address the file here, of a model on the hub its folder here."""
     if weights is not None and is_on_hub(weights):
-        return str(with_weights(weights))
+        return str(whole_folder(weights))
     return resolve_weights(weights)
 
 

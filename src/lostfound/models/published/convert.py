@@ -22,6 +22,7 @@ from lostfound.models.published.sources import License, Source, opened
 from lostfound.models.shrinking import Precision, shrink
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
+from lostfound.predict.place_tower import PLACE_TOWER, PlaceTower
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Converted:
         decoder: From its outputs to what it believes.
         license: The weights'.
         about: More that `config.json` is to say.
+        tower: What makes embeddings of coordinates, if the model has it.
     """
 
     network: nn.Module
@@ -41,6 +43,7 @@ class Converted:
     decoder: OutputDecoder
     license: License
     about: Mapping[str, Any]
+    tower: PlaceTower | None = None
 
 
 def convert(
@@ -95,7 +98,8 @@ def _geoclip(
         "places": len(decoder.partition),
         "equal_coordinates": "apart" if exact_upstream else "merged",
     }
-    return Converted(network, preprocessing, decoder, geoclip.LICENSE, {"gallery": places}), [own, below]
+    about = {"gallery": places}
+    return Converted(network, preprocessing, decoder, geoclip.LICENSE, about, read.places), [own, below]
 
 
 def _osv5m(
@@ -147,6 +151,8 @@ def _write(name: str, to: Path, made: Converted, sources: list[Source], precisio
         folder.mkdir()
         difference = export_onnx(made.network, made.preprocessing, parts / GRAPH)
         shrink(parts / GRAPH, precision)
+        if made.tower is not None:
+            write_atomic(parts / PLACE_TOWER, made.tower.to_bytes())
         config = {
             "task": {"kind": "published"},
             "views": 1,
