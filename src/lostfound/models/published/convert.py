@@ -17,7 +17,7 @@ from lostfound.errors import UsageError, nearest_name
 from lostfound.files import write_atomic
 from lostfound.hub import HUB
 from lostfound.models.export import export_onnx
-from lostfound.models.published import classifier, geoclip, osv5m
+from lostfound.models.published import classifier, geoclip, osv5m, streetclip
 from lostfound.models.published.sources import License, Source, opened
 from lostfound.models.shrinking import Precision, shrink
 from lostfound.predict.decoders import OutputDecoder
@@ -126,8 +126,32 @@ def _classifier(
     return Converted(network, preprocessing, decoder, classifier.license_of(own), about), [own]
 
 
+def _streetclip(
+    stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
+) -> tuple[Converted, list[Source]]:
+    if backbone is not None:
+        raise UsageError("streetclip is its own backbone: leave --backbone out")
+    own = _opened(stack, weights, "weights", "streetclip", streetclip.PUBLISHED, streetclip.PATTERNS)
+    network, preprocessing, decoder = streetclip.made_of(
+        own, exact_upstream=exact_upstream, half=precision != "fp32"
+    )
+    asked = {
+        "country": streetclip.COUNTRY,
+        "city": streetclip.CITY,
+        "countries": len(decoder.countries),
+        "cities": len(decoder.partition),
+        "city_of_a_country": "the most alike" if exact_upstream else "each as alike as it is",
+    }
+    return Converted(network, preprocessing, decoder, streetclip.LICENSE, {"prompts": asked}), [own]
+
+
 Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[Source]]]
-MODELS: Mapping[str, Maker] = {"geoclip": _geoclip, "osv5m": _osv5m, "image-classifier": _classifier}
+MODELS: Mapping[str, Maker] = {
+    "geoclip": _geoclip,
+    "osv5m": _osv5m,
+    "streetclip": _streetclip,
+    "image-classifier": _classifier,
+}
 """The models that can be converted, by name."""
 
 
