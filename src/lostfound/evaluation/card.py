@@ -183,7 +183,7 @@ def _chosen(training: dict[str, Any]) -> str:
 
 
 def _cells(partition: Partition | None) -> str:
-    if partition is None:
+    if partition is None or partition.of_points:  # whose counts are not those of training images
         return ""
     cells = zip(partition.names, partition.counts, strict=True)
     return f"Training images in each cell: {', '.join(f'{name} ({n})' for name, n in cells)}.\n\n"
@@ -203,6 +203,12 @@ def _sources(training: dict[str, Any]) -> str:
     sources = training["sources"]
     listed = ", ".join(f"`{name}` ({count})" for name, count in sources.items())
     text = f"Training images by source: {listed}."
+    if teacher := training.get("teacher"):
+        of = ", ".join(f"{each}" for each in (teacher["model"], teacher["license"]) if each)
+        text += (
+            f"\nIt learnt to meet what the place tower of `{teacher['name']}` makes of where they are"
+            f"{f' ({of})' if of else ''}."
+        )
     if SYNTHETIC_SOURCE in sources:
         text += (
             f"\n\n**`{SYNTHETIC_SOURCE}` is synthetic**: drawings of a generated world. What was learnt "
