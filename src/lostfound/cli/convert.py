@@ -50,15 +50,15 @@ def convert(
         typer.Option(
             "--exact-upstream",
             help="Do as the original does, also where it errs: equal places of GeoCLIP's gallery stay apart; "
-            "one of StreetCLIP's cities speaks for its country.",
+            "one of StreetCLIP's cities speaks for its country; PLONK's samples take 250 steps.",
         ),
     ] = False,
 ) -> None:
     """Turn a published model into a model folder.
 
-    NAME is geoclip, osv5m, streetclip or image-classifier (any whose labels are countries or cities). Nothing
-    is downloaded unless it is named with hf://; files that are pickled are read as tensors alone, and refused
-    where they hold more. The folder says what it was made of, by hash, and under which licence.
+    NAME is geoclip, osv5m, streetclip, plonk or image-classifier (any whose labels are countries or cities).
+    Nothing is downloaded unless it is named with hf://; files that are pickled are read as tensors alone, and
+    refused where they hold more. The folder says what it was made of, by hash, and under which licence.
     """
     require_training("converting writes a graph")
     from lostfound.models.published.convert import convert as make
@@ -80,6 +80,8 @@ def convert(
         )
     if prompts := about.get("prompts"):
         say(f"Asked in words: {prompts['countries']} countries, {prompts['cities']} cities")
+    if samples := about.get("samples"):
+        say(f"Draws {samples['each']} places a photo, in {samples['steps']} steps")
     if not about["commercial_use"]:
         say(f"Its licence, {about['license']}, does not allow commercial use")
     if left_out := about.get("labels_left_out"):

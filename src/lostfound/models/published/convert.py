@@ -17,7 +17,7 @@ from lostfound.errors import UsageError, nearest_name
 from lostfound.files import write_atomic
 from lostfound.hub import HUB
 from lostfound.models.export import export_onnx
-from lostfound.models.published import classifier, geoclip, osv5m, streetclip
+from lostfound.models.published import classifier, geoclip, osv5m, plonk, streetclip
 from lostfound.models.published.sources import License, Source, opened
 from lostfound.models.shrinking import Precision, shrink
 from lostfound.predict.decoders import OutputDecoder
@@ -145,11 +145,24 @@ def _streetclip(
     return Converted(network, preprocessing, decoder, streetclip.LICENSE, {"prompts": asked}), [own]
 
 
+def _plonk(
+    stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
+) -> tuple[Converted, list[Source]]:
+    del precision
+    own = _opened(stack, weights, "weights", "plonk", plonk.PUBLISHED, plonk.PATTERNS)
+    below = _opened(stack, backbone, "backbone", "plonk", plonk.BACKBONE, plonk.BACKBONE_PATTERNS)
+    decoder = plonk.decoder_of(own, exact_upstream=exact_upstream)
+    network, preprocessing, terms = plonk.network_of(own, below, decoder.width)
+    about = {"samples": {"each": decoder.samples, "steps": decoder.steps, "cells": len(decoder.partition)}}
+    return Converted(network, preprocessing, decoder, terms, about), [own, below]
+
+
 Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[Source]]]
 MODELS: Mapping[str, Maker] = {
     "geoclip": _geoclip,
     "osv5m": _osv5m,
     "streetclip": _streetclip,
+    "plonk": _plonk,
     "image-classifier": _classifier,
 }
 """The models that can be converted, by name."""
