@@ -4,7 +4,7 @@
 
 MODEL is a converted GeoCLIP: its gallery is used, cut, or filled up with places of it with noise. Queries are
 places with so much noise that they lie as far from the nearest as photos do (a cosine of some 0.3). The exact
-way is the matrix product that answers here, in single precision, with the probability of every place; the index
+way is the matrix product that answers here, in single precision, and all places' probabilities; the index
 is HNSW by usearch, in half precision, as it comes, and finds ten places. Needs `pip install usearch`.
 """
 
