@@ -145,7 +145,7 @@ def rates(package: Path, clip: Path, model: Path, photos: Sequence[Path], rounds
     with torch.no_grad():
         kept = torch.nn.functional.normalize(theirs.location_encoder(theirs.gps_gallery), dim=1)
     print(f"geoclip's gallery, {len(kept)} places, takes it {time.perf_counter() - start:.1f} s")
-    some = photos[:2]
+    some = photos[:1]
     ours.locate(some)  # warm
     predict_kept(theirs, kept, photos[0])
     ways: dict[str, tuple[int, Callable[[], Any]]] = {
