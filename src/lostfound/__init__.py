@@ -114,7 +114,8 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Loca
     """Load a model folder for locating photos; no torch needed.
 
     Args:
-        model: The model folder that `lostfound train` wrote; the starter model in the package if None.
+        model: The model folder that `lostfound train` wrote, or hf://OWNER/NAME@REVISION, which is downloaded
+            once; the starter model in the package if None.
         threads: CPU threads for the network; all cores if None.
 
     Raises:

@@ -83,3 +83,55 @@ def test_a_licence_that_forbids_commerce_is_said_once(
     run = lostfound("locate", photo, photo, "--model", tmp_path / "m")
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("geoclip is under CC-BY-NC-4.0: not for commercial use") == 1
+
+
+def test_a_list_of_places_is_a_gallery(lostfound, model: Path, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text("name;lat;lon\nA;48.86;2.35\nB;52.52;13.4\n")
+    run = lostfound("gallery", "build", tmp_path / "places.csv", "--model", model, "--to", tmp_path / "own")
+    assert run.returncode == 0, run.stderr
+    assert "answers with 2 places, of 2 rows" in run.stderr
+    run = lostfound("locate", photo, "--model", tmp_path / "own", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    (found,) = json.loads(run.stdout)["photos"]
+    assert {each["name"] for each in found["candidates"]} == {"A", "B"}
+
+
+def test_a_small_network_learns_from_the_place_tower(
+    lostfound, model: Path, photo: Path, dataset_folder: Path, tiny: list[str], tmp_path: Path
+) -> None:
+    settings = [*tiny[1:], "model.backbone=test_resnet.r160_in1k", "model.options={}", "trainer.epochs=1"]
+    command = ["train", "embedding", "--data", dataset_folder, "--to", tmp_path / "small"]
+    for each in [*settings, f"task.teacher={model}", "task.negatives=4"]:
+        command += ["--set", each]
+    run = lostfound(*command, "--variant", "contrastive")
+    assert run.returncode == 0, run.stderr
+    card = (tmp_path / "small" / "README.md").read_text()
+    assert "the place tower of `model` makes of where they are (geoclip, MIT)" in card
+    run = lostfound("locate", photo, "--model", tmp_path / "small", "--format", "json", "--always-answer")
+    assert run.returncode == 0, run.stderr
+    (found,) = json.loads(run.stdout)["photos"]
+    assert len(found["candidates"]) == 5
+    config = json.loads((tmp_path / "small" / "config.json").read_text())
+    assert config["training"]["teacher"]["license"] == "MIT"
+    assert config["answer"]["kind"] == "gallery"
+    (tmp_path / "places.csv").write_text("lat,lon\n-1.28,36.82\n48.86,2.35\n")
+    run = lostfound(
+        *(
+            "gallery",
+            "build",
+            tmp_path / "places.csv",
+            "--model",
+            tmp_path / "small",
+            "--to",
+            tmp_path / "own",
+        )
+    )
+    assert run.returncode == 0, run.stderr
+    run = lostfound("evaluate", tmp_path / "own", dataset_folder, "--json")
+    assert run.returncode == 0, run.stderr
+    run = lostfound("train", "embedding", "--data", dataset_folder, "--to", tmp_path / "other")
+    assert run.returncode == 1
+    assert "models/geoclip is not a model folder" in run.stderr
+    run = lostfound(*command, "--set", "task.teachr=x")
+    assert run.returncode == 2
+    assert "teacher" in run.stderr

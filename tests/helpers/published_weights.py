@@ -47,7 +47,7 @@ def write_release(folder: Path, tensors: dict[str, torch.Tensor] | None = None) 
     return folder
 
 
-def tiny_clip(projection: int):
+def tiny_clip(projection: int, vocabulary: int = 20):
     """CLIP with random weights, of two layers."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -59,11 +59,63 @@ def tiny_clip(projection: int):
             projection_dim=projection,
             text_config={
                 **text,
-                "vocab_size": 20,
-                "bos_token_id": 0,
-                "eos_token_id": 2,
+                "vocab_size": vocabulary,
+                "bos_token_id": 0 if vocabulary == 20 else vocabulary - 2,
+                "eos_token_id": 2 if vocabulary == 20 else vocabulary - 1,
                 "projection_dim": projection,
             },
             vision_config={**vision, "patch_size": 16, "image_size": SIZE, "projection_dim": projection},
+        )
+    ).eval()
+
+
+def write_streetclip(folder: Path, *, pickled: bool = False) -> Path:
+    """A CLIP of random weights with a tokenizer that knows single letters, as the hub has it."""
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    words = [*letters, *(f"{each}</w>" for each in letters), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    clip = tiny_clip(10, vocabulary=len(words))
+    with torch.no_grad():
+        clip.logit_scale.fill_(2.0)
+    clip.save_pretrained(folder)
+    CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(folder)
+    if pickled:
+        torch.save(clip.state_dict(), folder / "pytorch_model.bin")
+        (folder / "model.safetensors").unlink()
+    return folder
+
+
+def random_plonk(condition: int = 24, width: int = 16, depth: int = 3) -> dict[str, torch.Tensor]:
+    """The tensors of a release: the published names, and a network that is smaller."""
+    from lostfound.predict.sphere_flow import FlowShape
+
+    generator = torch.Generator().manual_seed(5)
+    found = {}
+    for name, shape in FlowShape(condition, width, depth, 4).shapes().items():
+        found[name] = torch.randn(shape, generator=generator) / max(shape[-1], 1) ** 0.5
+    half = width // 8
+    found["time_embedder.encode_time.freqs"] = (1 / 10000) ** (torch.arange(half) / half)
+    return found
+
+
+def write_plonk(folder: Path) -> Path:
+    """A folder as the hub has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(random_plonk(), folder / "model.safetensors")
+    (folder / "config.json").write_text('{"cond_dim": 24, "depth": 3, "dim": 16}')
+    return folder
+
+
+def tiny_dino():
+    """DINOv2 with registers and random weights, of pictures of another size than it is used with."""
+    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+    torch.manual_seed(0)
+    return Dinov2WithRegistersModel(
+        Dinov2WithRegistersConfig(
+            hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=70, patch_size=14
         )
     ).eval()

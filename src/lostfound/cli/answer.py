@@ -175,7 +175,10 @@ def locate(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", hidden=True)],
     model: Annotated[
         Path | None,
-        typer.Option(metavar="MODEL", help="Folder of a model; by default the starter in the package."),
+        typer.Option(
+            metavar="MODEL",
+            help="Folder of a model, or hf://OWNER/NAME@REVISION; by default the starter in the package.",
+        ),
     ] = None,
     same_place: Annotated[
         bool, typer.Option("--same-place", help="All photos show one place: one answer for them together.")

@@ -26,8 +26,8 @@ def bench(
 ) -> None:
     """Measure how quick a model is on this machine, part by part.
 
-    MODEL is a model folder; by default the starter in the package. What is printed can be pasted into an
-    issue. Nothing else should run meanwhile: the load of the machine stands in the table.
+    MODEL is a model folder, or hf://OWNER/NAME; by default the starter in the package. What is printed can be
+    pasted into an issue. Nothing else should run meanwhile: the load of the machine stands in the table.
     """
     from lostfound.cli.output.bench import print_bench
     from lostfound.cli.output.tables import print_json

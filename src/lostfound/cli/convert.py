@@ -49,15 +49,16 @@ def convert(
         bool,
         typer.Option(
             "--exact-upstream",
-            help="Do as the original does, also where it errs: equal places of a gallery stay apart.",
+            help="Do as the original does, also where it errs: equal places of GeoCLIP's gallery stay apart; "
+            "one of StreetCLIP's cities speaks for its country; PLONK's samples take 250 steps.",
         ),
     ] = False,
 ) -> None:
     """Turn a published model into a model folder.
 
-    NAME is geoclip, osv5m or image-classifier (any whose labels are countries or cities). Nothing is
-    downloaded unless it is named with hf://; files that are pickled are read as tensors alone, and refused
-    where they hold more. The folder says what it was made of, by hash, and under which licence.
+    NAME is geoclip, osv5m, streetclip, plonk or image-classifier (any whose labels are countries or cities).
+    Nothing is downloaded unless it is named with hf://; files that are pickled are read as tensors alone, and
+    refused where they hold more. The folder says what it was made of, by hash, and under which licence.
     """
     require_training("converting writes a graph")
     from lostfound.models.published.convert import convert as make
@@ -77,6 +78,12 @@ def convert(
             f"Gallery: {gallery['rows']} rows, {gallery['places']} places (equal coordinates "
             f"{gallery['equal_coordinates']})"
         )
+    if prompts := about.get("prompts"):
+        say(f"Asked in words: {prompts['countries']} countries, {prompts['cities']} cities")
+    if samples := about.get("samples"):
+        say(f"Draws {samples['each']} places a photo, in {samples['steps']} steps")
+    if not about["commercial_use"]:
+        say(f"Its licence, {about['license']}, does not allow commercial use")
     if left_out := about.get("labels_left_out"):
         say(f"Labels that are no places, left out: {', '.join(left_out)}")
     say(f'For radii, and to say "I don\'t know": lostfound calibrate {model.path} DATASET --split all')

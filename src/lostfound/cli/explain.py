@@ -28,7 +28,10 @@ def explain(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="For the pictures, the page and the numbers.")],
     model: Annotated[
         Path | None,
-        typer.Option(metavar="MODEL", help="Folder of a model; by default the starter in the package."),
+        typer.Option(
+            metavar="MODEL",
+            help="Folder of a model, or hf://OWNER/NAME@REVISION; by default the starter in the package.",
+        ),
     ] = None,
     country: Annotated[
         str | None,

@@ -22,8 +22,8 @@ def serve(
         typer.Option(
             "--model",
             metavar="NAME=PATH",
-            help="A model folder and what requests call it; may be given several times, and the first "
-            "answers where none is named. By default the starter in the package.",
+            help="A model folder, or hf://OWNER/NAME@REVISION, and what requests call it; may be given "
+            "several times; the first answers where none is named. By default the starter in the package.",
             show_default=False,
         ),
     ] = [],  # noqa: B006  # Typer reads it

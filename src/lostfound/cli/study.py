@@ -78,7 +78,7 @@ def compare(
     require_training("a study trains models")
     from lostfound.cli.output.studies import print_outcome, print_plan
     from lostfound.cli.output.tables import print_json
-    from lostfound.download import resolve_weights
+    from lostfound.predict.model_source import local_weights
     from lostfound.settings import parse_override
     from lostfound.studies.runs import plan
     from lostfound.studies.study import load_study
@@ -92,7 +92,7 @@ def compare(
         hold_out=hold_out.value if hold_out else None,
         folds=folds,
     )
-    runs = plan(loaded, to, data=data, weights=resolve_weights(weights))
+    runs = plan(loaded, to, data=data, weights=local_weights(weights))
     if dry_run:
         print_plan(runs)
         return
@@ -177,7 +177,7 @@ def tune(
         )
     from lostfound.cli.output.studies import print_search
     from lostfound.data.dataset import Dataset
-    from lostfound.download import resolve_weights
+    from lostfound.predict.model_source import local_weights
     from lostfound.settings import parse_override
     from lostfound.studies.search import Search, check_metric, default_metric
     from lostfound.studies.space import load_space
@@ -192,7 +192,7 @@ def tune(
         changes=changes,
         space=tried,
         data=Dataset.open(data),
-        weights=resolve_weights(weights),
+        weights=local_weights(weights),
         to=to,
         metric=metric,
         trials=trials,

@@ -68,11 +68,11 @@ def train(
     and as CSV, and all that repeats the run: with --from, and without RECIPE, the same model comes out.
     """
     require_training("training a model")
-    from lostfound.download import resolve_weights
+    from lostfound.predict.model_source import local_weights
 
     if from_ is None:
         loaded, dataset = _asked_for(recipe, data, set_ or (), variant, list_, remote)
-        weights = resolve_weights(weights)
+        weights = local_weights(weights)
     else:
         if recipe or variant or weights or list_:
             raise UsageError("--from takes the run's own recipe, images and weights: leave RECIPE out")

@@ -140,22 +140,25 @@ def parse_names(text: str | None) -> dict[Role, str]:
     return found
 
 
-def read_rows(path: Path, names: Names, stated: Mapping[Role, str] | None = None) -> Rows:
+def read_rows(
+    path: Path, names: Names, stated: Mapping[Role, str] | None = None, *, named: bool = True
+) -> Rows:
     """Read the rows of a table that name a place.
 
     Args:
         path: CSV (with comma, semicolon or tab) or Parquet.
         names: What the columns may be called.
         stated: The columns that the user names, by role; they go before.
+        named: Whether each row must have a name of its own.
 
     Raises:
         UsageError: It is no table, lacks a column, or names one twice.
         DatasetError: A row has no name, a name stands there twice, or a number is none.
     """
     columns = _columns(path)
-    roles = _roles(path, list(columns), names, stated or {})
+    roles = _roles(path, list(columns), names, stated or {}, _NEEDED if named else _NEEDED[1:])
     notes: list[str] = []
-    count = _end_of_rows(path, columns, roles, notes)
+    count = _end_of_rows(path, columns, roles, notes, summary=named)
     columns = {name: cells[:count] for name, cells in columns.items()}
     points = np.column_stack(
         [_numbers(path, columns[roles[axis]], roles[axis]) for axis in ("latitude", "longitude")]
@@ -164,8 +167,10 @@ def read_rows(path: Path, names: Names, stated: Mapping[Role, str] | None = None
         path, np.empty(0, object), _right_way_round(path, points, roles, notes), columns, roles, notes
     )
     ids = rows.texts("id")
-    assert ids is not None
-    _check_ids(path, ids, roles["id"])
+    if ids is None:
+        ids = np.full(count, None, dtype=object)
+    if named:
+        _check_ids(path, ids, roles["id"])
     return Rows(path, ids, rows.points, columns, roles, notes)
 
 
@@ -267,7 +272,13 @@ def _columns(path: Path) -> dict[str, list[Any]]:
     return {name: [row[column] for row in rows] for column, name in enumerate(names)}
 
 
-def _roles(path: Path, columns: Sequence[str], names: Names, stated: Mapping[Role, str]) -> dict[Role, str]:
+def _roles(
+    path: Path,
+    columns: Sequence[str],
+    names: Names,
+    stated: Mapping[Role, str],
+    needed: Sequence[Role],
+) -> dict[Role, str]:
     found: dict[Role, str] = {}
     for role, candidates in names.items():
         if role in stated:
@@ -280,22 +291,29 @@ def _roles(path: Path, columns: Sequence[str], names: Names, stated: Mapping[Rol
             continue  # of several answers in one table the user takes one: what stands by name is another's
         elif name := next((each for each in candidates if each in columns), None):
             found[role] = name
-    lacking = [role for role in _NEEDED if role not in found]
+    lacking = [role for role in needed if role not in found]
     if lacking:
+        example = ",".join(f"{role}={letter}" for role, letter in zip(needed, "ABC", strict=False))
         raise UsageError(
             f"{path}: no column for {', '.join(lacking)} is known by its name (there are: "
-            f"{', '.join(columns) or 'none'}): say which, as in --columns id=A,latitude=B,longitude=C"
+            f"{', '.join(columns) or 'none'}): say which, as in --columns {example}"
         )
     return found
 
 
 def _end_of_rows(
-    path: Path, columns: Mapping[str, Sequence[Any]], roles: Mapping[Role, str], notes: list[str]
+    path: Path,
+    columns: Mapping[str, Sequence[Any]],
+    roles: Mapping[Role, str],
+    notes: list[str],
+    *,
+    summary: bool,
 ) -> int:
-    """How many rows there are above a summary, if one follows."""
-    ids, latitudes = (columns[roles[role]] for role in ("id", "latitude"))
-    total = len(ids)
-    for row in range(max(0, total - _MOST_BELOW), total):
+    """How many rows there are above empty lines, and above a summary, if one may follow."""
+    latitudes = columns[roles["latitude"]]
+    ids = columns[roles["id"]] if "id" in roles else latitudes
+    total = len(latitudes)
+    for row in range(max(0, total - _MOST_BELOW), total) if summary else ():
         cells = [columns[name][row] for name in columns]
         if not any(map(parse_text, cells)):
             continue

@@ -124,10 +124,10 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
     )
 
 
-def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
-    """The header that hubs read."""
+def hub_result(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as one of the results of a `model-index`, which hubs read."""
     about = evaluation.about
-    result = {
+    return {
         "task": {"type": "image-classification", "name": "Image geolocation"},
         "dataset": {"type": about["dataset"], "name": about["dataset"], "split": about["split"]},
         "metrics": [
@@ -135,12 +135,19 @@ def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
             for metric, score in evaluation.metrics.items()
         ],
     }
-    return {
-        "library_name": "lostfound",
-        "tags": ["image-geolocation", "image-classification", "onnx"],
-        "pipeline_tag": "image-classification",
-        "model-index": [{"name": name, "results": [result]}],
-    }
+
+
+HUB_HEADER = {
+    "library_name": "lostfound",
+    "tags": ["image-geolocation", "image-classification", "onnx"],
+    "pipeline_tag": "image-classification",
+}
+"""What the header of each card says to hubs."""
+
+
+def _front(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """The header that hubs read."""
+    return {**HUB_HEADER, "model-index": [{"name": name, "results": [hub_result(evaluation)]}]}
 
 
 def _answers(partition: Partition | None) -> str:
@@ -176,7 +183,7 @@ def _chosen(training: dict[str, Any]) -> str:
 
 
 def _cells(partition: Partition | None) -> str:
-    if partition is None:
+    if partition is None or partition.of_points:  # whose counts are not those of training images
         return ""
     cells = zip(partition.names, partition.counts, strict=True)
     return f"Training images in each cell: {', '.join(f'{name} ({n})' for name, n in cells)}.\n\n"
@@ -196,6 +203,12 @@ def _sources(training: dict[str, Any]) -> str:
     sources = training["sources"]
     listed = ", ".join(f"`{name}` ({count})" for name, count in sources.items())
     text = f"Training images by source: {listed}."
+    if teacher := training.get("teacher"):
+        of = ", ".join(f"{each}" for each in (teacher["model"], teacher["license"]) if each)
+        text += (
+            f"\nIt learnt to meet what the place tower of `{teacher['name']}` makes of where they are"
+            f"{f' ({of})' if of else ''}."
+        )
     if SYNTHETIC_SOURCE in sources:
         text += (
             f"\n\n**`{SYNTHETIC_SOURCE}` is synthetic**: drawings of a generated world. What was learnt "

@@ -240,11 +240,12 @@ def evaluate(
         predictions,
         part,
         metrics=[*usual, *(name for name in also if name not in usual)],
-        by=locator.model.path.resolve().name,
+        by=locator.model.name,
         rules=rules,
     )
     measured.about.pop("images_without_an_answer", None)  # of a place its first image answers for all
-    return replace(measured, about={**measured.about, "split": split, "unit": unit})
+    about = {**measured.about, "split": split, "unit": unit, "model_sha256": locator.model.fingerprint}
+    return replace(measured, about=about)
 
 
 def metric_samples(matched: Matched, metrics: Sequence[str]) -> dict[str, Samples]:

@@ -17,6 +17,7 @@ from lostfound.models.heads import linear_head
 from lostfound.models.network import Network
 from lostfound.predict.decoders import CellDecoder
 from lostfound.predict.model_folder import WEIGHTS, ModelFolder
+from lostfound.predict.model_source import whole_folder
 
 
 def average_weights(paths: Sequence[Path], to: Path) -> ModelFolder:
@@ -38,7 +39,7 @@ def average_weights(paths: Sequence[Path], to: Path) -> ModelFolder:
         raise UsageError("an average takes two models or more")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"{to} exists: choose another folder")
-    models = [ModelFolder.open(path) for path in paths]
+    models = [ModelFolder.open(whole_folder(path)) for path in paths]
     first, decoder = models[0], models[0].decoder
     if not isinstance(decoder, CellDecoder):
         raise ModelError(f"{first.path} does not rank cells: only such models are averaged")
@@ -58,8 +59,7 @@ def average_weights(paths: Sequence[Path], to: Path) -> ModelFolder:
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
         kept = {name: first.config[name] for name in ("name", "task", "views", "preprocessing", "recipe")}
         averaged = [
-            {"name": model.path.resolve().name, "best_epoch": model.config["training"]["best_epoch"]}
-            for model in models
+            {"name": model.name, "best_epoch": model.config["training"]["best_epoch"]} for model in models
         ]
         config = {**kept, "training": {**first.config["training"], "averaged": averaged}}
         temperature = decoder.temperature

@@ -24,6 +24,21 @@ def linear_head(features: int, outputs: int, *, hidden: int | None = None, dropo
     )
 
 
+class UnitLength(nn.Module):
+    """Brings vectors (..., width) to length 1."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """The vectors' directions."""
+        return nn.functional.normalize(vectors, dim=-1)
+
+
+def embedding_head(
+    features: int, width: int, *, hidden: int | None = None, dropout: float = 0.0
+) -> nn.Module:
+    """As `linear_head`, to vectors of length 1."""
+    return nn.Sequential(linear_head(features, width, hidden=hidden, dropout=dropout), UnitLength())
+
+
 class DistanceHead(nn.Module):
     """How many degrees lie between two images, from their features (GeoTrainr).
 

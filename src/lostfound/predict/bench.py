@@ -154,7 +154,7 @@ def _about(locator: Locator, photos: Sequence[Path] | None, count: int, rounds: 
         cpu = next((each.split(":")[1].strip() for each in lines if each.startswith("model name")), cpu)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        "model": locator.model.path.name,
+        "model": locator.model.name,
         "model_bytes": locator.model.graph.stat().st_size,
         "input": [locator.model.preprocessing.height, locator.model.preprocessing.width],
         "provider": locator.session.get_providers()[0],

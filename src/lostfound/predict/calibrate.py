@@ -15,6 +15,7 @@ from lostfound.data.records import coordinates, strings
 from lostfound.data.sharing.lists import limit
 from lostfound.errors import DatasetError, ModelError, UsageError
 from lostfound.geo.sphere import haversine_km
+from lostfound.hub import own_folder
 from lostfound.partitions import OUTSIDE
 from lostfound.predict.answering import own_radius_km
 from lostfound.predict.belief import Belief
@@ -130,7 +131,7 @@ def calibrate(
     """
     if not 0 < accuracy < 1:
         raise UsageError(f"an accuracy of {accuracy}: give a share between 0 and 1, such as 0.5")
-    locator = Locator.load(model)
+    locator = Locator.load(own_folder(model))
     part = dataset if split == "all" else dataset.split(split)
     if not len(part):
         raise DatasetError(

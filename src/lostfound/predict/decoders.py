@@ -340,6 +340,22 @@ def build_decoder(
         from lostfound.predict.gallery import GALLERY, GalleryDecoder  # which is one of these decoders
 
         return GalleryDecoder(partition, arrays(GALLERY), float(values["scale"]), temperature)
+    if kind == "samples" and arrays is not None:
+        from lostfound.predict.samples import FLOW, build_sample_decoder  # as above
+
+        return build_sample_decoder(values, partition, temperature, arrays(FLOW))
+    if kind == "prompts" and arrays is not None:
+        from lostfound.predict.gallery import GALLERY  # as above
+        from lostfound.predict.prompts import COUNTRIES, PromptDecoder
+
+        return PromptDecoder(
+            partition,
+            arrays(GALLERY),
+            float(values["scale"]),
+            temperature,
+            countries=arrays(COUNTRIES),
+            one_city=bool(values["one_city"]),
+        )
     raise ValueError(f"answers of an unknown kind {kind!r}: update lostfound")
 
 

@@ -223,7 +223,7 @@ def _answers(
     from lostfound.geo.countries import country_name, parse_country  # few calls need names
 
     partition = locator.model.partition
-    name = locator.model.path.name
+    name = locator.model.name
     known = [] if partition is None else sorted({each for each in partition.countries if each is not None})
     try:
         code = parse_country(country, guess=False)

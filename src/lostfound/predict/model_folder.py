@@ -18,10 +18,12 @@ from lostfound.data.images import Preprocessing
 from lostfound.download import is_unchanged
 from lostfound.errors import ModelError, refused_as
 from lostfound.files import digest, file_digest, write_atomic, writing_atomically
+from lostfound.hub import cached_repository, is_on_hub, own_folder
 from lostfound.partitions import Partition
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.decoders import OutputDecoder, build_decoder, check_temperature
 from lostfound.predict.levels import Levels
+from lostfound.predict.place_tower import PLACE_TOWER, PlaceTower
 from lostfound.predict.support import Support
 
 FORMAT = 1
@@ -34,6 +36,8 @@ GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
 STATISTICS = "statistics.npz"
 """Arrays that calibrating adds: where in their cells photos are, what photos look like, the head."""
 CONFIG, CARD = "config.json", "README.md"
+NOT_FOR_ANSWERS = frozenset({WEIGHTS, PLACE_TOWER})
+"""What is read by who trains or makes galleries alone, and checked then."""
 
 STARTER = Path(__file__).parents[1] / "models" / "starter"
 """The model that comes with the package: small, countries of the world from street-level photos."""
@@ -58,6 +62,19 @@ class ModelFolder:
     decoder: OutputDecoder
     views: int
     calibration: Calibration
+
+    @property
+    def name(self) -> str:
+        """What reports call it: its folder's name, or that on the hub with its commit."""
+        repository = cached_repository(self.path)
+        return self.path.resolve().name if repository is None else f"{repository.name}@{self.path.name[:7]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 that tells models apart which answer otherwise: of the hashes of all that answers."""
+        files = self.config["files"]
+        hashes = {name: sha256 for name, sha256 in files.items() if name not in NOT_FOR_ANSWERS}
+        return digest(json.dumps(hashes, sort_keys=True).encode())
 
     @property
     def partition(self) -> Partition | None:
@@ -93,6 +110,21 @@ class ModelFolder:
             return {name: arrays[name] for name in arrays}
 
     @cached_property
+    def place_tower(self) -> PlaceTower | None:
+        """What makes embeddings of coordinates; None of most models.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
+        if PLACE_TOWER not in self.config["files"]:
+            return None
+        file = self.path / PLACE_TOWER
+        if not file.is_file():
+            raise ModelError(f"{file} is missing: the model folder is incomplete; copy it whole")
+        _check(file, self.config["files"][PLACE_TOWER])
+        return PlaceTower.read(file)
+
+    @cached_property
     def support(self) -> Support | None:
         """Where in its cells photos are; None of a model of bare coordinates, or not yet calibrated.
 
@@ -116,12 +148,19 @@ class ModelFolder:
     def open(cls, path: str | Path) -> ModelFolder:
         """Open a model folder and check that its files are its own.
 
+        Args:
+            path: The folder; or hf://OWNER/NAME@REVISION, which is downloaded once.
+
         Raises:
             ModelError: It is missing or unfinished, lacks a file, holds a file of another model, or was
-                written by a newer version.
+                written by a newer version; or the hub can't be reached.
         """
+        if is_on_hub(path):
+            from lostfound.predict.model_source import downloaded  # which needs this module
+
+            path = downloaded(path)
         path = Path(path)
-        config = _read_config(path)
+        config = read_config(path)
         with refused_as(ModelError, f"{path} can't be read as a model folder"):
             return cls._read(path, config)
 
@@ -129,15 +168,14 @@ class ModelFolder:
     def _read(cls, path: Path, config: dict[str, Any]) -> ModelFolder:
         for name, sha256 in config["files"].items():
             file = path / name
+            if name in NOT_FOR_ANSWERS and cached_repository(path) is not None:
+                continue  # it is left on the hub until it is needed
             if not file.is_file():
                 raise ModelError(
                     f"{file} is missing: the model folder is incomplete; copy it whole or train again"
                 )
-            if name != WEIGHTS and not is_unchanged(file, sha256):
-                raise ModelError(
-                    f"{file} is not this model's own (its hash differs from config.json's): "
-                    "copy the folder whole or train again"
-                )
+            if name not in NOT_FOR_ANSWERS:
+                _check(file, sha256)
         partition = Partition.load(path / PARTITION) if PARTITION in config["files"] else None
         cells = None if partition is None else len(partition)
         calibration = Calibration.from_dict(json.loads((path / CALIBRATION).read_bytes()), cells)
@@ -154,6 +192,14 @@ class ModelFolder:
         return cls(path, config, preprocessing, decoder, views, calibration)
 
 
+def _check(file: Path, sha256: str) -> None:
+    if not is_unchanged(file, sha256):
+        raise ModelError(
+            f"{file} is not this model's own (its hash differs from config.json's): copy the folder whole or "
+            "train again"
+        )
+
+
 def _array(path: Path, config: Mapping[str, Any], name: str) -> NDArray[Any]:
     """One of the decoder's arrays, mapped into memory."""
     if name not in config["files"]:
@@ -162,7 +208,12 @@ def _array(path: Path, config: Mapping[str, Any], name: str) -> NDArray[Any]:
     return found
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """What the `config.json` of a model folder says; a key that it lacks is a `ModelError`.
+
+    Raises:
+        ModelError: There is none, or it is of no model that this version reads.
+    """
     file = path / CONFIG
     if not file.is_file():
         if (path / "run").is_dir():
@@ -203,14 +254,15 @@ def write_folder(
 
     Args:
         path: The model folder to be.
-        parts: A folder on the same disk that holds the graph and the weights; they are moved.
+        parts: A folder on the same disk that holds the graph, and the weights and a place tower if there are
+            any; they are moved.
         decoder: From the graph's outputs to predictions.
         temperature: The calibration's.
         config: The rest of `config.json`, with `preprocessing`.
     """
     (path / CONFIG).unlink(missing_ok=True)
     partition = decoder.partition
-    names = [GRAPH, *([WEIGHTS] if (parts / WEIGHTS).is_file() else []), CALIBRATION]
+    names = [GRAPH, *(name for name in sorted(NOT_FOR_ANSWERS) if (parts / name).is_file()), CALIBRATION]
     labels: dict[str, Any] = {}
     if partition is not None:
         write_atomic(parts / PARTITION, partition.to_parquet())
@@ -244,6 +296,7 @@ def set_calibration(
     Raises:
         ModelError: It is not a complete model folder.
     """
+    path = own_folder(path)
     with refused_as(ModelError, f"{path} can't be calibrated"):
         check_temperature(calibration.temperature)
     model = ModelFolder.open(path)

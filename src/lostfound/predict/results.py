@@ -276,7 +276,7 @@ def model_identity(locator: Locator) -> dict[str, str]:
     files = {name: sha for name, sha in config["files"].items() if not name.endswith(".safetensors")}
     told = json.dumps([files, config["preprocessing"], config["answer"]], sort_keys=True)
     return {
-        "name": locator.model.path.resolve().name,
+        "name": locator.model.name,
         "version": str(config.get("lostfound", "")),
         "sha256": digest(told.encode()),
     }

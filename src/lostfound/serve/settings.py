@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lostfound.errors import UsageError
+from lostfound.hub import Repository, is_on_hub
 from lostfound.predict.model_folder import STARTER, ModelFolder
 
 STARTER_NAME = "starter"
@@ -76,7 +77,7 @@ class ServeSettings:
 
 
 def parse_models(given: list[str]) -> tuple[tuple[str, Path], ...]:
-    """The models that `--model` names: NAME=PATH or PATH; the starter if none.
+    """The models that `--model` names: NAME=PATH or PATH, or a name on the hub; the starter if none.
 
     Raises:
         UsageError: A name is given twice, or can't stand in an address.
@@ -87,8 +88,8 @@ def parse_models(given: list[str]) -> tuple[tuple[str, Path], ...]:
         name, named, path = each.partition("=")
         if not named:
             path = each
-            name = STARTER_NAME if each == STARTER_NAME else Path(each).resolve().name
-        folder = STARTER if path == STARTER_NAME and not Path(path).exists() else Path(path)
+            name = STARTER_NAME if each == STARTER_NAME else _own_name(each)
+        folder = STARTER if path == STARTER_NAME and not Path(path).exists() else path
         if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
             raise UsageError(
                 f"--model {each}: {name!r} can't stand in an address: give NAME=PATH, the name of letters, "
@@ -96,9 +97,13 @@ def parse_models(given: list[str]) -> tuple[tuple[str, Path], ...]:
             )
         if name in found:
             raise UsageError(f"two models are called {name!r}: give them names, as in --model better={path}")
-        ModelFolder.open(folder)
-        found[name] = folder.resolve()
+        found[name] = ModelFolder.open(folder).path.resolve()
     return tuple(found.items())
+
+
+def _own_name(model: str) -> str:
+    """The folder's, or that on the hub without its owner and revision."""
+    return Repository.parse(model).name.partition("/")[2] if is_on_hub(model) else Path(model).resolve().name
 
 
 def read_tokens(path: Path) -> tuple[str, ...]:

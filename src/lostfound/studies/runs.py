@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lostfound.data.dataset import Dataset
-from lostfound.download import resolve_weights
 from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.predict.model_folder import CONFIG
+from lostfound.predict.model_source import local_weights
 from lostfound.studies.holding_out import Fold, deal_folds
 from lostfound.studies.study import Study, in_order
 from lostfound.training.clearing import remove_files, remove_model
@@ -271,7 +271,7 @@ def _weights(named: str | None, folder: Path, default: str | None, says: bool) -
     chosen = named if says else default
     if chosen is None or chosen == HUB:
         return chosen
-    fetched = resolve_weights(chosen)
+    fetched = local_weights(chosen)
     if fetched != chosen:  # it was an address
         return Path(str(fetched))
     return folder / chosen if says else Path(chosen)

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import count_sources
+from lostfound.files import write_atomic
 from lostfound.models.export import write_model
 from lostfound.models.weights import WeightsReport
 from lostfound.predict.calibration import fit_temperature
 from lostfound.predict.decoders import CellDecoder, HybridDecoder, OutputDecoder
+from lostfound.predict.gallery import GalleryDecoder
+from lostfound.predict.locator import MOST_NUMBERS
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.training.build import Training, build_training
 from lostfound.training.clearing import PARTS
@@ -166,7 +169,9 @@ def _temperature(validation: Validation, outputs: NDArray[np.float32]) -> float:
     partition = validation.decoder.partition
     if partition is None:
         return 1.0
-    return fit_temperature(outputs[:, : len(partition)].astype(np.float64), validation.cells)
+    most = max(MOST_NUMBERS // len(partition), 100)
+    rows = np.arange(0, len(outputs), -(-len(outputs) // most))
+    return fit_temperature(validation.decoder.logits(outputs[rows]), validation.cells[rows])
 
 
 def _described(run: RunFolder, training: Training) -> dict[str, Any]:
@@ -181,12 +186,13 @@ def _described(run: RunFolder, training: Training) -> dict[str, Any]:
         "train_places": len(set(objective.images.places)),
         "val_images": len(training.val),
         "left_out": dict(objective.left_out),
+        **objective.about,
     }
 
 
 def _calibrated(decoder: OutputDecoder, temperature: float) -> OutputDecoder:
     """The decoder with a temperature, if it gives probabilities."""
-    if isinstance(decoder, CellDecoder | HybridDecoder):
+    if isinstance(decoder, CellDecoder | HybridDecoder | GalleryDecoder):
         return replace(decoder, temperature=temperature)
     return decoder
 
@@ -205,6 +211,8 @@ def _write_model(
     }
     work = run.checkpoints / PARTS
     work.mkdir(exist_ok=True)
+    for name, data in module.objective.files.items():
+        write_atomic(work / name, data)
     return write_model(
         run.model, module.network, training.preprocessing, decoder, temperature, config, work=work
     )

@@ -136,7 +136,26 @@ class Distance(Section):
     min_images: int = Field(2, ge=1, description="countries with fewer training images get no anchor")
 
 
-Task = Annotated[Classify | Hybrid | Coordinates | Distance, Field(discriminator="kind")]
+class Embedding(Section):
+    """Which of a gallery's places does it look like, to a place tower such as GeoCLIP's?"""
+
+    kind: Literal["embedding"]
+    teacher: str = Field(
+        min_length=1,
+        description="a model with a place tower and a gallery, as `lostfound convert geoclip` makes: its "
+        "folder, or hf://OWNER/NAME",
+    )
+    loss: Literal["cosine", "contrastive"] = Field(
+        "cosine",
+        description="meet the place's embedding; or be nearer to it than to others of batch and gallery",
+    )
+    temperature: float = Field(0.07, gt=0, description="for contrastive: what cosines are divided by")
+    negatives: int = Field(
+        1024, ge=0, description="for contrastive: places of the gallery to compare with, drawn in each step"
+    )
+
+
+Task = Annotated[Classify | Hybrid | Coordinates | Distance | Embedding, Field(discriminator="kind")]
 
 
 class Data(Section):
@@ -291,7 +310,7 @@ class Recipe(Section):
     Attributes:
         name: What the model is called.
         data: Which of the data set's images are used.
-        task: What the model answers: cells, cells and offsets, coordinates, or distances.
+        task: What the model answers: cells, cells and offsets, coordinates, distances, or a gallery's places.
         model: The network.
         input: How an image becomes the network's input.
         optimizer: How the weights move.

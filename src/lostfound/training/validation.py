@@ -17,7 +17,8 @@ from lostfound.evaluation.metrics import METRICS
 from lostfound.partitions import OUTSIDE
 from lostfound.predict.decoders import OutputDecoder, ranked
 from lostfound.predict.levels import Levels
-from lostfound.predict.predictions import Predictions
+from lostfound.predict.locator import MOST_NUMBERS
+from lostfound.predict.predictions import Predictions, concatenated
 from lostfound.training.images import LabelledImages
 from lostfound.training.settings import MONITORS, Monitor
 
@@ -83,14 +84,28 @@ class Validation:
 
     def measure(self, outputs: NDArray[np.floating[Any]]) -> dict[str, float]:
         """The numbers that can be told, of outputs (n, width): as the finished model's are measured."""
-        matched = Matched(self._predictions(outputs), self.truth)
+        matched = Matched(
+            concatenated([self._predictions(outputs[rows]) for rows in self._blocks]), self.truth
+        )
         inside = self.cells != OUTSIDE
         measured = _MEASURED
         if not inside.any():  # what no answer could get right chooses nothing
             measured = [name for name in measured if not METRICS[name].of_cells]
         found = {name: samples.value for name, samples in metric_samples(matched, measured).items()}
         if self.decoder.partition is not None and inside.any():
-            logits = np.asarray(outputs[:, : len(self.decoder.partition)], dtype=np.float64)
-            losses = -log_softmax(logits, axis=1)[inside, self.cells[inside]]
+            losses = np.concatenate([self._losses(outputs[rows], self.cells[rows]) for rows in self._blocks])
             found["loss"] = float(losses.mean())
         return found
+
+    @cached_property
+    def _blocks(self) -> list[slice]:
+        """The samples in blocks of whose probabilities memory holds all."""
+        cells = 1 if self.decoder.partition is None else len(self.decoder.partition)
+        step = max(1, MOST_NUMBERS // cells)
+        return [slice(start, start + step) for start in range(0, len(self.cells), step)]
+
+    def _losses(self, outputs: NDArray[np.floating[Any]], cells: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The cross-entropy of those samples that lie in a cell."""
+        inside = cells != OUTSIDE
+        logits = self.decoder.logits(outputs[inside])
+        return np.asarray(-log_softmax(logits, axis=1)[np.arange(len(logits)), cells[inside]])

@@ -16,10 +16,10 @@ from published_weights import SIZE, random_geoclip, tiny_clip, write_release
 from lostfound.errors import ModelError, UsageError
 from lostfound.models.published.convert import convert
 from lostfound.models.published.geoclip import decoder_of, read_weights
-from lostfound.models.published.places import PlaceTower, equal_earth
 from lostfound.models.published.sources import Source
 from lostfound.models.published.tensors import read_tensors
 from lostfound.predict.locator import Locator
+from lostfound.predict.place_tower import PlaceTower, equal_earth
 from lostfound.predict.restrictions import Restriction
 
 GOLDEN = {
@@ -63,6 +63,27 @@ def test_the_real_towers_give_the_golden_values(geoclip_package: Path) -> None:
     assert places @ picture == pytest.approx(cosines, abs=1e-6)
     scale = read_tensors(weights / "logit_scale_weights.pth")[""]
     assert np.exp(np.float64(scale)) == pytest.approx(39.687442779541016)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the package's own
+@pytest.mark.data
+def test_the_place_tower_is_the_packages_own(geoclip_package: Path, monkeypatch, tmp_path: Path) -> None:
+    package = types.ModuleType("geoclip")
+    package.__path__ = [str(geoclip_package)]
+    monkeypatch.setitem(sys.modules, "geoclip", package)
+    from geoclip.model.location_encoder import LocationEncoder
+
+    dice = np.random.default_rng(0)
+    points = np.column_stack([dice.uniform(-90, 90, 500), dice.uniform(-180, 180, 500)])
+    with torch.no_grad():  # in double precision, but for its constants: in single it is ten times as far off
+        theirs = LocationEncoder().double()(torch.from_numpy(points)).numpy()
+    theirs /= np.linalg.norm(theirs, axis=1, keepdims=True)
+    tower = PlaceTower(read_tensors(geoclip_package / "model" / "weights" / "location_encoder_weights.pth"))
+    (tmp_path / "tower.npz").write_bytes(tower.to_bytes())
+    for kind in (np.float64, np.float32):
+        ours = PlaceTower.read(tmp_path / "tower.npz").embed(points, kind)
+        ours = ours / np.linalg.norm(ours, axis=1, keepdims=True)
+        assert np.abs(ours - theirs).max() < 1e-5
 
 
 @pytest.mark.filterwarnings("ignore")  # of the package's own

@@ -18,8 +18,9 @@ from lostfound.data.records import SCHEMA, SPLITS, strings
 from lostfound.data.sharing.card import HUB_SPLITS, dataset_card
 from lostfound.data.writing import writing
 from lostfound.download import cache_folder
-from lostfound.errors import DatasetError, MissingExtraError, UsageError
+from lostfound.errors import DatasetError, UsageError
 from lostfound.files import digest, remove_partials, write_atomic
+from lostfound.hub import upload
 from lostfound.progress import Advance, progress
 
 HUB = "hf://datasets/"
@@ -42,6 +43,7 @@ def publish(
     licenses: Collection[str] = (),
     unknown_as: str | None = None,
     leave_out: bool = False,
+    public: bool = False,
 ) -> tuple[str, int]:
     """Write a data set as Parquet files with a data card, into a folder or onto the Hugging Face Hub.
 
@@ -54,6 +56,7 @@ def publish(
         licenses: Licences that are taken to allow publication, beside those known to.
         unknown_as: The licence of images that state none; they are refused if None.
         leave_out: Publish the other images where some may not be published.
+        public: Whether anybody may see it on the Hub.
 
     Returns:
         Where it is, and how many images were published.
@@ -70,7 +73,7 @@ def publish(
         raise DatasetError(_refusal(dataset, allowed))
     chosen = dataset.with_records(dataset.records.filter(pa.array(allowed)))
     if target.startswith("hf://"):
-        return _upload(chosen, target, unknown_as), len(chosen)
+        return _upload(chosen, target, unknown_as, public), len(chosen)
     folder = Path(target)
     if folder.exists() and (not folder.is_dir() or any(each.name != ".lock" for each in folder.iterdir())):
         raise UsageError(f"{folder} is there already: give a new folder")
@@ -201,33 +204,21 @@ def _features(columns: list[str]) -> dict[str, str]:
 _DTYPES = {"float": "float32", "double": "float64"}
 
 
-def _upload(dataset: Dataset, target: str, unknown_as: str | None) -> str:
+def _upload(dataset: Dataset, target: str, unknown_as: str | None, public: bool) -> str:
     name = target.removeprefix(HUB).strip("/")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise UsageError(f"{target} is no data set's name on the Hub: give {HUB}OWNER/NAME")
-    try:
-        from huggingface_hub import HfApi
-    except ImportError:
-        raise MissingExtraError(
-            "publishing onto the Hub needs an extra: pip install 'lostfound[hub]'"
-        ) from None
     key = digest(f"{dataset.info['records_sha256']}:{len(dataset)}:{unknown_as}".encode())[:16]
     staged = cache_folder() / "publish" / key
     with writing(staged):
         if not (staged / "README.md").is_file():  # the card is written last
             _write(dataset, staged, unknown_as)
-        api = HfApi()
-        try:
-            api.create_repo(name, repo_type="dataset", private=True, exist_ok=True)
-            api.upload_folder(
-                repo_id=name, folder_path=staged, repo_type="dataset", ignore_patterns=[".lock"]
-            )
-        except Exception as error:  # of the network, of the account, of the Hub
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DatasetError(
-                f"{name} could not be uploaded: {reason}. The files are made and kept: mend that (`hf auth "
-                "login` logs in) and run the same command again"
-            ) from None
+        files = {
+            each.relative_to(staged).as_posix(): each
+            for each in sorted(staged.rglob("*"))
+            if each.is_file() and each.name != ".lock"
+        }
+        upload(name, files, kind="dataset", public=public, error=DatasetError)
     _clear(staged)
     (staged / "README.md").unlink()
     staged.rmdir()

@@ -15,12 +15,14 @@ from torch import nn
 from lostfound.data.images import Preprocessing
 from lostfound.errors import UsageError, nearest_name
 from lostfound.files import write_atomic
+from lostfound.hub import HUB
 from lostfound.models.export import export_onnx
-from lostfound.models.published import classifier, geoclip, osv5m
-from lostfound.models.published.sources import HUB, License, Source, opened
+from lostfound.models.published import classifier, geoclip, osv5m, plonk, streetclip
+from lostfound.models.published.sources import License, Source, opened
 from lostfound.models.shrinking import Precision, shrink
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
+from lostfound.predict.place_tower import PLACE_TOWER, PlaceTower
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Converted:
         decoder: From its outputs to what it believes.
         license: The weights'.
         about: More that `config.json` is to say.
+        tower: What makes embeddings of coordinates, if the model has it.
     """
 
     network: nn.Module
@@ -40,6 +43,7 @@ class Converted:
     decoder: OutputDecoder
     license: License
     about: Mapping[str, Any]
+    tower: PlaceTower | None = None
 
 
 def convert(
@@ -94,7 +98,8 @@ def _geoclip(
         "places": len(decoder.partition),
         "equal_coordinates": "apart" if exact_upstream else "merged",
     }
-    return Converted(network, preprocessing, decoder, geoclip.LICENSE, {"gallery": places}), [own, below]
+    about = {"gallery": places}
+    return Converted(network, preprocessing, decoder, geoclip.LICENSE, about, read.places), [own, below]
 
 
 def _osv5m(
@@ -121,8 +126,45 @@ def _classifier(
     return Converted(network, preprocessing, decoder, classifier.license_of(own), about), [own]
 
 
+def _streetclip(
+    stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
+) -> tuple[Converted, list[Source]]:
+    if backbone is not None:
+        raise UsageError("streetclip is its own backbone: leave --backbone out")
+    own = _opened(stack, weights, "weights", "streetclip", streetclip.PUBLISHED, streetclip.PATTERNS)
+    network, preprocessing, decoder = streetclip.made_of(
+        own, exact_upstream=exact_upstream, half=precision != "fp32"
+    )
+    asked = {
+        "country": streetclip.COUNTRY,
+        "city": streetclip.CITY,
+        "countries": len(decoder.countries),
+        "cities": len(decoder.partition),
+        "city_of_a_country": "the most alike" if exact_upstream else "each as alike as it is",
+    }
+    return Converted(network, preprocessing, decoder, streetclip.LICENSE, {"prompts": asked}), [own]
+
+
+def _plonk(
+    stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
+) -> tuple[Converted, list[Source]]:
+    del precision
+    own = _opened(stack, weights, "weights", "plonk", plonk.PUBLISHED, plonk.PATTERNS)
+    below = _opened(stack, backbone, "backbone", "plonk", plonk.BACKBONE, plonk.BACKBONE_PATTERNS)
+    decoder = plonk.decoder_of(own, exact_upstream=exact_upstream)
+    network, preprocessing, terms = plonk.network_of(own, below, decoder.width)
+    about = {"samples": {"each": decoder.samples, "steps": decoder.steps, "cells": len(decoder.partition)}}
+    return Converted(network, preprocessing, decoder, terms, about), [own, below]
+
+
 Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[Source]]]
-MODELS: Mapping[str, Maker] = {"geoclip": _geoclip, "osv5m": _osv5m, "image-classifier": _classifier}
+MODELS: Mapping[str, Maker] = {
+    "geoclip": _geoclip,
+    "osv5m": _osv5m,
+    "streetclip": _streetclip,
+    "plonk": _plonk,
+    "image-classifier": _classifier,
+}
 """The models that can be converted, by name."""
 
 
@@ -146,6 +188,8 @@ def _write(name: str, to: Path, made: Converted, sources: list[Source], precisio
         folder.mkdir()
         difference = export_onnx(made.network, made.preprocessing, parts / GRAPH)
         shrink(parts / GRAPH, precision)
+        if made.tower is not None:
+            write_atomic(parts / PLACE_TOWER, made.tower.to_bytes())
         config = {
             "task": {"kind": "published"},
             "views": 1,

@@ -17,12 +17,12 @@ from lostfound.data.tables import read_columns
 from lostfound.errors import ModelError, refused_as
 from lostfound.geo.sphere import as_points
 from lostfound.models.published.clip import Normalised, clip_preprocessing, load_pretrained
-from lostfound.models.published.places import PlaceTower
 from lostfound.models.published.sources import MIT, Source
 from lostfound.models.published.tensors import Tensors, read_tensors
 from lostfound.partitions.kinds.gallery import gallery_partition
 from lostfound.predict.features import unit_length
 from lostfound.predict.gallery import GalleryDecoder
+from lostfound.predict.place_tower import PlaceTower
 
 BACKBONE = "openai/clip-vit-large-patch14"
 LICENSE = MIT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lostfound.errors import MissingExtraError, ModelError, UsageError
+from lostfound.errors import ModelError, UsageError
 from lostfound.files import file_digest
-
-HUB = "hf://"
-_HUB_NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+from lostfound.hub import HUB, Repository, cached_repository, is_on_hub, snapshot
 
 
 @dataclass
@@ -80,7 +77,7 @@ def opened(source: str, what: str, patterns: Sequence[str]) -> Iterator[Source]:
         ModelError: The hub can't be reached, or has no such model.
         MissingExtraError: The hub needs an extra.
     """
-    if source.startswith(HUB):
+    if is_on_hub(source):
         yield _snapshot(source, patterns)
         return
     path = Path(source)
@@ -99,26 +96,10 @@ def opened(source: str, what: str, patterns: Sequence[str]) -> Iterator[Source]:
 
 
 def _snapshot(source: str, patterns: Sequence[str]) -> Source:
-    match = _HUB_NAME.fullmatch(source)
-    if match is None:
-        raise UsageError(
-            f"{source} is no model's name on the hub: write {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION"
-        )
-    name, revision = match.groups()
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise MissingExtraError("models of the hub need an extra: pip install 'lostfound[hub]'") from None
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
-    except Exception as error:  # of the network, of the account, of the hub
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        which = f"{name} --revision {revision}" if revision else name
-        raise ModelError(
-            f"{name} can't be had from the hub ({reason}). Where there is a network, download it there (`hf "
-            f"download {which} --local-dir FOLDER`), bring the folder here, and give that in the name's place"
-        ) from None
-    return Source(folder, name, folder.name if re.fullmatch("[0-9a-f]{40}", folder.name) else revision)
+    repository = Repository.parse(source)
+    folder = snapshot(repository, patterns)
+    cached = cached_repository(folder)
+    return Source(folder, repository.name, cached.revision if cached else repository.revision)
 
 
 @dataclass(frozen=True)

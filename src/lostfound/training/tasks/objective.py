@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +32,8 @@ class Objective(nn.Module, ABC):
         monitor: What chooses the best epoch, unless the recipe says otherwise.
         classes: A number for each training image, whose frequencies `data.sampling_power` evens out.
         left_out: LabelledImages in no cell: (country, images), most first.
+        files: What the model folder is to keep beside the graph, by name.
+        about: What the model's `config.json` is to say of it under `training`.
     """
 
     images: LabelledImages
@@ -37,6 +41,8 @@ class Objective(nn.Module, ABC):
     monitor: Monitor
     classes: NDArray[np.int64]
     left_out: list[tuple[str, int]]
+    files: Mapping[str, bytes] = MappingProxyType({})
+    about: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def build_head(self, features: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""GeoCLIP's place tower (Vivanco et al. 2023): coordinates in, 512 numbers out that tell how places look.
+"""A place tower, as GeoCLIP's (Vivanco et al. 2023): coordinates in, numbers out that tell how places look.
 
 In numpy, so that a gallery is made without torch; the projection in double precision, since the finest of the
 three encodings turns a rounding of the angle into one of the fourth digit.
@@ -6,15 +6,19 @@ three encodings turns a rounding of the angle into one of the fourth digit.
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.errors import ModelError
-from lostfound.models.published.tensors import Tensors
+from lostfound.errors import ModelError, refused_as
 
+PLACE_TOWER = "place_tower.npz"
+"""Its weights, in a model folder."""
 _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
 _SCALE = 66.50336 / 180
 _LAYERS = ("capsule.1", "capsule.3", "capsule.5", "head.0")
@@ -45,12 +49,36 @@ class PlaceTower:
         tensors: By their names in the file, `LocEnc0.capsule.0.b` and so on.
     """
 
-    tensors: Tensors
+    tensors: Mapping[str, NDArray[Any]]
 
     def __post_init__(self) -> None:
         needed = {f"LocEnc{branch}.{name}" for branch in range(3) for name in _names()}
         if missing := sorted(needed - self.tensors.keys()):
             raise ModelError(f"these are no weights of GeoCLIP's place tower: {missing[0]} is missing")
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read what `to_bytes` gave.
+
+        Raises:
+            ModelError: It is damaged.
+        """
+        with (
+            refused_as(ModelError, f"{file} can't be read as a place tower"),
+            np.load(file, allow_pickle=False) as arrays,
+        ):
+            return cls({name: arrays[name] for name in arrays})
+
+    def to_bytes(self) -> bytes:
+        """The weights, as a file of numpy's, in single precision."""
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {
+            f"LocEnc{branch}.{name}": self.tensors[f"LocEnc{branch}.{name}"].astype(np.float32)
+            for branch in range(3)
+            for name in _names()
+        }
+        np.savez(buffer, **arrays)
+        return buffer.getvalue()
 
     @property
     def width(self) -> int:
