@@ -18,6 +18,7 @@ from lostfound.cli import (
     convert,
     data,
     explain,
+    play,
     report,
     results,
     serve,
@@ -93,6 +94,7 @@ app.add_typer(bench.COMMANDS)
 app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)
 app.add_typer(serve.COMMANDS)
+app.add_typer(play.COMMANDS)
 
 
 def _print_version(wanted: bool) -> None:
