@@ -35,6 +35,7 @@ class Begin(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    key: str = Field(pattern="^[0-9a-f]{24}$")
     name: str | None = Field(None, max_length=200)
 
 
@@ -114,7 +115,7 @@ def _games(app: FastAPI, study: Study) -> None:
     @app.post("/api/games", status_code=201)
     def begin(sent: Begin) -> dict[str, str]:
         try:
-            game = study.begin(sent.name)
+            game = study.begin(sent.key, sent.name)
         except NameTakenError as taken:
             raise Problem(
                 409, f"somebody is called {taken} already: choose another name, or go on where that game is open"

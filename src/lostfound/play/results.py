@@ -15,6 +15,7 @@ from lostfound.evaluation.metrics import METRICS
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_name
 from lostfound.geo.sphere import geoguessr_score, haversine_km
+from lostfound.pages.lines import great_circle
 from lostfound.play.answers import Answer, label, to_predictions
 from lostfound.play.places import Places
 from lostfound.play.settings import MOST_COUNTRIES, Mode
@@ -99,6 +100,7 @@ class Judged:
         right: Whether the first answer is the true one; None on the map.
         rank: At which rank the true one was named, from 1; None if it was not, and on the map.
         score: GeoGuessr's, of an answer on the map.
+        way: The shortest way from it to the truth, points in degrees.
     """
 
     text: str
@@ -107,6 +109,7 @@ class Judged:
     right: bool | None
     rank: int | None
     score: float | None
+    way: tuple[tuple[float, float], ...] = ()
 
 
 def judge(places: Places, image_id: str, answer: Answer) -> Judged:
@@ -119,11 +122,12 @@ def judge(places: Places, image_id: str, answer: Answer) -> Judged:
     elif answer.ranked:
         point = Boundaries.packed().centroid(answer.ranked[0])
     km = None if point is None else float(haversine_km(point, truth.point))
+    way = () if point is None else tuple(great_circle(point, truth.point))
     if mode is Mode.map:
         points = 0.0 if km is None else float(geoguessr_score(np.array([km]))[0])
-        return Judged(label(answer, partition), point, km, None, None, points)
+        return Judged(label(answer, partition), point, km, None, None, points, way)
     rank = answer.ranked.index(truth.answer) + 1 if truth.answer in answer.ranked else None
-    return Judged(label(answer, partition), point, km, rank == 1, rank, None)
+    return Judged(label(answer, partition), point, km, rank == 1, rank, None, way)
 
 
 def people_score(places: Places, guesses: Sequence[Guess], by: str) -> Evaluation:
@@ -199,6 +203,7 @@ def as_values(judged: Judged) -> dict[str, Any]:
         "right": judged.right,
         "rank": judged.rank,
         "score": judged.score,
+        "way": judged.way,
     }
 
 

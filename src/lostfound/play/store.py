@@ -7,10 +7,9 @@ twice, from two tabs, or again after the server was killed, is the guess that ca
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -39,6 +38,12 @@ CREATE TABLE IF NOT EXISTS guesses (
   answered_at REAL NOT NULL, mode TEXT NOT NULL, pixels TEXT, lostfound TEXT NOT NULL,
   PRIMARY KEY (game, round), FOREIGN KEY (game, round) REFERENCES rounds);
 """
+_GAMES = "SELECT id, player, number FROM games"
+_COLUMNS = (
+    "SELECT game, round, player, image_id, practice, ranked, latitude, longitude, skipped, late, known, clues, "
+    "seconds, answered_at FROM guesses"
+)
+_ORDER = "ORDER BY answered_at, rowid"
 
 
 class NameTakenError(Exception):
@@ -100,6 +105,10 @@ class Guess:
     answered_at: float
 
 
+DrawRounds = Callable[[str, int], Sequence[Round]]
+"""From a player's pseudonym and the game's number, from 0, to its rounds."""
+
+
 class Store:
     """The records of one study. Safe to use from several threads."""
 
@@ -142,10 +151,11 @@ class Store:
         """Close the file."""
         self._connection.close()
 
-    def begin(self, player: str | None, rounds: Any, number: int = 0) -> Game:
-        """Begin a game of a player.
+    def begin(self, key: str, player: str | None, rounds: DrawRounds, number: int = 0) -> Game:
+        """Begin a game of a player; the one of that key, if it was begun already.
 
         Args:
+            key: The game's id: random, of whoever begins it, so that what is sent twice begins one game.
             player: A pseudonym; None gives one that is free.
             rounds: From the pseudonym and the game's number to its rounds.
             number: Which of the player's games it is, from 0.
@@ -154,9 +164,12 @@ class Store:
             NameTakenError: Another player is called so, or this game was begun already.
         """
         with self._writing() as connection:
+            begun = connection.execute(f"{_GAMES} WHERE id = ?", (key,)).fetchone()
+            if begun is not None:
+                return Game(*begun)
             if player is None:
                 player = _free_name(connection)
-            game = Game(secrets.token_hex(12), player, number)
+            game = Game(key, player, number)
             try:
                 connection.execute(
                     "INSERT INTO games VALUES (?, ?, ?, ?)", (game.id, player, number, time.time())
@@ -171,19 +184,17 @@ class Store:
 
     def game(self, game: str) -> Game | None:
         """A game by its id."""
-        rows = self._read("SELECT id, player, number FROM games WHERE id = ?", game)
+        rows = self._read(f"{_GAMES} WHERE id = ?", game)
         return Game(*rows[0]) if rows else None
 
     def last_game(self, player: str) -> Game | None:
         """The latest game of a player."""
-        rows = self._read(
-            "SELECT id, player, number FROM games WHERE player = ? ORDER BY number DESC LIMIT 1", player
-        )
+        rows = self._read(f"{_GAMES} WHERE player = ? ORDER BY number DESC LIMIT 1", player)
         return Game(*rows[0]) if rows else None
 
     def games(self) -> list[Game]:
         """All games, in the order in which they began."""
-        return [Game(*row) for row in self._read("SELECT id, player, number FROM games ORDER BY began_at")]
+        return [Game(*row) for row in self._read(f"{_GAMES} ORDER BY began_at")]
 
     def rounds(self, game: str) -> list[Round]:
         """The rounds of a game, in order."""
@@ -250,13 +261,6 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
-
-
-_COLUMNS = (
-    "SELECT game, round, player, image_id, practice, ranked, latitude, longitude, skipped, late, known, clues, "
-    "seconds, answered_at FROM guesses"
-)
-_ORDER = "ORDER BY answered_at, rowid"
 
 
 def read_study(folder: Path) -> tuple[dict[str, Any], list[Guess]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from lostfound.errors import UsageError
+from lostfound.evaluation.metrics import METRICS
 from lostfound.play.answers import Answer, check_answer, label
 from lostfound.play.places import Places
 from lostfound.play.results import SCORED, Opponent, as_values, end_of_game, judge, people_score
-from lostfound.play.settings import CLUES, MOST_COUNTRIES, Mode, ShowTruth
+from lostfound.play.settings import CLUES, MOST_COUNTRIES, ShowTruth
 from lostfound.play.store import Game, Guess, NameTakenError, Round, Store
 
 GRACE_S = 3.0
@@ -52,10 +54,11 @@ class Study:
             "join": self.join,
         }
 
-    def begin(self, name: str | None) -> Game:
+    def begin(self, key: str, name: str | None) -> Game:
         """Begin a player's first game.
 
         Args:
+            key: The game's id, drawn by the player's browser.
             name: The pseudonym; None or blank gives one.
 
         Raises:
@@ -65,7 +68,7 @@ class Study:
         name = " ".join((name or "").split())
         if len(name) > LONGEST_NAME or not name.isprintable():
             raise UsageError(f"a name has {LONGEST_NAME} letters at most, and nothing that can't be seen")
-        return self.store.begin(name or None, self.places.rounds)
+        return self.store.begin(key, name or None, self.places.rounds)
 
     def again(self, game: Game) -> Game:
         """The player's next game, begun if it was not.
@@ -77,7 +80,7 @@ class Study:
             raise UsageError("finish this game first")
         self.places.rounds(game.player, game.number + 1)  # are there places left?
         try:
-            return self.store.begin(game.player, self.places.rounds, game.number + 1)
+            return self.store.begin(secrets.token_hex(12), game.player, self.places.rounds, game.number + 1)
         except NameTakenError:
             last = self.store.last_game(game.player)
             assert last is not None
@@ -182,13 +185,13 @@ class Study:
                 metrics = people_score(self.places, self._scored(game), game.player).metrics
                 self._scores[game.id] = metrics[metric].value if metric in metrics else 0.0
         rows = [
-            {"player": game.player, "value": self._scores[game.id], "own": game.player == own.player}
+            {
+                "player": game.player,
+                "value": self._scores[game.id],
+                "text": METRICS[metric].text(self._scores[game.id]),
+                "own": game.player == own.player,
+            }
             for game in self.store.games()
             if game.id in self._scores
         ]
         return sorted(rows, key=lambda row: -float(str(row["value"])))
-
-    @property
-    def mode(self) -> Mode:
-        """What is answered."""
-        return self.places.settings.mode

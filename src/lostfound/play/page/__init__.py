@@ -11,8 +11,8 @@ from lostfound.serve.page import page_file as served_file
 
 _SHARED = frozenset(
     {
-        *("frame.css", "controls.css", "leaflet.css", "leaflet.js", "LEAFLET-LICENSE", "icon.svg"),
-        *("dom.js", "labels.js", "world.json", "borders.json", "cities.json"),
+        *("frame.css", "controls.css", "map.css", "leaflet.css", "leaflet.js", "LEAFLET-LICENSE", "icon.svg"),
+        *("dom.js", "ground.js", "labels.js", "world.json", "borders.json", "cities.json"),
     }
 )
 """Files of `lostfound.serve.page` that this page uses too."""
