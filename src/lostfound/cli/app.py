@@ -18,6 +18,7 @@ from lostfound.cli import (
     convert,
     data,
     explain,
+    people,
     play,
     report,
     results,
@@ -95,6 +96,7 @@ app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)
 app.add_typer(serve.COMMANDS)
 app.add_typer(play.COMMANDS)
+app.add_typer(people.COMMANDS)
 
 
 def _print_version(wanted: bool) -> None:

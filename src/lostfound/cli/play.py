@@ -26,8 +26,10 @@ _FOLDER = Path("lostfound-play")
 def play(
     dataset: Annotated[Path | None, typer.Argument(metavar="DATASET", hidden=True)] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL", help="Plays too; pictures are shown as it sees them."),
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Plays too, and pictures are shown as it sees them; starter, or a folder."
+        ),
     ] = None,
     mode: Annotated[
         str | None,
@@ -42,9 +44,7 @@ def play(
     ] = None,
     practice: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", help="Rounds before them, which show the truth; 25 by default.", min=0
-        ),
+        typer.Option(metavar="N", help="Rounds before them, which show the truth; 25 by default.", min=0),
     ] = None,
     pixels: Annotated[
         str | None,
@@ -127,10 +127,12 @@ def play(
         "show_truth": _choice("--truth", truth, list(ShowTruth)),
     }
     asked: dict[str, Any] = {
-        **protocol(preset), **{name: value for name, value in own.items() if value is not None}
+        **protocol(preset),
+        **{name: value for name, value in own.items() if value is not None},
     }
     asked |= {"seed": seed, "split": split, "leaderboard": leaderboard}
-    _serve(dataset, model, cells, asked, to, host or ("0.0.0.0" if lan else "127.0.0.1"), port, open_page)  # noqa: S104
+    where = host or ("0.0.0.0" if lan else "127.0.0.1")  # noqa: S104
+    _serve(dataset, model, cells, asked, to, where, port, open_page)
 
 
 def _export(folder: Path, file: Path, players: list[str], *, without_known: bool) -> None:
@@ -145,7 +147,7 @@ def _export(folder: Path, file: Path, players: list[str], *, without_known: bool
 
 def _serve(
     data: Path,
-    model: Path | None,
+    model: str | None,
     cells: Path | None,
     asked: dict[str, Any],
     to: Path,
@@ -156,13 +158,12 @@ def _serve(
     from lostfound.claims import holding
     from lostfound.data.dataset import Dataset
     from lostfound.play import start
-    from lostfound.play.places import read_cells
-    from lostfound.play.results import Opponent
+    from lostfound.play.opponents import open_opponent
     from lostfound.play.settings import Mode
-    from lostfound.predict.locator import Locator
+    from lostfound.predict.cells import read_cells
     from lostfound.serve import run
 
-    opponent = None if model is None else Opponent(Locator.load(model), model.resolve().name)
+    opponent = None if model is None else open_opponent(model)
     settings = _settings(asked, opponent)
     partition = None
     if settings.mode is Mode.cities:

@@ -118,7 +118,8 @@ def _games(app: FastAPI, study: Study) -> None:
             game = study.begin(sent.key, sent.name)
         except NameTakenError as taken:
             raise Problem(
-                409, f"somebody is called {taken} already: choose another name, or go on where that game is open"
+                409,
+                f"somebody is called {taken} already: choose another name, or go on where that game is open",
             ) from None
         return {"game": game.id, "player": game.player}
 

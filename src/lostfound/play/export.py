@@ -9,9 +9,9 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.partitions import Partition
 from lostfound.play.answers import to_predictions
-from lostfound.play.places import read_cells
 from lostfound.play.settings import GameSettings
 from lostfound.play.store import Guess, read_study
+from lostfound.predict.cells import read_cells
 from lostfound.predict.predictions import Predictions
 
 CELLS = "cells.parquet"
@@ -78,7 +78,7 @@ def export(
     if unknown:
         raise UsageError(f"no player {unknown[0]!r} has answered: choose of {', '.join(sorted(found))}")
     chosen = {name: found[name] for name in players} or found
-    names = {name: file for name in chosen} if len(chosen) == 1 else _file_names(file, list(chosen))
+    names = dict.fromkeys(chosen, file) if len(chosen) == 1 else _file_names(file, list(chosen))
     return {name: predictions.save(names[name]) for name, predictions in chosen.items()}
 
 

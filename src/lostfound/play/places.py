@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -196,27 +195,6 @@ def game_key(places: Places) -> dict[str, Any]:
         "records_sha256": places.dataset.info["records_sha256"],
         "cells": None if partition is None else list(partition.cell_ids),
     }
-
-
-def read_cells(path: Path) -> Partition:
-    """The cells of a model folder, or of a file of a partition.
-
-    Raises:
-        UsageError: It holds none.
-    """
-    if path.is_dir():
-        from lostfound.predict.model_folder import ModelFolder
-
-        partition = ModelFolder.open(path).partition
-        if partition is None:
-            raise UsageError(f"{path} has no cells: give a model of cities, or a partition's file")
-        return partition
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist: give a model folder, or a partition's file (Parquet)")
-    try:
-        return Partition.load(path)
-    except Exception as error:  # whatever a file that is no partition's raises
-        raise UsageError(f"{path} can't be read as cells: {error}") from None
 
 
 def _check_cells(settings: GameSettings, partition: Partition | None) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from lostfound.data.dataset import Dataset
 from lostfound.errors import LostFoundError, MissingExtraError
 from lostfound.play.export import keep_cells
+from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places, game_key
-from lostfound.play.results import Opponent
 from lostfound.play.settings import GameSettings
 from lostfound.play.store import Store
 from lostfound.play.study import Study
@@ -55,7 +55,9 @@ def serve_study(study: Study, own: socket.socket) -> None:
 
 def busy(folder: Path) -> LostFoundError:
     """What is said where another process plays the same study."""
-    return LostFoundError(f"{folder} is being played already: use that server, or give another folder with --to")
+    return LostFoundError(
+        f"{folder} is being played already: use that server, or give another folder with --to"
+    )
 
 
 def lan_address(port: int) -> str | None:

@@ -294,7 +294,20 @@ def _settings(connection: sqlite3.Connection, path: Path) -> dict[str, Any] | No
 
 def _guesses(rows: Sequence[Any]) -> list[Guess]:
     found = []
-    for game, number, player, image, practice, ranked, latitude, longitude, skipped, late, known, *rest in rows:
+    for (
+        game,
+        number,
+        player,
+        image,
+        practice,
+        ranked,
+        latitude,
+        longitude,
+        skipped,
+        late,
+        known,
+        *rest,
+    ) in rows:
         clues, seconds, at = rest
         point = None if latitude is None else (latitude, longitude)
         answer = Answer(

@@ -25,9 +25,10 @@ export class Countries {
     this.offers.setAttribute("role", "listbox");
     this.offers.setAttribute("aria-label", "Countries");
     this.hint = make("p", "hint");
+    this.hint.setAttribute("role", "status");
     const box = make("div", "combobox");
     box.append(this.input, this.offers);
-    place.replaceChildren(label, this.list, box, this.hint);
+    place.replaceChildren(label, this.list, this.hint, box);
     this.input.addEventListener("input", () => this._look());
     this.input.addEventListener("keydown", (event) => this._key(event));
     this.input.addEventListener("blur", () => this._close());

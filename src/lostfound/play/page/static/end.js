@@ -2,6 +2,17 @@
 import { button, byId, make } from "./dom.js";
 import { distance, points } from "./words.js";
 
+// As players read them; the records and the tables of the command line have the metrics' own names.
+const LABELS = {
+  top_1_accuracy: "right with the first answer",
+  top_3_accuracy: "right among the first three",
+  top_5_accuracy: "right among five",
+  geoguessr_score: "points a round, of 5,000",
+  median_distance_km: "half of the guesses are nearer than",
+  within_25_km_city: "within 25 km",
+  within_750_km_country: "within 750 km",
+};
+const label = ({ name }) => LABELS[name] ?? name;
 const MOST_LINES = 200;  // more would cover the map
 
 function table(caption, heads, rows) {
@@ -30,7 +41,7 @@ function table(caption, heads, rows) {
 
 function scores({ scores: rows, model, rounds }) {
   const heads = ["", "You", ...(model ? [model] : [])];
-  return table(`Of ${rounds.length} rounds that count`, heads, rows.map(({ label, own, model: theirs }) => ({ cells: [label, own, ...(model ? [theirs] : [])] })));
+  return table(`Of ${rounds.length} rounds that count`, heads, rows.map((each) => ({ cells: [label(each), each.own, ...(model ? [each.model] : [])] })));
 }
 
 function said(answer) {
@@ -65,8 +76,8 @@ function roundsTable({ rounds, model }) {
   })));
 }
 
-function leaders(rows, label) {
-  return table("All who have finished", ["", "Player", label], rows.map(({ player, text, own }, index) => ({
+function leaders(rows, what) {
+  return table("All who have finished", ["", "Player", what], rows.map(({ player, text, own }, index) => ({
     cells: [String(index + 1), player, text], className: own ? "own" : "",
   })));
 }
@@ -103,7 +114,8 @@ function heading({ scores: [first], player }) {
 
 function note({ skipped, known, scores: [first], model }) {
   const found = [];
-  if (first) found.push(`${first.label[0].toUpperCase()}${first.label.slice(1)}${model ? `; ${model} has ${first.model}` : ""}.`);
+  if (first) found.push(`${label(first)}${model ? `; ${model} has ${first.model}` : ""}.`);
+  if (found.length) found[0] = found[0][0].toUpperCase() + found[0].slice(1);
   if (skipped) found.push(`You skipped ${skipped}.`);
   if (known) found.push(`You knew ${known}.`);
   return found.join(" ");
@@ -118,7 +130,7 @@ export function showEnd(results, game, atlas, again) {
     if (each) cards.append(card(title, each, game));
   }
   byId("end-words").replaceChildren(scores(results), cards);
-  if (results.leaders) byId("end-words").append(leaders(results.leaders, results.scores[0]?.label ?? ""));
+  if (results.leaders) byId("end-words").append(leaders(results.leaders, results.scores[0] ? label(results.scores[0]) : ""));
   byId("end-words").append(roundsTable(results));
   if (results.again) {
     const line = make("p", "row");

@@ -187,7 +187,7 @@ async function send(said) {
 
 // After a guess
 
-function verdict({ own, name, exact }) {
+function verdict({ own, name }) {
   if (study.mode === "map") return own.km === null ? `It is in ${name || "the place marked"}` : `${distance(own.km)} away: ${pointsText(own.score)}`;
   if (own.right) return `Right: ${name}`;
   return own.rank ? `${name}: your number ${own.rank}` : `It is ${name}`;
@@ -204,6 +204,7 @@ function detail({ own, name, exact }, other) {
 
 function showTruth({ truth, other, over }) {
   byId("guess").hidden = true;
+  byId("time").hidden = true;
   byId("truth").hidden = false;
   byId("truth").className = truth.own.right ? "right" : "";
   [byId("truth").dataset.latitude, byId("truth").dataset.longitude] = truth.point;
