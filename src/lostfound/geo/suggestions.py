@@ -1,4 +1,4 @@
-"""Countries that a text may be the beginning of, as one types it: by all names and spellings that are known."""
+"""Countries that a text may be the beginning of, as one types it: by all names that are known."""
 
 from __future__ import annotations
 

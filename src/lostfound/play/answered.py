@@ -1,4 +1,4 @@
-"""What people answered in a study, guess by guess beside the truth, and what models say of the same pictures."""
+"""What people answered, guess by guess beside the truth, and what models say of the same pictures."""
 
 from __future__ import annotations
 

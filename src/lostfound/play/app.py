@@ -72,8 +72,8 @@ def build_app(study: Study) -> FastAPI:
 
 def _pages(app: FastAPI, study: Study) -> None:
     @app.get("/")
-    @app.get("/game/{game}")
-    def page(request: Request, game: str | None = None) -> Response:
+    @app.get("/game/{_}")
+    def page(request: Request) -> Response:
         return send_file(request, page_file("index.html"))
 
     @app.get("/static/{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ BLOCK = 10
 """Rounds that are taken together to see how people learn."""
 _TIMES = (5.0, 10.0, 20.0, 40.0)
 PEOPLE = "people"
+FEWEST_PLAYERS = 5
+"""Fewer, drawn again and again, say nothing of other people."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Standing:
         who: The people, or the model's name.
         score: With its interval by place.
         by_place: How far people are from the model, places resampled; None for the people themselves.
-        by_player: The same, players resampled; None too if there is one player alone.
+        by_player: The same, players resampled; None too with fewer than `FEWEST_PLAYERS`.
     """
 
     metric: str
@@ -74,7 +76,7 @@ class Group:
         name: Which.
         n: How many.
         people: The people's mean; None if nothing can be told.
-        low: Lower end of its 95 % interval by player.
+        low: Lower end of its 95 % interval by player; None with few players.
         high: Upper end.
         models: The models' means on the same pictures, in their order.
     """
@@ -117,7 +119,7 @@ class PeopleComparison:
         standings: By metric, people first, then the models.
         players: Each player, the best first.
         learning: Blocks of rounds in their order, those of practice first.
-        change: The second half of the rounds that count less the first; None of one player.
+        change: The second half of the rounds that count less the first; None with few players.
         times: By how long a guess took.
         countries: By the true country (or city), where people are furthest ahead first.
         clues: By what a guess was read from.
@@ -197,7 +199,7 @@ def _standings(answered: Answered) -> list[Standing]:
             same = np.isfinite(values[metric]) & counts
             ours = answered.samples(answered.values, metric, places, same)
             by_player = None
-            if len(set(players[counts])) > 1:
+            if len(set(players[counts])) >= FEWEST_PLAYERS:
                 by_player = _difference(
                     answered.samples(answered.values, metric, players, same),
                     answered.samples(values, metric, players, same),
@@ -262,7 +264,7 @@ def _change(answered: Answered) -> Difference | None:
         answered.samples(answered.values, answered.primary, players, answered.counts & rows)
         for rows in (late, ~late)
     ]
-    if len(set(players)) < 2:
+    if len(set(players)) < FEWEST_PLAYERS:
         return None
     return _difference(parts[0], parts[1])
 
@@ -270,7 +272,7 @@ def _change(answered: Answered) -> Difference | None:
 def _times(answered: Answered, seconds: NDArray[np.float64], cut_off_s: float) -> list[Group]:
     edges = [0.0, *(edge for edge in _TIMES if edge < cut_off_s), cut_off_s]
     found = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         rows = answered.counts & (seconds <= high) & ((seconds > low) | (low == 0))
         if rows.any():
             found.append(_group(answered, f"{low:g} to {high:g} s", rows))
@@ -308,7 +310,7 @@ def _group(answered: Answered, name: str, rows: NDArray[np.bool_]) -> Group:
     metric, players = answered.primary, answered.column("player")
     own = answered.samples(answered.values, metric, players, rows)
     models = [answered.samples(values, metric, players, rows) for values in answered.models.values()]
-    several = own is not None and len(set(players[rows])) > 1
+    several = own is not None and len(set(players[rows])) >= FEWEST_PLAYERS
     interval = bootstrap(own) if own is not None and several else None
     return Group(
         name,

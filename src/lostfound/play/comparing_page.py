@@ -14,7 +14,7 @@ from lostfound.evaluation.report.sections import figure, section
 from lostfound.pages.charts import Axis, Line, legend, line_chart, percent_axis
 from lostfound.pages.elements import element, html, table
 from lostfound.pages.frame import fill_page, write_page
-from lostfound.play.comparing import BLOCK, PEOPLE, Group, PeopleComparison
+from lostfound.play.comparing import BLOCK, FEWEST_PLAYERS, PEOPLE, Group, PeopleComparison
 from lostfound.play.results import SCORED
 from lostfound.play.settings import Mode
 
@@ -153,6 +153,11 @@ def _standings(compared: PeopleComparison) -> Told:
         "two-sided and not corrected."
     ]
     answered = compared.answered
+    if len(compared.players) < FEWEST_PLAYERS:
+        notes.append(
+            f"Intervals by player need {FEWEST_PLAYERS} players or more: these {len(compared.players)} say "
+            "nothing of other people."
+        )
     if answered.known:
         notes.append(f"{answered.known} guesses at places that the player knew are left out.")
     skipped = sum(each.skipped for each in compared.players)

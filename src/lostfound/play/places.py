@@ -69,9 +69,9 @@ class Places:
         self._by_place = self._askable()
         if len(self._by_place) < self.each:
             raise UsageError(
-                f"{len(self._by_place)} places in the {settings.split} split of {dataset.folder} can be asked "
-                f"about, too few for {settings.practice} rounds of practice and {settings.rounds} that count: "
-                "give fewer with --rounds and --practice, or --split all"
+                f"{len(self._by_place)} places in the {settings.split} split of {dataset.folder} can be "
+                f"asked about, too few for {settings.practice} rounds of practice and {settings.rounds} that "
+                "count: give fewer with --rounds and --practice, or --split all"
             )
         order = np.random.default_rng(settings.seed).permutation(len(self._by_place))
         self._order = [self._by_place[index] for index in order]
@@ -204,8 +204,8 @@ def _check_cells(settings: GameSettings, partition: Partition | None) -> None:
         raise UsageError("--mode cities needs cells to choose from: give --cells, or a --model that has some")
     if len(partition) > MOST_CELLS:
         raise UsageError(
-            f"{len(partition)} cells are too many to choose from ({MOST_CELLS} at most): give coarser --cells, "
-            "or another --mode"
+            f"{len(partition)} cells are too many to choose from ({MOST_CELLS} at most): give coarser "
+            "--cells, or another --mode"
         )
 
 

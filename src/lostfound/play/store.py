@@ -40,8 +40,8 @@ CREATE TABLE IF NOT EXISTS guesses (
 """
 _GAMES = "SELECT id, player, number FROM games"
 _COLUMNS = (
-    "SELECT game, round, player, image_id, practice, ranked, latitude, longitude, skipped, late, known, clues, "
-    "seconds, answered_at FROM guesses"
+    "SELECT game, round, player, image_id, practice, ranked, latitude, longitude, skipped, late, known, "
+    "clues, seconds, answered_at FROM guesses"
 )
 _ORDER = "ORDER BY answered_at, rowid"
 
@@ -294,24 +294,16 @@ def _settings(connection: sqlite3.Connection, path: Path) -> dict[str, Any] | No
 
 def _guesses(rows: Sequence[Any]) -> list[Guess]:
     found = []
-    for (
-        game,
-        number,
-        player,
-        image,
-        practice,
-        ranked,
-        latitude,
-        longitude,
-        skipped,
-        late,
-        known,
-        *rest,
-    ) in rows:
-        clues, seconds, at = rest
-        point = None if latitude is None else (latitude, longitude)
+    for row in rows:
+        game, number, player, image, practice, ranked, latitude, longitude, *rest = row
+        skipped, late, known, clues, seconds, at = rest
         answer = Answer(
-            tuple(json.loads(ranked)), point, bool(skipped), bool(known), tuple(json.loads(clues)), bool(late)
+            tuple(json.loads(ranked)),
+            None if latitude is None else (latitude, longitude),
+            bool(skipped),
+            bool(known),
+            tuple(json.loads(clues)),
+            bool(late),
         )
         found.append(Guess(game, number, player, image, bool(practice), answer, seconds, at))
     return found
