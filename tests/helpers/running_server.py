@@ -1,4 +1,4 @@
-"""`lostfound serve`, started by a test."""
+"""`lostfound serve` or `lostfound play`, started by a test."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WAIT_S = 60
 
 
 class RunningServer:
-    """`lostfound serve` on a port of its own, that can be killed and started again."""
+    """A server of ours on a port of its own, that can be killed and started again."""
 
-    def __init__(self, begin: Callable[..., Any], *options: object) -> None:
+    def __init__(self, begin: Callable[..., Any], *options: object, command: str = "serve") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._start = lambda: begin("serve", "--port", self.port, *options)
+        self._start = lambda: begin(command, "--port", self.port, *options)
         self.process = self._start()
 
     def wait(self) -> RunningServer:

@@ -167,7 +167,10 @@ def _serve(
     settings = _settings(asked, opponent)
     partition = None
     if settings.mode is Mode.cities:
-        partition = read_cells(cells) if cells is not None else opponent and opponent.locator.model.partition
+        if cells is not None:
+            partition = read_cells(cells)
+        elif opponent is not None:
+            partition = opponent.locator.model.partition
     dataset = Dataset.open(data)
     with holding(to, start.busy(to)):
         own = run.bind(host, port)

@@ -110,7 +110,7 @@ def _of_people(places: Places, guesses: Sequence[Guess]) -> Values:
     players = np.array([each.player for each in guesses], dtype=object)
     for player in sorted(set(players)):
         rows = np.flatnonzero(players == player)
-        own = [guesses[row] for row in rows]
+        own = [guesses[row] for row in rows.tolist()]
         ids = [each.image_id for each in own]
         answers = [each.answer for each in own]
         predictions = to_predictions(ids, answers, places.settings.mode, places.partition)

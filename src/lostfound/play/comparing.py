@@ -324,10 +324,10 @@ def _group(answered: Answered, name: str, rows: NDArray[np.bool_]) -> Group:
 
 def _agreement(answered: Answered) -> Agreement | None:
     by_image: dict[str, dict[str, int]] = {}
-    for row in np.flatnonzero(answered.counts):
+    for row in np.flatnonzero(answered.counts).tolist():
         each = answered.guesses[row]
         if not each.answer.skipped:
-            by_image.setdefault(each.image_id, {})[each.player] = int(row)
+            by_image.setdefault(each.image_id, {})[each.player] = row
     shared = [list(rows.values()) for rows in by_image.values() if len(rows) > 1]
     if not shared:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 from lostfound.evaluation.matching import cells_key
 from lostfound.play.places import Places
 from lostfound.play.settings import MOST_COUNTRIES, Mode
-from lostfound.predict.locator import Locator
+from lostfound.predict.locator import Locator, Unit
 from lostfound.predict.predictions import Predictions
 from lostfound.serve.settings import parse_models
 
@@ -30,7 +30,7 @@ class Opponent:
         key = " ".join(sorted(image_ids))
         with self._lock:
             if key not in self._known:
-                unit = "place" if places.settings.views > 1 else "image"
+                unit: Unit = "place" if places.settings.views > 1 else "image"
                 found = self.locator.predict(places.shown(sorted(image_ids)), unit=unit, top=_RANKS)
                 self._known[key] = _in_words_of(places, found)
             return self._known[key]

@@ -163,7 +163,7 @@ def _of_model(places: Places, predictions: Predictions, image_id: str) -> dict[s
     truth, point = places.truth(image_id), predictions.points[row]
     code = predictions.guessed_countries[row]
     cell = None if predictions.cells is None else predictions.cells[row, 0]
-    if places.partition is not None and cell in places.partition.numbers:
+    if places.partition is not None and cell is not None and cell in places.partition.numbers:
         text, right = places.partition.names[places.partition.numbers[cell]], cell == truth.answer
     else:
         text = "nowhere" if code is None else country_name(code)

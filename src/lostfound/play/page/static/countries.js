@@ -10,6 +10,7 @@ export class Countries {
     this.offered = [];
     this.active = -1;
     this.turn = 0;
+    this.looking = null;  // until it has ended, what is offered is of what stood in the field before
     this.list = make("ol", "ranked");
     this.list.setAttribute("aria-label", "Your countries, the likeliest first");
     const label = make("label", "", "Which country is it?");
@@ -29,7 +30,7 @@ export class Countries {
     const box = make("div", "combobox");
     box.append(this.input, this.offers);
     place.replaceChildren(label, this.list, this.hint, box);
-    this.input.addEventListener("input", () => this._look());
+    this.input.addEventListener("input", () => { this.looking = this._look().catch(() => this._close()); });
     this.input.addEventListener("keydown", (event) => this._key(event));
     this.input.addEventListener("blur", () => this._close());
   }
@@ -102,17 +103,21 @@ export class Countries {
     this._offer();
   }
 
-  _key(event) {
+  async _key(event) {
     const { key } = event;
     if (event.isComposing) return;
+    if ((key === "Enter" || (key === "Tab" && this.active >= 0)) && this.input.value.trim()) {
+      event.preventDefault();
+      await this.looking;
+      if (this.active >= 0) this._choose(this.active);
+      else this.input.form.dispatchEvent(new Event("submit", { cancelable: true }));  // says what is the matter
+      return;
+    }
     if ((key === "ArrowDown" || key === "ArrowUp") && this.offered.length) {
       event.preventDefault();
       const step = key === "ArrowDown" ? 1 : -1;
       this.active = (Math.max(this.active, step > 0 ? -1 : 0) + step + this.offered.length) % this.offered.length;
       this._offer();
-    } else if ((key === "Enter" || key === "Tab") && this.active >= 0 && this.input.value.trim()) {
-      event.preventDefault();
-      this._choose(this.active);
     } else if (key === "Escape" && this.offered.length) {
       this._close();
     } else if (key === "Backspace" && !this.input.value && this.chosen.length) {

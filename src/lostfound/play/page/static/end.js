@@ -19,7 +19,7 @@ function table(caption, heads, rows) {
   const made = make("table");
   made.append(make("caption", "", caption));
   const head = make("tr");
-  head.append(...heads.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
+  head.append(...heads.map((text) => (text ? Object.assign(make("th", "", text), { scope: "col" }) : make("td"))));
   made.createTHead().append(head);
   const body = made.createTBody();
   for (const { cells, className = "" } of rows) {
