@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 import urllib.error
@@ -49,3 +50,14 @@ class RunningServer:
         """On the same port."""
         self.process = self._start()
         self.wait()
+
+
+def ask(url: str, body: object = None) -> tuple[int, Any]:
+    """What a server answers: status and JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)

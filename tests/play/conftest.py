@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,14 +46,3 @@ def study(dataset_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Study]
     yield make
     for store in opened:
         store.close()
-
-
-def ask(url: str, body: object = None) -> tuple[int, Any]:
-    """What a server answers: status and JSON."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)

@@ -134,7 +134,7 @@ export function showEnd(results, game, atlas, again) {
   byId("end-words").append(roundsTable(results));
   if (results.again) {
     const line = make("p", "row");
-    line.append(button("button first", "Play again, with other places", again));
+    line.append(Object.assign(button("button first", "Play again, with other places", again), { id: "again" }));
     byId("end-words").append(line);
   }
   byId("end-atlas").querySelector(".key")?.remove();

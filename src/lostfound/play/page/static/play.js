@@ -21,6 +21,10 @@ let round = null;          // the one that is asked
 let clock = null;
 let busy = false;
 
+// Whoever plays by script waits for `data-ready`: everything that was asked for is there.
+const unsettled = () => { delete document.body.dataset.ready; };
+const settled = () => { document.body.dataset.ready = ""; };
+
 function only(section) {
   for (const each of ["join", "round", "end"]) byId(each).hidden = each !== section;
   document.body.dataset.state = section;
@@ -61,6 +65,7 @@ async function join() {
       byId("go-on-line").hidden = false;
     }
   }
+  settled();
 }
 
 let key = newKey();
@@ -80,6 +85,7 @@ async function begin(event) {
 }
 
 async function enter(id) {
+  unsettled();
   game = id;
   localStorage.setItem(LAST, id);
   history.replaceState(null, "", `/game/${id}`);
@@ -116,7 +122,7 @@ async function onward() {
   startClock();
   answer.focus();
   say(byId("count").textContent);
-  return undefined;
+  return settled();
 }
 
 function showViews() {
@@ -236,6 +242,7 @@ async function finish() {
   showEnd(results, game, atlas, async () => { await enter((await ask(`/api/games/${game}/again`, {})).game); });
   scrollTo(0, 0);
   byId("end-heading").focus({ preventScroll: true });
+  settled();
 }
 
 // The start of all
