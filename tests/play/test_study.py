@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from running_server import ask
@@ -77,7 +77,7 @@ class TestBadSettings:
         for axis in ("latitude", "longitude"):
             column = names.index(axis)
             field = empty.schema.field(axis)
-            empty = empty.set_column(column, field, [np.full(len(dataset), None).tolist()])
+            empty = empty.set_column(column, field, pa.nulls(len(dataset), field.type))
         bare = dataset.with_records(empty)
         Places(bare, GameSettings(rounds=4, practice=0, split="all"))  # their countries are stated
         with pytest.raises(DatasetError, match="has coordinates, which --mode map asks for"):
