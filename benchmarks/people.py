@@ -1,4 +1,4 @@
-"""The game played in a real Chromium by a script that guesses as a model does, and by some that guess at random.
+"""The game played in a real Chromium by a script that guesses as a model does, and some that guess at random.
 
     lostfound demo --to lostfound-demo
     python benchmarks/people.py lostfound-demo/dataset-96 lostfound-demo/model
@@ -90,7 +90,9 @@ def main() -> None:
         server.stdout.readline()
         seconds = []
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
             for number in range(RANDOM_PLAYERS + 1):
                 page = browser.new_context().new_page()
                 draw = random.Random(number)
@@ -114,14 +116,15 @@ def main() -> None:
         assert found[metric]["value"] == expected[metric].value, metric
         assert (found[metric]["low"], found[metric]["high"]) == (expected[metric].low, expected[metric].high)
     table = run("compare-people", folder, given.dataset, "--model", f"demo-model={given.model}")
+    shares = ", ".join(f"{100 * expected[metric].value:.1f} %" for metric in METRICS)
     text = f"""# The game, played by scripts
 
 `python benchmarks/people.py`: {machine()}; {versions("lostfound", "playwright", "numpy")}.
 
 {RANDOM_PLAYERS + 1} players, {PRACTICE} rounds of practice and {ROUNDS} that count, each typed into the page in
-Chromium: one that answers as the demo's model does, the others at random of its {len(codes)} countries. A game took
-{min(seconds):.0f} to {max(seconds):.0f} s. The first one's scores and intervals are, to the last digit, those of the
-model on the same pictures: {", ".join(f"{100 * expected[metric].value:.1f} %" for metric in METRICS)} (top-1, 3, 5).
+Chromium: one that answers as the demo's model does, the others at random of its {len(codes)} countries. A
+game took {min(seconds):.0f} to {max(seconds):.0f} s. The first one's scores and intervals are, to the last
+digit, those of the model on the same pictures: {shares} (top-1, 3, 5).
 
 ```
 {table.strip()}

@@ -139,7 +139,9 @@ def test_kappa_of_fleiss() -> None:
             [0, 2, 2, 3, 7],
         ]
     )
-    answers: list[list[Any]] = [[str(c) for c, times in enumerate(row) for _ in range(times)] for row in counts]
+    answers: list[list[Any]] = [
+        [str(c) for c, times in enumerate(row) for _ in range(times)] for row in counts
+    ]
     assert fleiss_kappa(answers) == pytest.approx(0.210, abs=5e-4)
     assert fleiss_kappa([["a", "a"], ["b", "b"]]) == 1
     assert fleiss_kappa([["a", "a"], ["a", "a"]]) is None

@@ -1,4 +1,4 @@
-"""The game played for real: the real server, a real Chromium, and players whose scores are known beforehand."""
+"""The game played for real: the real server, a real Chromium, and players whose scores are known."""
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ class TestRounds:
 
 class TestBadSettings:
     def test_too_few_places(self, study: Make) -> None:
-        with pytest.raises(UsageError, match="48 places in the all split .* too few for 9 rounds of practice"):
+        with pytest.raises(
+            UsageError, match=r"48 places in the all split .* too few for 9 rounds of practice"
+        ):
             study(rounds=40, practice=9)
 
     def test_images_without_the_label(self, study: Make, dataset_folder: Path) -> None:

@@ -60,6 +60,8 @@ def tables(compared: PeopleComparison) -> list[Told]:
 def render(compared: PeopleComparison) -> str:
     """The page's HTML."""
     answered = compared.answered
+    n = int(answered.counts.sum())
+    counted = f"From {n} guesses that count, of {len(compared.players)} players."
     sections = []
     for told in tables(compared):
         chart = _learning_chart(compared) if told.id == "learning" else None
@@ -67,12 +69,11 @@ def render(compared: PeopleComparison) -> str:
             section(
                 told.caption,
                 *([chart] if chart is not None else []),
-                table(told.heads, told.rows, caption=told.caption),
+                table(told.heads, told.rows, caption=counted),
                 *(element("p", note, class_="quiet") for note in told.notes),
                 id_=told.id,
             )
         )
-    n = int(answered.counts.sum())
     return fill_page(
         "report",
         title="People against models" if answered.models else "What people answered",
@@ -146,11 +147,11 @@ def _standings(compared: PeopleComparison) -> Told:
             )
         )
     heads = ["metric", "who", "#value", "95 % interval"]
-    heads += ["#people less it", "by place", "#p", "#people less it", "by player", "#p"]
+    heads += ["#difference", "by place", "#p", "#difference", "by player", "#p"]
     notes = [
         "Models are scored on the pictures that people were shown, as often as they were shown. Differences "
-        "are of the same pictures, resampled together by place, and by player (paired bootstrap); p is "
-        "two-sided and not corrected."
+        "are people's score less the model's on the same pictures, resampled together by place, and by "
+        "player (paired bootstrap); p is two-sided and not corrected."
     ]
     answered = compared.answered
     if len(compared.players) < FEWEST_PLAYERS:
