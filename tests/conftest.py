@@ -42,6 +42,7 @@ TOGETHER = (
     *("tests/e2e/test_recipes.py", "tests/e2e/test_repeat.py", "tests/parallel/test_cluster.py"),
     "tests/training/test_fit_resume.py",
     "tests/serve/test_page.py",
+    "tests/play/test_page.py",
 )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,17 @@ def render(path: Path, profile: Path, fragment: str = "") -> Page:
     command = [CHROMIUM, *flags, path.as_uri() + fragment]
     run = subprocess.run(command, capture_output=True, timeout=120, check=True, encoding="utf-8")
     return Page(run.stdout.replace("&nbsp;", " "))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium. While it is open, nothing else can run an event loop in this process."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on PATH")
+    playwright_api = pytest.importorskip("playwright.sync_api")
+    with playwright_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield opened
+        opened.close()

@@ -1,7 +1,8 @@
-"""`lostfound serve`, started by a test."""
+"""`lostfound serve` or `lostfound play`, started by a test."""
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 import urllib.error
@@ -13,14 +14,14 @@ WAIT_S = 60
 
 
 class RunningServer:
-    """`lostfound serve` on a port of its own, that can be killed and started again."""
+    """A server of ours on a port of its own, that can be killed and started again."""
 
-    def __init__(self, begin: Callable[..., Any], *options: object) -> None:
+    def __init__(self, begin: Callable[..., Any], *options: object, command: str = "serve") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._start = lambda: begin("serve", "--port", self.port, *options)
+        self._start = lambda: begin(command, "--port", self.port, *options)
         self.process = self._start()
 
     def wait(self) -> RunningServer:
@@ -49,3 +50,14 @@ class RunningServer:
         """On the same port."""
         self.process = self._start()
         self.wait()
+
+
+def ask(url: str, body: object = None) -> tuple[int, Any]:
+    """What a server answers: status and JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)

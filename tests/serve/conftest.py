@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from html_page import CHROMIUM
+from html_page import browser  # noqa: F401  # a fixture
 from PIL import Image
 from running_server import RunningServer
 
@@ -24,20 +24,6 @@ def start_server(begin: Callable[..., Any]) -> Iterator[Callable[..., RunningSer
     yield start
     for server in started:
         server.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium. While it is open, nothing else can run an event loop in this process."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on PATH")
-    playwright_api = pytest.importorskip("playwright.sync_api")
-    with playwright_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,12 @@ def evaluate(
     truth_columns: Annotated[
         str | None, typer.Option(metavar="ROLE=NAME,...", help="The same of the truth; also place.")
     ] = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|MODEL", help="What the predictions' candidates are, where they are no countries."
+        ),
+    ] = None,
     rules: Annotated[
         str,
         typer.Option(
@@ -124,11 +130,11 @@ def evaluate(
         if model is not None:
             raise UsageError("give a model and a data set, or --predictions with --truth: not both")
         names, true_names = parse_names(columns), parse_names(truth_columns)
-        measured, images = _score_file(predictions, truth, names, true_names, rules)
+        measured, images = _score_file(predictions, truth, names, true_names, rules, cells)
     elif model is None or dataset is None:
         raise UsageError("nothing to measure: give MODEL and DATASET, or --predictions FILE with --truth")
-    elif truth is not None or columns is not None or truth_columns is not None:
-        raise UsageError("--truth and --columns go with --predictions: a model's answers need neither")
+    elif any(each is not None for each in (truth, columns, truth_columns, cells)):
+        raise UsageError("--truth, --columns and --cells go with --predictions: a model's answers need none")
     else:
         locator, images = Locator.load(model), Dataset.open(dataset)
         partition = locator.model.partition
@@ -149,14 +155,16 @@ def _score_file(
     columns: Mapping[Role, str],
     truth_columns: Mapping[Role, str],
     rules: str,
+    cells: Path | None,
 ) -> tuple[Evaluation, Dataset | None]:
     """Score a file of answers; and the data set that says where its images are, if one does."""
     from lostfound.data.dataset import Dataset
     from lostfound.data.labels import Labels
     from lostfound.evaluation.answer_files import beside, open_truth, read_answers
     from lostfound.evaluation.evaluate import score
+    from lostfound.predict.cells import read_cells
 
-    answers = read_answers(file, columns)
+    answers = read_answers(file, columns, None if cells is None else read_cells(cells))
     where = answers.truth if truth is None else open_truth(truth, truth_columns)
     if where is None:
         raise UsageError(f"{file} doesn't say where its images are: add --truth with a data set or a table")

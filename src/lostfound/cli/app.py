@@ -18,6 +18,8 @@ from lostfound.cli import (
     convert,
     data,
     explain,
+    people,
+    play,
     recipes,
     report,
     results,
@@ -95,6 +97,8 @@ app.add_typer(bench.COMMANDS)
 app.add_typer(report.COMMANDS)
 app.add_typer(explain.COMMANDS)
 app.add_typer(serve.COMMANDS)
+app.add_typer(play.COMMANDS)
+app.add_typer(people.COMMANDS)
 
 
 def _print_version(wanted: bool) -> None:

@@ -25,6 +25,7 @@ from lostfound.data.labels import (
 from lostfound.errors import DatasetError, UsageError
 from lostfound.geo.names import listed_codes
 from lostfound.geo.sphere import haversine_km
+from lostfound.partitions import Partition
 from lostfound.predict.predictions import Predictions
 
 _PREDICTED: Names = {
@@ -79,12 +80,15 @@ class AnswerFile:
     notes: tuple[str, ...] = ()
 
 
-def read_answers(path: Path, columns: Mapping[Role, str] | None = None) -> AnswerFile:
+def read_answers(
+    path: Path, columns: Mapping[Role, str] | None = None, partition: Partition | None = None
+) -> AnswerFile:
     """Read answers as anybody keeps them: our own files, or a table with a name and coordinates in each row.
 
     Args:
         path: CSV or Parquet.
         columns: Which column has which role, where its name does not say so.
+        partition: What the candidates of our own files are; without it only countries count.
 
     Raises:
         UsageError: It is no such table.
@@ -94,7 +98,8 @@ def read_answers(path: Path, columns: Mapping[Role, str] | None = None) -> Answe
         raise UsageError(f"{path} does not exist: give a file of predictions, CSV or Parquet")
     rows = read_rows(path, _PREDICTED, columns)
     if not columns and {"image_id", "guess_latitude", "guess_longitude"} <= set(rows.columns):
-        return AnswerFile(path, _of_countries(Predictions.load(path)), None, tuple(rows.notes))
+        ours = Predictions.load(path, partition)
+        return AnswerFile(path, ours if partition else _of_countries(ours), None, tuple(rows.notes))
     confidence = rows.numbers("confidence")
     if confidence is not None and not ((confidence >= 0) & (confidence <= 1) | np.isnan(confidence)).all():
         confidence = None

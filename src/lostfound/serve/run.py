@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from asyncio import TimerHandle
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -130,23 +131,37 @@ def run(settings: ServeSettings, own: socket.socket, *, workers: int = 1) -> Non
     _quiet_logs()
     Protocol.limits = settings.limits
     if workers == 1:
-        config = _config(settings)
-        config.load()
-        Server(config).run(sockets=[own])
+        run_app(partial(_build, settings), own, settings.limits)
         return
     folder = Path(tempfile.mkdtemp(prefix="lostfound-metrics-"))  # numbers alone
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     try:
         lanes = max(1, settings.lanes // workers)
-        config = _config(replace(settings, metrics=folder, lanes=lanes), workers=workers)
+        each = replace(settings, metrics=folder, lanes=lanes)
+        config = _config(partial(_build, each), settings.limits, workers=workers)
         Multiprocess(config, sockets=[own]).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _config(settings: ServeSettings, *, workers: int = 1) -> Config:
+def run_app(build: Callable[[], Any], own: socket.socket, limits: Limits) -> None:
+    """Serve an application from this process until a signal ends it.
+
+    Args:
+        build: Makes the application.
+        own: The socket, see `bind`.
+        limits: How much it takes on.
+    """
+    _quiet_logs()
+    Protocol.limits = limits
+    config = _config(build, limits)
+    config.load()
+    Server(config).run(sockets=[own])
+
+
+def _config(build: Callable[[], Any], limits: Limits, *, workers: int = 1) -> Config:
     return Config(
-        partial(_build, settings),
+        build,
         factory=True,
         http=Protocol,
         ws="none",
@@ -158,9 +173,9 @@ def _config(settings: ServeSettings, *, workers: int = 1) -> Config:
         server_header=False,
         proxy_headers=False,
         backlog=2048,
-        limit_concurrency=settings.limits.connections,
+        limit_concurrency=limits.connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=round(settings.limits.deadline_s + _GRACE_S),
+        timeout_graceful_shutdown=round(limits.deadline_s + _GRACE_S),
     )
 
 

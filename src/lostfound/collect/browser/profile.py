@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -236,12 +237,16 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 def load_profile(path: Path) -> Profile:
     """Read and validate a profile.
 
+    Args:
+        path: A YAML file, or the name of a profile in the package: lostfound-play.
+
     Raises:
         UsageError: It is missing, is no YAML, or has an unknown key (the nearest known one is named) or a
             wrong value.
     """
+    packaged = resources.files("lostfound") / "recipes" / "collecting" / f"{path}.yaml"
     try:
-        text = path.read_bytes()
+        text = packaged.read_bytes() if not path.exists() and packaged.is_file() else path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}: give the YAML file that describes the site") from None
     values = read_yaml(text, str(path))

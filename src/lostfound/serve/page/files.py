@@ -63,6 +63,11 @@ def page_file(name: str) -> PageFile:
         body = _MADE[name]()
     else:
         body = ((_shared() if name in _SHARED else _own()) / name).read_bytes()
+    return as_page_file(name, body)
+
+
+def as_page_file(name: str, body: bytes) -> PageFile:
+    """Bytes as they are served under a name."""
     media_type = _TYPES.get(Path(name).suffix, "text/plain; charset=utf-8")
     return PageFile(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 

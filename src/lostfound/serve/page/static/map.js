@@ -1,11 +1,10 @@
 // The map: borders that need no network, the answers of all photos, and all that is said of the chosen one.
 import { circle, distanceKm, holdsPole } from "./circles.js";
 import { byId, make } from "./dom.js";
-import { Labels } from "./labels.js";
+import { Ground, pane } from "./ground.js";
 import { choose, onChange, state, subjects } from "./state.js";
 import { count, percent } from "./words.js";
 
-const FINE_ZOOM = 3.6;    // from which on the finer borders are drawn
 const LARGE_KM = 4000;    // circles beyond it are not filled: they would colour the whole map
 const LEAST_SHADE = 0.01; // less than that is not seen
 const LIKELY = 0.05;      // candidates less probable than that are not waited for when the map looks at an answer
@@ -13,24 +12,15 @@ const WORLD = L.latLngBounds([-55, -165], [74, 178]);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const narrow = matchMedia("(max-width: 760px)");
 
-let map, labels, borders, overview, overlay, pins = [];
+let ground, map, labels, overview, overlay, pins = [];
 let shares = {};          // probability by country, of what is shown
 let drawn = null;         // the subject and the guess that are
 let moved = false;        // has somebody moved the map since?
 
 export async function build() {
-  map = L.map("map", {
-    zoomSnap: 0, minZoom: 0.5, maxZoom: 17, attributionControl: false, zoomControl: false, worldCopyJump: false,
-    maxBounds: [[-85.06, -500], [85.06, 500]], maxBoundsViscosity: 0.7,
-    fadeAnimation: !still.matches, zoomAnimation: !still.matches, markerZoomAnimation: !still.matches,
-  }).setView([25, 10], 1.5);
-  L.control.attribution({ prefix: false, position: "bottomright" }).addAttribution("Leaflet · Natural Earth · GeoNames").addTo(map);
-  L.control.zoom({ position: "topleft" }).addTo(map);
-  L.control.scale({ position: "bottomleft", imperial: false }).addTo(map);
-  nameControls();
-  pane("borders", 200);
-  pane("chosen", 450);
-  labels = new Labels().addTo(map);
+  ground = new Ground("map", shade);
+  ({ map, labels } = ground);
+  pane(map, "chosen", 450);
   overview = L.layerGroup().addTo(map);
   overlay = L.layerGroup().addTo(map);
   byId("all").addEventListener("click", () => choose(null));
@@ -40,13 +30,12 @@ export async function build() {
   addEventListener("pointerdown", () => document.body.classList.add("pointing"), true);
   addEventListener("keydown", () => document.body.classList.remove("pointing"), true);
   new ResizeObserver(resized).observe(byId("map"));
-  map.on("zoomend", wantFine);
   for (const kind of ["wheel", "pointerdown", "keydown"]) {
     byId("map").addEventListener(kind, () => { moved = true; }, { passive: true, capture: true });
   }
   show(WORLD, { animate: false });
   onChange(draw);
-  await drawBorders("world.json");
+  await ground.draw("world.json");
 }
 
 // The map looks at what it looked at, unless somebody moved it: an answer came beside it, a phone was turned, paper.
@@ -55,48 +44,13 @@ function resized() {
   if (!moved) look(drawn?.guess ?? null, { animate: false });
 }
 
-// Leaflet's buttons are links; readers are told what they are.
-function nameControls() {
-  for (const link of byId("map").querySelectorAll(".leaflet-control-zoom a")) link.setAttribute("role", "button");
-}
-
-function pane(name, height) {
-  const made = map.createPane(name);
-  made.style.zIndex = height;
-  made.style.pointerEvents = "none";
-}
-
 export function useTiles(address) {
   L.tileLayer(address, { maxZoom: 19, className: "tiles" }).addTo(map);
   byId("map").classList.add("tiled");
 }
 
-// Borders: SVG, so that the style sheet colours them, in three worlds side by side.
-async function drawBorders(name) {
-  const { shapes, labels: names } = await (await fetch(`/static/${name}`)).json();
-  const renderer = L.svg({ pane: "borders", padding: 0.5 });
-  const layers = [0, -360, 360].map((shift) => L.geoJSON(shapes, {
-    pane: "borders", renderer, className: "country", smoothFactor: 0.8, interactive: false,
-    coordsToLatLng: ([longitude, latitude]) => L.latLng(latitude, longitude + shift),
-  }));
-  const next = L.layerGroup(layers).addTo(map);
-  borders?.group.remove();
-  borders = { group: next, layers, name };
-  labels.setCountries(names);
-  shade();
-}
-
-let fine = null;
-function wantFine() {
-  if (map.getZoom() < FINE_ZOOM || fine) return;
-  fine = Promise.all([
-    drawBorders("borders.json"),
-    fetch("/static/cities.json").then((answer) => answer.json()).then((rows) => labels.setCities(rows)),
-  ]).catch(() => { fine = null; });  // the server is gone: next time
-}
-
 function shade() {
-  for (const layer of borders?.layers ?? []) {
+  for (const layer of ground.layers) {
     layer.eachLayer((each) => {
       const path = each.getElement();
       const share = shares[each.feature.properties.code];
