@@ -14,7 +14,7 @@ COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
     "recipes",
     *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
-    *("export", "tag", "bench", "report", "explain", "serve"),
+    *("export", "tag", "bench", "report", "explain", "serve", "play", "compare-people"),
 )
 
 
@@ -59,7 +59,7 @@ class TestHelp:
 
 def test_help_lists_every_command(lostfound):
     text = lostfound("--help").stdout
-    listed = re.findall(r"^  (\w+)  +[A-Z]", text.partition("Commands:")[2], flags=re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+)  +[A-Z]", text.partition("Commands:")[2], flags=re.MULTILINE)
     assert listed == list(COMMANDS)
     assert "..." not in text.partition("Commands:")[2]  # a summary that was cut short
 
