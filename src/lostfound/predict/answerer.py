@@ -132,7 +132,11 @@ class Answerer:
         """
         self.settings.changed(prior="uniform").check(self.model)
         belief = replace(
-            belief, ids=belief.ids[~blank], probabilities=belief.probabilities[~blank], points=None
+            belief,
+            ids=belief.ids[~blank],
+            probabilities=belief.probabilities[~blank],
+            points=None,
+            drawn=None,
         )
         if len(belief) < 2:
             raise UsageError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lostfound.geo.sphere import from_unit_vectors
 from lostfound.partitions import Partition
-from lostfound.predict.belief import Belief
+from lostfound.predict.belief import Belief, Drawn
 from lostfound.predict.decoders import OutputDecoder, names_of, probabilities_of
 from lostfound.predict.sphere_flow import STEPS, FlowShape, SphereFlow, draw_places
 
@@ -28,8 +28,8 @@ _UNSEEN = 0.5
 class SampleDecoder(OutputDecoder):
     """Outputs say what a photo shows; places are drawn for it, always the same ones for the same photo.
 
-    A cell is as probable as the share of the places that fall into it, and its point is their middle; so the
-    cloud of points that an answer's radius is read from is that of the places that were drawn.
+    A cell is as probable as the share of the places that fall into it, and its point is their middle. Radii
+    are read from the places themselves.
 
     Attributes:
         partition: The cells that places are grouped by.
@@ -86,7 +86,8 @@ class SampleDecoder(OutputDecoder):
         for row, (own, where) in enumerate(zip(cells, places, strict=True)):
             found, index = np.unique(own, return_inverse=True)
             points[row, found] = _middles(where, index, len(found))
-        return Belief(names_of(ids, len(outputs)), self.partition, probabilities, points)
+        names = names_of(ids, len(outputs))
+        return Belief(names, self.partition, probabilities, points, Drawn(places, cells))
 
     @property
     def files(self) -> Mapping[str, NDArray[Any]]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import types
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -177,7 +178,12 @@ def test_places_are_grouped_and_their_density_kept(plonk_model: Path) -> None:
     assert decoder.partition.assign(middle[None])[0] == best
     assert np.abs(own - middle).min() < 20
     cloud = belief.distribution(model.support)
-    assert cloud.weights[0].max() == pytest.approx(counts.max() / 256, abs=0.01)
+    assert np.array_equal(cloud.points, places)
+    assert cloud.weights == pytest.approx(np.full((2, 256), 1 / 256), rel=0.01)
+    half = belief.probabilities.copy()
+    half[0, best] /= 2  # as a prior may do
+    weights = replace(belief, probabilities=half).distribution(None).weights[0]
+    assert weights[cells == best] == pytest.approx(weights[cells != best].min() / 2, rel=0.01)
     apart = decoder.believe(outputs[1:])
     assert np.array_equal(apart.probabilities[0], belief.probabilities[1])  # alone or among others
     assert not np.array_equal(places[0], places[1])
