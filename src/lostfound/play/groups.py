@@ -17,7 +17,6 @@ FEWEST_PLAYERS = 5
 BLOCK = 10
 """Rounds that are taken together to see how people learn."""
 _TIMES = (5.0, 10.0, 20.0, 40.0)
-_TIMES = (5.0, 10.0, 20.0, 40.0)
 
 
 @dataclass(frozen=True)
