@@ -11,9 +11,10 @@ import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError
+from lostfound.play.agreement import fleiss_kappa
 from lostfound.play.answered import read_answered
 from lostfound.play.answers import Answer
-from lostfound.play.comparing import compare_people, fleiss_kappa
+from lostfound.play.comparing import compare_people
 from lostfound.play.comparing_page import render, tables
 from lostfound.play.opponents import Opponent
 from lostfound.play.settings import Mode, preset

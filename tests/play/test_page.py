@@ -31,7 +31,9 @@ ROUNDS, PRACTICE = 4, 1
 class Player:
     """Somebody at the page."""
 
-    def __init__(self, page: Any, url: str, name: str) -> None:
+    def __init__(self, page: Any, url: str, name: str, *, own_clock: bool = False) -> None:
+        if own_clock:
+            page.clock.install()
         self.page, self.url = page, url
         self.errors: list[str] = []
         self.requests: list[str] = []
@@ -96,12 +98,14 @@ class Player:
 def visit(browser: Any) -> Iterator[Callable[..., Player]]:
     contexts = []
 
-    def begin(url: str, name: str = "", size: dict[str, int] = DESKTOP, **options: Any) -> Player:
+    def begin(
+        url: str, name: str = "", size: dict[str, int] = DESKTOP, own_clock: bool = False, **options: Any
+    ) -> Player:
         phone = {"is_mobile": True, "has_touch": True} if size == PHONE else {}
         context = browser.new_context(viewport=size, reduced_motion="reduce", **phone, **options)
         context.set_default_timeout(20_000)
         contexts.append(context)
-        return Player(context.new_page(), url, name)
+        return Player(context.new_page(), url, name, own_clock=own_clock)
 
     yield begin
     for context in contexts:
@@ -274,11 +278,13 @@ def test_names_that_are_no_country_bring_candidates(
 def test_time_that_runs_out_answers_what_was_chosen(
     visit: Callable[..., Player], start_game: Any, tmp_path: Path
 ) -> None:
-    server = start_game("--rounds", 2, "--practice", 0, "--timer", 4, to=tmp_path / "play")
-    page = visit(server.url).page
+    server = start_game("--rounds", 2, "--practice", 0, "--timer", 600, to=tmp_path / "play")
+    page = visit(server.url, own_clock=True).page
     page.keyboard.type("japan")
     page.wait_for_selector(".offer")
     page.keyboard.press("Enter")
+    page.locator(".ranked .chip").wait_for()
+    page.clock.fast_forward(601_000)
     page.wait_for_function("() => document.querySelector('#round-number').textContent === '2'")
     _, guesses = read_study(tmp_path / "play")
     assert [each.answer.ranked for each in guesses] == [("JP",)]

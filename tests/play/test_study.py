@@ -271,3 +271,15 @@ def test_over_http(start_game: Callable[..., Any], tmp_path: Path) -> None:
     assert guesses == []
     assert "latitude" not in everything
     assert "point" not in everything
+
+
+def test_the_code_for_phones() -> None:
+    pytest.importorskip("segno", reason="the game is not installed: extra 'play'")
+    from lostfound.play.app import qr_svg
+    from lostfound.play.start import qr_text
+
+    address = "http://192.168.1.5:8001"
+    assert b"<svg" in qr_svg(address)
+    assert qr_svg(address) != qr_svg("http://192.168.1.6:8001")
+    lines = qr_text(address).strip("\n").split("\n")
+    assert len(lines) > 10

@@ -44,6 +44,7 @@ _AFTER_CTRL_C = {
     "explain": "features of a data set that were computed are kept, and the same command goes on",
     "import": _SAME_COMMAND,
     "locate": "with --to, what was answered is kept, and the same command goes on",
+    "play": _SAME_COMMAND,
     "prepare": _SAME_COMMAND,
     "publish": _SAME_COMMAND,
     "tag": "what was written is in the journal: the same command goes on, and --undo takes it back",

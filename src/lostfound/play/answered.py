@@ -17,11 +17,12 @@ from lostfound.evaluation.matching import match
 from lostfound.evaluation.metrics import METRICS
 from lostfound.play.answers import to_predictions
 from lostfound.play.export import study_cells
+from lostfound.play.games import Guess
 from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places
 from lostfound.play.results import SCORED
 from lostfound.play.settings import GameSettings
-from lostfound.play.store import Guess, read_study
+from lostfound.play.store import read_study
 from lostfound.predict.predictions import Predictions
 
 Values = Mapping[str, NDArray[np.float64]]

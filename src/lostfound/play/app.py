@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lostfound.errors import UsageError
 from lostfound.geo.suggestions import suggest_countries
 from lostfound.play.answers import Answer
+from lostfound.play.games import Game
 from lostfound.play.page import page_file, page_files
-from lostfound.play.store import Game, NameTakenError
+from lostfound.play.store import NameTakenError
 from lostfound.play.study import Study
 from lostfound.serve.guard import Guard
 from lostfound.serve.metrics import Metrics

@@ -14,7 +14,8 @@ from lostfound.evaluation.report.sections import figure, section
 from lostfound.pages.charts import Axis, Line, legend, line_chart, percent_axis
 from lostfound.pages.elements import element, html, table
 from lostfound.pages.frame import fill_page, write_page
-from lostfound.play.comparing import BLOCK, FEWEST_PLAYERS, PEOPLE, Group, PeopleComparison
+from lostfound.play.comparing import PEOPLE, PeopleComparison
+from lostfound.play.groups import BLOCK, FEWEST_PLAYERS, Group
 from lostfound.play.results import SCORED
 from lostfound.play.settings import Mode
 

@@ -9,8 +9,9 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.partitions import Partition
 from lostfound.play.answers import to_predictions
+from lostfound.play.games import Guess
 from lostfound.play.settings import GameSettings
-from lostfound.play.store import Guess, read_study
+from lostfound.play.store import read_study
 from lostfound.predict.cells import read_cells
 from lostfound.predict.predictions import Predictions
 

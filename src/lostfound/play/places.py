@@ -23,8 +23,8 @@ from lostfound.files import digest
 from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.countries import country_name
 from lostfound.partitions import Partition
+from lostfound.play.games import Round
 from lostfound.play.settings import MOST_CELLS, GameSettings, Mode
-from lostfound.play.store import Round
 
 _QUALITY = 92
 

@@ -15,10 +15,10 @@ from lostfound.geo.countries import country_name
 from lostfound.geo.sphere import geoguessr_score, haversine_km
 from lostfound.pages.lines import great_circle
 from lostfound.play.answers import Answer, label, to_predictions
+from lostfound.play.games import Guess
 from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places
 from lostfound.play.settings import Mode
-from lostfound.play.store import Guess
 from lostfound.predict.predictions import Predictions
 
 SCORED: dict[Mode, tuple[str, ...]] = {

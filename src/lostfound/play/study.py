@@ -10,11 +10,12 @@ from typing import Any
 from lostfound.errors import UsageError
 from lostfound.evaluation.metrics import METRICS
 from lostfound.play.answers import Answer, check_answer, label
+from lostfound.play.games import Game, Guess, Round
 from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places
 from lostfound.play.results import SCORED, as_values, end_of_game, judge, people_score
 from lostfound.play.settings import CLUES, MOST_COUNTRIES, ShowTruth
-from lostfound.play.store import Game, Guess, NameTakenError, Round, Store
+from lostfound.play.store import NameTakenError, Store
 
 GRACE_S = 3.0
 """So much later than the timer an answer may come: it was on its way."""
