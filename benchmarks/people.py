@@ -123,8 +123,8 @@ def main() -> None:
 
 {RANDOM_PLAYERS + 1} players, {PRACTICE} rounds of practice and {ROUNDS} that count, each typed into the
 page in Chromium: one that answers as the demo's model does, the others at random of its {len(codes)}
-countries. A game took {min(seconds):.0f} to {max(seconds):.0f} s. The first one's scores and intervals are,
-to the last digit, those of the model on the same pictures: {shares} (top-1, 3, 5).
+countries. A game took {min(seconds):.0f} to {max(seconds):.0f} s. The first one's scores and
+intervals are, to the last digit, those of the model on the same pictures: {shares} (top-1, 3, 5).
 
 ```
 {table.strip()}

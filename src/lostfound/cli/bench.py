@@ -24,7 +24,7 @@ def bench(
     ] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how quick a model is on this machine, part by part.
+    """Measure how quick a model is on this machine.
 
     MODEL is a model folder, or hf://OWNER/NAME; by default the starter in the package. What is printed can be
     pasted into an issue. Nothing else should run meanwhile: the load of the machine stands in the table.

@@ -37,7 +37,7 @@ def calibrate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model's probabilities, radii and when it doesn't know.
+    """Fit a model's probabilities, radii and doubts.
 
     MODEL and DATASET are their folders. The split must hold places that the model never learnt from; the
     training split, if there is one, says where in the cells photos are and what they look like. Nothing of

@@ -177,7 +177,7 @@ def prepare(
     address: Address = None,
     json: AsJson = False,
 ) -> None:
-    """Make a data set anew: filtered, balanced, divided, resized.
+    """Make a data set anew: filtered, balanced, divided.
 
     DATASET is a folder that `lostfound import` made; it stays as it is. Without a recipe all images stay.
     What was left out, and why, is listed in dropped.csv of the new one. A run that was stopped goes on with

@@ -40,7 +40,7 @@ def compare_people(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Compare people with models on the pictures that they were shown.
+    """Compare people with models on the same pictures.
 
     RESULTS is the folder in which `lostfound play` kept its records; DATASET is what was played with. Says
     who is better, with paired intervals by place and by player, how alike players answer, how they learn,

@@ -72,7 +72,7 @@ def publish(
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="Let anybody see it on the Hub.")] = False,
 ) -> None:
-    """Publish a data set or a model in the Hugging Face Hub's format.
+    """Publish a data set or a model in the Hub's format.
 
     TARGET is a new folder, or hf://datasets/OWNER/NAME for a data set and hf://OWNER/NAME for a model to
     upload to the Hub, where it is private. Images whose licence is unknown or forbids it are refused.

@@ -68,7 +68,7 @@ def compare(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and what is done.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Train variants of a recipe over several seeds and compare them.
+    """Train variants of a recipe over seeds; compare them.
 
     STUDY is a YAML file, or the name of a study in the package, such as lost-and-found. Each variant is
     trained with each seed and judged on the test split; then one table has the means with intervals, and

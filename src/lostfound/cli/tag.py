@@ -36,7 +36,7 @@ def tag(
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back all that was written.")] = False,
 ) -> None:
-    """Write estimates back to photos, marked as such; and undo it.
+    """Write estimates back to photos, marked; undo it.
 
     RESULTS is a folder that `lostfound locate --to` wrote. A photo that states a position, has a sidecar, or
     changed since is left alone. --undo restores every byte.

@@ -61,7 +61,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the folder.")] = False,
 ) -> None:
-    """Train a model by a recipe, and measure it on the test split.
+    """Train a model by a recipe, and measure it.
 
     RECIPE is the name of one in the package, such as countries, or a YAML file. Ctrl-C stops; the same
     command with --resume goes on after the last finished epoch. MODEL/run holds the logs for TensorBoard
