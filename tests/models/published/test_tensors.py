@@ -90,6 +90,14 @@ def test_other_files_are_named(tmp_path: Path) -> None:
     assert read_tensors(tmp_path / "a.safetensors")["a"].shape == (400,)
 
 
+def test_a_program_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
+    forged = b"\x80\x02}r" + (2_000_000_000).to_bytes(4, "little") + b"."  # keep it as number 2 000 000 000
+    with zipfile.ZipFile(tmp_path / "f.pth", "w") as archive:
+        archive.writestr("f/data.pkl", forged)
+    with pytest.raises(ModelError, match="under the number 2,000,000,000"):
+        read_tensors(tmp_path / "f.pth")
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=8))
 def test_damaged_programs_are_our_errors(tmp_path: Path, at: int, bytes_: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -83,13 +84,27 @@ def _from_zip(path: Path) -> dict[str, NDArray[Any]]:
                 raise pickle.UnpicklingError(f"bytes under the name {key!r}")
             return np.frombuffer(archive.read(f"{root}data/{key}"), dtype=kind)
 
+        program = archive.read(programs[0])
         try:
-            stored = _Tensors(archive.read(programs[0]), storage).load()
+            _check_memory(program)
+            stored = _Tensors(program, storage).load()
         except pickle.UnpicklingError as error:
             raise ModelError(
                 f"{path} holds more than tensors ({error}): opening it could run code, so it is refused"
             ) from None
     return _named(stored, path)
+
+
+def _check_memory(program: bytes) -> None:
+    """Refuse a pickle that numbers what it keeps higher than it has bytes: each number takes room in memory.
+
+    Raises:
+        pickle.UnpicklingError: It does.
+        ValueError: It is no whole pickle.
+    """
+    for code, number, _ in pickletools.genops(program):
+        if "PUT" in code.name and isinstance(number, int) and number > len(program):
+            raise pickle.UnpicklingError(f"it keeps a value under the number {number:,}")
 
 
 def _named(stored: object, path: Path) -> dict[str, NDArray[Any]]:
