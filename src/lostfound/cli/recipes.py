@@ -47,8 +47,9 @@ def recipes(
         return
     settings = list(describe_settings(load_recipe(name, variant=variant)))
     if as_json:
-        told = {each.key: {"value": each.value, "default": each.default} for each in settings}
-        print_json({key: {side: _plain(value) for side, value in both.items()} for key, both in told.items()})
+        print_json(
+            {each.key: {"value": _plain(each.value), "default": _plain(each.default)} for each in settings}
+        )
         return
     table = make_table("setting", "here", "default", "meaning")
     for setting in settings:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lostfound.geo.sphere import from_unit_vectors
+from lostfound.geo.sphere import from_unit_vectors, unit_vectors
 from lostfound.partitions import Partition
 from lostfound.predict.belief import Belief, Drawn
 from lostfound.predict.decoders import OutputDecoder, names_of, probabilities_of
@@ -155,8 +155,6 @@ def build_sample_decoder(
 
 def _middles(points: NDArray[np.float64], index: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """The spherical mean of the points (m, 2) of each group, (count, 2)."""
-    from lostfound.geo.sphere import unit_vectors
-
     sums = np.zeros((count, 3))
     np.add.at(sums, index.ravel(), unit_vectors(points))
     return from_unit_vectors(sums)
