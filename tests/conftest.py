@@ -41,7 +41,7 @@ TOGETHER = (
     *("tests/e2e/test_demo.py", "tests/e2e/test_main_job.py", "tests/e2e/test_real_images.py"),
     *("tests/e2e/test_recipes.py", "tests/e2e/test_repeat.py", "tests/parallel/test_cluster.py"),
     "tests/training/test_fit_resume.py",
-    "tests/serve/test_page.py",
+    *("tests/serve/test_page.py", "tests/serve/test_page_for_all.py"),
     "tests/play/test_page.py",
 )
 

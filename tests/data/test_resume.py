@@ -116,7 +116,6 @@ def workers(group: int) -> list[int]:
 
 
 @pytest.mark.parametrize("done", [0, pytest.param(1, marks=SLOW), 5, pytest.param(CHUNKS - 1, marks=SLOW)])
-@pytest.mark.slow
 def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)
@@ -188,7 +187,6 @@ def test_a_killed_worker_gives_a_clear_error_and_the_import_goes_on(start, sourc
 @pytest.mark.parametrize(
     "done", [pytest.param(0, marks=SLOW), 2]
 )  # while the workers start, and while they work
-@pytest.mark.slow
 def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)

@@ -41,7 +41,6 @@ def without_times(text: str) -> str:
     ],
     ids=lambda command: " ".join(command)[:40],
 )
-@pytest.mark.slow
 def test_both_end_and_say_the_same(
     lostfound, dataset_folder: Path, model_folder: Path, world: Path, tmp_path: Path, command: tuple[str, ...]
 ):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from html_page import browser  # noqa: F401  # a fixture
+from page_visit import DESKTOP, PHONE, Visit
 from PIL import Image
 from running_server import RunningServer
 
@@ -36,3 +37,37 @@ def pictures(world: Path, made_once: Callable[..., Path]) -> list[Path]:
             Image.open(path).resize((640, 480)).save(folder / f"street-{number}.jpg", quality=85)
 
     return sorted(made_once("page-photos", build).iterdir())
+
+
+@pytest.fixture(scope="module")
+def page_server(start_server: Callable[..., Any], calibrated_model_folder: Path) -> Any:
+    return start_server("--model", calibrated_model_folder)
+
+
+@pytest.fixture
+def visit(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # noqa: F811
+    contexts = []
+
+    def begin(url: str | None = None, size: dict[str, int] = DESKTOP, **options: Any) -> Visit:
+        phone = {"is_mobile": True, "has_touch": True} if size == PHONE else {}
+        context = browser.new_context(
+            viewport=size, reduced_motion="reduce", accept_downloads=True, **phone, **options
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        return Visit(context.new_page(), url or page_server.url)
+
+    yield begin
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def placed(visit: Callable[..., Visit], pictures: list[Path]) -> Visit:
+    """Three photos, all placed: "always answer" is on."""
+    one = visit()
+    one.page.locator("#more summary").click()
+    one.page.get_by_text("Always answer", exact=True).click()
+    one.drop(pictures[:3])
+    one.done(3)
+    return one
