@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-import urllib.error
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def insist(url: str, body: object = None) -> Any:
     while True:
         try:
             status, said = ask(url, body)
-        except (urllib.error.URLError, OSError, ValueError):
+        except (HTTPException, OSError, ValueError):  # an answer that a kill cut off is none
             time.sleep(0.02)
             continue
         assert status in (200, 201), said
