@@ -1,8 +1,8 @@
 """How fast the server is: beside ONNX Runtime alone in one process, and beside LitServe with the same graph.
 
 Photos are JPEGs of the generated world, 640x480. Load comes from the same cores: from wrk in a closed loop
-(each client asks again as soon as it is answered), from locust in an open one (requests come at a rate,
-whatever the answers do).
+(each client asks again as soon as it is answered), from `serve_load.py` in an open one (requests come at a
+rate, whatever the answers do).
 
     python benchmarks/serve.py --seconds 120 > benchmarks/results/serve.md
 
@@ -13,7 +13,7 @@ package of most Linux distributions.
 from __future__ import annotations
 
 import argparse
-import csv
+import asyncio
 import itertools
 import json
 import os
@@ -34,6 +34,7 @@ import onnxruntime
 import psutil
 from machine import machine, versions
 from PIL import Image
+from serve_load import rain
 
 HERE = Path(__file__).parent
 BATCH = 8
@@ -41,7 +42,7 @@ BATCH = 8
 
 @dataclass
 class Load:
-    """What wrk or locust measured."""
+    """What was measured under a load."""
 
     requests: int
     failures: int
@@ -71,7 +72,7 @@ def main() -> None:
         photos = make_photos(Path(folder))
         print("# The server under load\n")
         print(f"`python benchmarks/serve.py --seconds {given.seconds}`: {machine()}; ", end="")
-        print(versions("onnxruntime", "uvicorn", "fastapi", "pillow", "locust") + ".")
+        print(versions("onnxruntime", "uvicorn", "fastapi", "pillow") + ".")
         sizes = [path.stat().st_size for path in photos.iterdir()]
         print(f"{len(sizes)} photos of the generated world, 640x480, {np.mean(sizes) / 1000:.0f} kB each.\n")
         before = bare(photos, given.bare_seconds)
@@ -269,20 +270,12 @@ def closed_loop(url: str, path: str, photos: Path, clients: int, seconds: int) -
     return Load(per_second=rate, **found)
 
 
-def open_loop(url: str, path: str, photos: Path, rate: float, seconds: int, *, users: int = 64) -> Load:
-    """Let locust ask at a rate, by users whose turns are spread evenly."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "locust", "-f", str(HERE / "serve_load.py"), "--host", url]
-        command += ["--headless", "--only-summary", "-u", str(users), "-r", str(users), "-t", f"{seconds}s"]
-        command += ["--stop-timeout", "10", "--csv", f"{folder}/load", "--loglevel", "ERROR"]
-        told = {"BENCH_PHOTOS": str(photos), "BENCH_PATH": path, "BENCH_PACE": str(rate / users)}
-        subprocess.run(
-            command, env=os.environ | told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
-        )
-        with Path(folder, "load_stats.csv").open() as file:
-            (total,) = [row for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
-    counts = (int(total[f"{name} Count"]) for name in ("Request", "Failure"))
-    return Load(*counts, *(float(total[name]) for name in ("Requests/s", "50%", "95%", "99%")))
+def open_loop(url: str, path: str, photos: Path, rate: float, seconds: int) -> Load:
+    """Ask at a rate."""
+    data = [each.read_bytes() for each in sorted(photos.iterdir())]
+    found, failed = asyncio.run(rain(f"{url}{path}", data, rate, seconds))
+    p50, p95, p99 = np.percentile(found, [50, 95, 99])
+    return Load(len(found), failed, len(found) / seconds, p50, p95, p99)
 
 
 def memory_mb(process: psutil.Process) -> float:

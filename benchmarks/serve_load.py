@@ -1,43 +1,50 @@
-"""Load at a rate, for locust. Started by benchmarks/serve.py."""
+"""Load at a rate, whatever the answers do: requests come like rain (a Poisson process), each by itself."""
 
-import itertools
-import os
+from __future__ import annotations
+
+import asyncio
 import random
-from pathlib import Path
-
-import gevent
-from locust import FastHttpUser, constant_throughput, task
-
-BOUNDARY = "b0undary-of-the-benchmark"
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 
-def form(path: Path) -> bytes:
-    """A photo as a browser sends it."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="photos"; filename="{path.name}"\r\n'
-    return (
-        f"{head}Content-Type: image/jpeg\r\n\r\n".encode()
-        + path.read_bytes()
-        + f"\r\n--{BOUNDARY}--\r\n".encode()
-    )
+async def rain(url: str, photos: Sequence[bytes], rate: float, seconds: float) -> tuple[list[float], int]:
+    """Send photos to an address at a rate.
 
+    Args:
+        url: Where photos are posted to, as they are.
+        photos: Sent in any order.
+        rate: Requests a second.
+        seconds: How long.
 
-FORMS = [form(path) for path in sorted(Path(os.environ["BENCH_PHOTOS"]).iterdir())]
-HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-PATH = os.environ["BENCH_PATH"]
-PACE = float(os.environ["BENCH_PACE"])  # requests a second of each user
-TURNS = itertools.count()
+    Returns:
+        The milliseconds from when each was due to the end of its answer, and how many failed.
+    """
+    draw, found, failed = random.Random(0), [], 0
+    address = urlsplit(url)
 
+    async def send(photo: bytes, due: float) -> None:
+        nonlocal failed
+        try:
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.write(
+                f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: image/jpeg\r\n"
+                f"Connection: close\r\nContent-Length: {len(photo)}\r\n\r\n".encode()
+            )
+            writer.write(photo)
+            answer = await reader.read()
+            writer.close()
+        except OSError:
+            answer = b""
+        failed += not answer.startswith(b"HTTP/1.1 200 ")
+        found.append(1000 * (time.perf_counter() - due))
 
-class Sender(FastHttpUser):
-    """Posts the next photo at its turn, and doesn't wait for the server."""
-
-    wait_time = constant_throughput(PACE)
-
-    def on_start(self) -> None:
-        """Users begin one after another: all at once would ask in bursts."""
-        gevent.sleep(random.random() / PACE)
-
-    @task
-    def send(self) -> None:
-        """One request."""
-        self.client.post(PATH, data=FORMS[next(TURNS) % len(FORMS)], headers=HEADERS, name=PATH)
+    due = time.perf_counter()
+    end, sent = due + seconds, []
+    while due < end:
+        due += draw.expovariate(rate)
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        sent.append(asyncio.create_task(send(draw.choice(photos), due)))
+    await asyncio.gather(*sent)
+    return found, failed

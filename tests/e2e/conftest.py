@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fork_server import Started
 
-WAIT_S = 120
+WAIT_S = 300
 
 
 class Running:

@@ -121,10 +121,17 @@ def test_a_graph_answers_as_the_network_does(name: str, options: dict[str, objec
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     trained.eval()
     for n in (1, 5):
-        outputs, features = session.run(None, {"images": images(n).numpy()})
+        outputs, features, means = session.run(
+            ["outputs", "features", "mean_features"], {"images": images(n).numpy()}
+        )
         with torch.no_grad():
             expected, expected_features = trained(images(n))
-        for found, wanted in ((outputs, expected.numpy()), (features, expected_features.numpy())):
+        wanted_means = expected_features.numpy().reshape(*expected_features.shape[:2], -1).mean(axis=2)
+        for found, wanted in (
+            (outputs, expected.numpy()),
+            (features, expected_features.numpy()),
+            (means, wanted_means),
+        ):
             assert found.shape == wanted.shape
             assert np.abs(found - wanted).max() <= 1e-4 * max(1, np.abs(wanted).max())
 
