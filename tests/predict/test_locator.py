@@ -341,6 +341,14 @@ def test_a_picture_of_one_colour_comes_with_a_warning(locator: Locator, photos: 
     assert "nothing to see" in str(locator.locate_place([blank, blank]).warning)
 
 
+def test_a_single_bright_pixel_is_something_to_see(locator: Locator) -> None:
+    sizes = locator.model.preprocessing
+    dark = np.zeros((sizes.height, sizes.width, 3), dtype=np.uint8)
+    lit = dark.copy()
+    lit[5, 9, 1] = 3
+    assert [seen.blank for seen in locator.look_at([dark, lit])] == [True, False]
+
+
 def test_one_photo_of_a_trip_is_a_photo(locator: Locator, photos: list[Path]) -> None:
     (guess,) = locator.locate_trip([photos[0]])
     assert same(guess, locator.locate(photos[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,7 +12,7 @@ import lostfound
 
 pytest.importorskip("fastapi", reason="the server is not installed: extra 'serve'")
 
-from lostfound.predict.engine import Seen
+from lostfound.predict.engine import Engine, Seen
 from lostfound.serve.batching import Ask, Batcher
 from lostfound.serve.metrics import Metrics
 from lostfound.serve.problems import Problem
@@ -24,11 +24,13 @@ def locator() -> lostfound.Locator:
     return lostfound.load(threads=1)
 
 
-def served(limits: Limits, work: Callable[[Batcher], Any], *, lanes: int = 2) -> Any:
+def served(
+    limits: Limits, work: Callable[[Batcher], Any], *, lanes: int = 2, for_one: dict[str, Any] | None = None
+) -> Any:
     """What comes of some work with a batcher that runs."""
 
     async def run() -> Any:
-        batcher = Batcher(limits, lanes, Metrics())
+        batcher = Batcher(limits, lanes, Metrics(), for_one)
         batcher.start()
         try:
             return await work(batcher)
@@ -53,6 +55,27 @@ def test_what_comes_together_is_answered_in_order(locator, pictures):
         assert guess.country == own[row % 6].country
         assert len(guess.candidates) == 1 + row % 3
         assert isinstance(failed, lostfound.ImageError)
+
+
+def test_only_a_photo_that_comes_alone_has_all_cores(locator, pictures):
+    photo = pictures[0].read_bytes()
+
+    class Counted(Engine):
+        photos: ClassVar[list[int]] = []
+
+        def look_at(self, batch, **options):
+            self.photos.append(len(batch))
+            return super().look_at(batch, **options)
+
+    async def work(batcher: Batcher) -> Any:
+        alone = [await batcher.results([photo], Ask("a", locator, 5)) for _ in range(3)]
+        return alone, await batcher.results([photo] * 8, Ask("a", locator, 5))
+
+    alone, together = served(Limits(), work, for_one={"a": Counted(locator.model, threads=2)})
+    assert Counted.photos[:3] == [1, 1, 1]
+    assert sum(Counted.photos) < 3 + 8
+    guesses = [*(each for (each,) in alone), *together]
+    assert {each.country for each in guesses} == {locator.locate(photo).country}
 
 
 def test_what_was_only_looked_at_is_no_guess(locator, pictures):

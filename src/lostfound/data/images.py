@@ -192,8 +192,9 @@ def decoded(source: ImageSource, *, at_least: int | None = None) -> Iterator[Ima
                 rgb = _upright_rgb(source)
             else:
                 image = stack.enter_context(_opened(source, at_least))
-                rgb = _upright_rgb(image)
-                image.close()  # its own pixels are needed no more
+                rgb = _upright_rgb(image, own=True)
+                if rgb is not image:
+                    image.close()  # its own pixels are needed no more
         except UsageError:
             raise
         except ImageError as error:
@@ -293,16 +294,20 @@ def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=formats)
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
+def _upright_rgb(image: Image.Image, *, own: bool = False) -> Image.Image:
+    """An image as it is looked at: a copy, or itself where it is our `own` and need not be changed."""
     if image.format == "TIFF":
         pixels.quiet_libtiff()
     image.load()
     if 0 in image.size:
         raise ImageError(f"an image of {image.width}x{image.height} pixels holds nothing")
     try:
-        upright = ImageOps.exif_transpose(image)
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        upright = ImageOps.exif_transpose(image) if turned else None
     except Exception:  # a broken EXIF block says nothing about the orientation
-        upright = image.copy()
+        upright = None
+    if upright is None:
+        upright = image if own else image.copy()
     if upright.mode == "P":
         upright = upright.convert("RGBA")  # straight to RGB, Pillow warns where entries are transparent
     transform = _to_srgb(image.info.get("icc_profile"), upright.mode)

@@ -36,9 +36,9 @@ class Service:
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self.metrics = Metrics(settings.metrics)
-        self.shelf = Shelf(settings.models)
+        self.shelf = Shelf(settings.models, settings.lanes)
         self.memory = Memory(settings.limits)
-        self.batcher = Batcher(settings.limits, settings.lanes, self.metrics)
+        self.batcher = Batcher(settings.limits, settings.lanes, self.metrics, self.shelf.for_one)
         self.heat_maps = HeatMaps()
 
     async def locator(self, model: str, answering: Answering) -> Locator:

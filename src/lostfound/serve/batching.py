@@ -2,8 +2,9 @@
 
 A lane is a thread that takes some photos that wait, decodes them, runs the network once, and answers. There
 are as many as cores, each with one thread of the network: so nothing waits for anything but work, photos that
-come together are batched without a moment's waiting, and one that comes alone is not kept. Decoding and the
-network let other threads run; the thread that talks HTTP is one more.
+come together are batched without a moment's waiting, and one that comes alone is not kept. Where nothing
+else is worked on, a photo has all cores. Decoding and the network let other threads run; the thread that
+talks HTTP is one more.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from lostfound.errors import LostFoundError
-from lostfound.predict.engine import Seen, Unanswered
+from lostfound.predict.engine import Engine, Seen, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator
 from lostfound.serve.metrics import Metrics
@@ -66,8 +67,12 @@ class Batcher:
         limits: How much may wait.
     """
 
-    def __init__(self, limits: Limits, lanes: int, metrics: Metrics) -> None:
+    def __init__(
+        self, limits: Limits, lanes: int, metrics: Metrics, for_one: Mapping[str, Engine] | None = None
+    ) -> None:
         self.limits, self.metrics = limits, metrics
+        self._for_one = for_one or {}
+        self._at_work = 0
         self._count = lanes
         self._photo_s = _FIRST_GUESS_S
         self._queue: deque[_Waiting] = deque()
@@ -145,6 +150,8 @@ class Batcher:
         while batch := self._take():
             start = time.monotonic()
             results = self._results(batch)
+            with self._changed:
+                self._at_work -= 1
             each_s = (time.monotonic() - start) / len(batch)
             self._photo_s += _SMOOTHING * (each_s - self._photo_s)
             assert self._loop is not None
@@ -168,6 +175,7 @@ class Batcher:
                 each = self._queue.popleft()
                 (batch if each.ask.model == model else others).append(each)
             self._queue.extendleft(reversed(others))
+            self._at_work += 1
         self.metrics.waiting(len(self._queue))
         return batch
 
@@ -185,7 +193,9 @@ class Batcher:
         if not alive:
             return results
         metrics, model = self.metrics, batch[0].ask.model
-        engine = batch[0].ask.locator
+        engine: Engine = batch[0].ask.locator
+        if len(batch) == self._at_work == 1:
+            engine = self._for_one.get(model, engine)
         for row in alive:
             metrics.stage("wait", now - batch[row].since)
         prepared = [engine.prepare(batch[row].photo) for row in alive]

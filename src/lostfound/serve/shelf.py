@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.errors import LostFoundError
+from lostfound.predict.engine import Engine
 from lostfound.predict.head import stored_head
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import CARD, STARTER
@@ -18,16 +19,26 @@ _REMEMBERED = 256
 """Ways to answer that are kept ready: a restriction to an area takes a fifth of a second to prepare."""
 
 
+_SMALL = 256 * 2**20
+"""Bytes of a graph that may be in memory twice."""
+
+
 class Shelf:
     """Models by name.
 
     Attributes:
-        models: They themselves; the first answers where none is named.
+        models: They themselves; the first answers where none is named. Each has one thread for its network:
+            the lanes of the server share the cores.
+        for_one: The small ones once more, with all cores, for a photo that comes alone.
     """
 
-    def __init__(self, models: Sequence[tuple[str, Path]]) -> None:
-        # One thread for the network: the lanes of the server share the cores.
+    def __init__(self, models: Sequence[tuple[str, Path]], lanes: int = 1) -> None:
         self.models = {name: Locator.load(path, threads=1) for name, path in models}
+        self.for_one = {
+            name: Engine(locator.model, threads=lanes)
+            for name, locator in self.models.items()
+            if lanes > 1 and locator.model.graph.stat().st_size <= _SMALL
+        }
         self.default = models[0][0]
         self._ready = lru_cache(_REMEMBERED)(self._prepared)
 
