@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lostfound.geo.countries import country_name
@@ -141,8 +141,8 @@ class Guess:
             "abstained": self.abstained,
             **({"warning": self.warning} if self.warning else {}),
             **({} if self.left_out is None else {"left_out": self.left_out}),
-            "candidates": [asdict(candidate) for candidate in self.candidates],
-            **{level: [asdict(each) for each in areas] for level, areas in self.areas.items()},
+            "candidates": [dict(vars(candidate)) for candidate in self.candidates],
+            **{level: [dict(vars(each)) for each in areas] for level, areas in self.areas.items()},
         }
 
     @classmethod

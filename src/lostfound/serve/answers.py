@@ -14,7 +14,7 @@ from lostfound.predict.outputs import LocatedPhoto, written_name
 from lostfound.serve.batching import Ask, Batcher, Result
 from lostfound.serve.heat_maps import HeatMaps
 from lostfound.serve.metrics import Metrics
-from lostfound.serve.options import Answering
+from lostfound.serve.options import AS_USUAL, Answering
 from lostfound.serve.problems import Problem
 from lostfound.serve.settings import ServeSettings
 from lostfound.serve.shelf import Shelf
@@ -47,7 +47,7 @@ class Service:
         Raises:
             Problem: It can't answer so.
         """
-        if answering == Answering():
+        if answering == AS_USUAL:
             return self.shelf.models[model]
         return await asyncio.to_thread(self.shelf.locator, model, answering)
 

@@ -70,6 +70,10 @@ class Answering(BaseModel):
         )
 
 
+AS_USUAL = Answering()
+"""Where nothing is said."""
+
+
 class LocateOptions(Answering):
     """The options of `POST /v1/locate`."""
 
@@ -87,4 +91,6 @@ class LocateOptions(Answering):
     @property
     def answering(self) -> Answering:
         """How photos are answered, without the rest."""
+        if not self.model_fields_set & Answering.model_fields.keys():
+            return AS_USUAL
         return Answering(**{name: getattr(self, name) for name in Answering.model_fields})
