@@ -14,6 +14,7 @@ import pytest
         ("lostfound recipes geo", 2, {"geotrainr"}),
     ],
 )
+@pytest.mark.slow
 def test_bash_completes(lostfound, words: str, count: int, expected: set[str]) -> None:
     done = lostfound(_LOSTFOUND_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(count), cold=True)
     assert set(done.stdout.split()) == expected

@@ -20,6 +20,7 @@ with open_collection(Path(sys.argv[1]), "streetview", {}, size=48):
 """
 
 
+@pytest.mark.slow
 def test_one_process_alone_collects_and_a_killed_one_keeps_nobody_out(tmp_path: Path):
     ready = tmp_path / "ready"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "data", ready])

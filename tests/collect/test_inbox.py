@@ -40,6 +40,7 @@ def test_tidying_keeps_what_is_not_packed_and_what_no_one_wrote_down(tmp_path: P
     assert (inbox.folder / "mine.partial").exists()
 
 
+@pytest.mark.slow
 def test_an_image_of_a_killed_run_is_taken_up_without_asking(serve, street, tmp_path: Path):
     services = serve()
     street(places=4, max_cost=0)  # all panoramas are found, and no view is asked for
@@ -60,6 +61,7 @@ def test_an_image_of_a_killed_run_is_taken_up_without_asking(serve, street, tmp_
     assert sum((services.questions("view") - before).values()) == 3
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_while_the_disk_is_all_but_full(
     serve, street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -20,6 +20,7 @@ def records(folder: Path) -> list[dict]:
     return Dataset.open(folder).records.to_pylist()
 
 
+@pytest.mark.slow
 def test_a_record_keeps_licence_creator_address_and_when(serve, graph, tmp_path: Path):
     serve()
     summary = graph(box=BOX)
@@ -37,6 +38,7 @@ def test_a_record_keeps_licence_creator_address_and_when(serve, graph, tmp_path:
         assert (record["source"], record["country"]) == ("mapillary", "FR")
 
 
+@pytest.mark.slow
 def test_the_token_goes_to_the_service_and_not_to_where_pictures_lie(serve, graph):
     services = serve()
     graph(box=BOX)
@@ -45,6 +47,7 @@ def test_the_token_goes_to_the_service_and_not_to_where_pictures_lie(serve, grap
     assert not any("token" in line["question"] for line in services.requests())
 
 
+@pytest.mark.slow
 def test_neighbours_of_a_sequence_are_thinned(serve, graph, tmp_path: Path):
     serve()
     graph(box=BOX, spacing_m=60, per_sequence=3)
@@ -81,6 +84,7 @@ def test_thinning_counts_what_other_boxes_gave(serve, graph, tmp_path: Path):
         ({"until": "2020-01-01"}, lambda asked: '"end_captured_at": "2020-01-01T23:59:59Z"' in asked),
     ],
 )
+@pytest.mark.slow
 def test_filters_are_asked_for(serve, graph, filters: dict, fits):
     services = serve()
     graph(box=BOX, **filters)
@@ -95,6 +99,7 @@ def test_dates_are_kept_to_also_where_the_service_does_not(serve, graph, tmp_pat
     assert all("2019-01-01" <= day <= "2020-12-31" for day in days)
 
 
+@pytest.mark.slow
 def test_camera_types_are_kept_to(serve, graph, tmp_path: Path):
     serve()
     both = graph(tmp_path / "both", box=BOX, panoramas=None).totals.images
@@ -102,6 +107,7 @@ def test_camera_types_are_kept_to(serve, graph, tmp_path: Path):
     assert 0 < one < both
 
 
+@pytest.mark.slow
 def test_a_full_box_is_searched_in_parts(serve, graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import lostfound.collect.mapillary as module
 
@@ -143,6 +149,7 @@ def test_a_country_without_images_is_given_up_and_named(serve, graph):
     assert summary.images == 0
 
 
+@pytest.mark.slow
 def test_expired_addresses_are_asked_for_anew(serve, graph):
     services = serve(expired=0.5)
     summary = graph(box=BOX)
@@ -151,6 +158,7 @@ def test_expired_addresses_are_asked_for_anew(serve, graph):
     assert summary.totals.tasks["image", "miss"] == 0
 
 
+@pytest.mark.slow
 def test_an_image_that_is_gone_is_counted(serve, graph):
     services = serve(faults={"gone": 0.3})
     summary = graph(box=BOX)
@@ -188,6 +196,7 @@ def test_no_token_names_the_variable(graph, monkeypatch: pytest.MonkeyPatch):
         graph()
 
 
+@pytest.mark.slow
 def test_faults_that_pass_lose_nothing_and_store_nothing_twice(serve, graph, tmp_path: Path):
     serve()
     graph(tmp_path / "calm", box=BOX)

@@ -23,6 +23,7 @@ def test_batches_are_packed_on_the_way(serve, street, tmp_path: Path):
     assert list((tmp_path / "data" / "collect" / "streetview-inbox").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_imported_data_set_can_be_added_to_and_the_other_way_round(
     serve, street, tmp_path: Path, world: Path
 ):

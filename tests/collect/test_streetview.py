@@ -68,6 +68,7 @@ def test_misses_cost_nothing(serve, street):
     assert len(services.requests("view")) == 5
 
 
+@pytest.mark.slow
 def test_a_panorama_is_taken_once(serve, street):
     services = serve(coverage=1.0)
     summary = street(places=80, countries=("MC",))  # its towns lie in some 400 cells

@@ -132,6 +132,7 @@ def distances(hashes):
 
 @settings(deadline=None)
 @given(hash_lists(), st.integers(0, 15))
+@pytest.mark.slow
 def test_exactly_the_near_pairs_are_found(hashes, max_distance):
     near = distances(hashes) <= max_distance
     pairs = near_duplicates(hashes, max_distance)

@@ -164,6 +164,7 @@ def test_a_file_larger_than_any_image_is_not_read(tmp_path, monkeypatch):
         read_file(tmp_path / "a.png")
 
 
+@pytest.mark.slow
 def test_room_is_given_back_also_after_an_error():
     for _ in range(50):
         with decoded(png(4000, 2000)) as image:

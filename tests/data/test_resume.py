@@ -116,6 +116,7 @@ def workers(group: int) -> list[int]:
 
 
 @pytest.mark.parametrize("done", [0, pytest.param(1, marks=SLOW), 5, pytest.param(CHUNKS - 1, marks=SLOW)])
+@pytest.mark.slow
 def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, undisturbed, tmp_path, done):
     to = tmp_path / "data"
     process = start(to, held=done)
@@ -230,6 +231,7 @@ def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, so
     assert contents(to) == contents(undisturbed)
 
 
+@pytest.mark.slow
 def test_what_was_given_up_is_cleared_away_by_the_next_import(start, undisturbed, tmp_path, write_picture):
     to = tmp_path / "data"
     process = start(to, held=2)

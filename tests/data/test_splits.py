@@ -51,6 +51,7 @@ def rows(draw):
 
 
 @given(rows(), st.integers(0, 3))
+@pytest.mark.slow
 def test_nothing_alike_or_near_sits_in_two_splits(rows, seed):
     records = assign_splits(table(rows), SplitSettings(seed, 0.3, 0.3))
     split = np.array(records["split"].to_pylist())
@@ -66,6 +67,7 @@ def test_nothing_alike_or_near_sits_in_two_splits(rows, seed):
 
 
 @given(rows(), st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_the_order_of_the_rows_does_not_matter(rows, random):
     order = list(range(len(rows)))
     random.shuffle(order)
@@ -76,6 +78,7 @@ def test_the_order_of_the_rows_does_not_matter(rows, random):
 
 
 @given(rows(), st.integers(1, 20))
+@pytest.mark.slow
 def test_rows_added_elsewhere_change_nothing(rows, more):
     elsewhere = [at(1000 + number, -40 + number, 80) for number in range(more)]
     unrelated = [lone(2000 + number) for number in range(more)]
@@ -85,6 +88,7 @@ def test_rows_added_elsewhere_change_nothing(rows, more):
 
 @given(rows(), rows())
 @settings(max_examples=50)
+@pytest.mark.slow
 def test_new_rows_leave_the_splits_of_places_that_don_t_join(old, new):
     """Places added near two old ones may join them; then training wins, else all old rows keep theirs."""
     before = split(old)

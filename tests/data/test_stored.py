@@ -72,6 +72,7 @@ def test_it_answers_as_a_table_does(held, stored, steps, offset, length):
 
 
 @given(before=STEPS, then=STEPS)
+@pytest.mark.slow
 def test_one_follows_another(held, stored, before, then):
     ours = after(stored, before).followed_by(after(stored, then))
 

@@ -39,6 +39,7 @@ def test_the_card_names_what_was_averaged(
     assert f"an average: `again`, `{model_folder.name}`" in card
 
 
+@pytest.mark.slow
 def test_one_model_is_wrong_usage(lostfound, model_folder: Path, dataset_folder: Path, tmp_path: Path):
     done = lostfound("average", model_folder, "--data", dataset_folder, "--to", tmp_path / "average")
     assert done.returncode == 2
@@ -46,6 +47,7 @@ def test_one_model_is_wrong_usage(lostfound, model_folder: Path, dataset_folder:
     assert not (tmp_path / "average").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_written_where_there_is_nothing_to_calibrate_on(
     lostfound, model_folder: Path, again: Path, world: Path, tmp_path: Path
 ):

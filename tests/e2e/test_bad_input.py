@@ -390,6 +390,7 @@ def test_bad_input(lostfound, bad: Bad, make: Make, command: tuple[str, ...], co
     assert contents(bad.folder) == before
 
 
+@pytest.mark.slow
 def test_a_country_with_one_image(lostfound, bad: Bad):
     images = sorted((bad.world / "images").iterdir())
     for country, some in {"France": images[:20], "Japan": images[20:40], "Kenya": images[40:41]}.items():
@@ -406,6 +407,7 @@ def test_a_country_with_one_image(lostfound, bad: Bad):
     assert contents(bad.folder) == before
 
 
+@pytest.mark.slow
 def test_bad_images_among_good_ones_are_skipped_and_listed(lostfound, bad: Bad):
     bad.photos("France", "Japan")
     for name, data in {"a.jpg": b"text", "b.png": bomb(50_000, 50_000), "c.jpg": b""}.items():

@@ -111,6 +111,7 @@ COUNTRIES_ONLY = {
 
 
 @pytest.mark.parametrize(("command", "parts"), COUNTRIES_ONLY.values(), ids=list(COUNTRIES_ONLY))
+@pytest.mark.slow
 def test_images_without_coordinates_where_they_are_needed(
     train, countries_only: Path, tmp_path: Path, command: tuple[str, ...], parts: list[str]
 ):

@@ -20,6 +20,7 @@ def test_bench_measures_every_part(lostfound, model_folder: Path, world: Path) -
     assert 1000 * found["cold_s"] > found["one_ms"]  # it starts Python, loads and opens first
 
 
+@pytest.mark.slow
 def test_bench_refuses_what_is_no_model(lostfound, tmp_path: Path) -> None:
     done = lostfound("bench", tmp_path)
     assert done.returncode == 1

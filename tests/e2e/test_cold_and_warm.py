@@ -41,6 +41,7 @@ def without_times(text: str) -> str:
     ],
     ids=lambda command: " ".join(command)[:40],
 )
+@pytest.mark.slow
 def test_both_end_and_say_the_same(
     lostfound, dataset_folder: Path, model_folder: Path, world: Path, tmp_path: Path, command: tuple[str, ...]
 ):
@@ -62,6 +63,7 @@ def test_both_end_and_say_the_same(
     ]
 
 
+@pytest.mark.slow
 def test_debug_shows_the_same_traceback(lostfound, tmp_path: Path):
     """From `main` on: what comes before it is how it was started."""
     cold, warm = (
@@ -71,6 +73,7 @@ def test_debug_shows_the_same_traceback(lostfound, tmp_path: Path):
     assert warm[2] == cold[2] != ""
 
 
+@pytest.mark.slow
 def test_variables_reach_the_command(lostfound):
     narrow, wide = (lostfound("--help", COLUMNS=columns).stdout for columns in ("40", "120"))
     assert len(narrow.splitlines()) > len(wide.splitlines())

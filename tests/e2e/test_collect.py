@@ -334,6 +334,7 @@ def test_the_summary_as_json(lostfound, serve, tmp_path: Path):
         ((*GRAPH, "--since", "soon"), "no day"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_usage_is_exit_code_2_and_makes_nothing(
     lostfound, tmp_path: Path, command: tuple, message: str
 ):

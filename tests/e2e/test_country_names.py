@@ -41,6 +41,7 @@ def test_albums_named_by_places_get_the_country_of_their_gps(tmp_path, lostfound
         assert sorted(countries(target).values()) == ["AL", "AU", "ES"]
 
 
+@pytest.mark.slow
 def test_a_misspelt_folder_goes_after_its_photos_own_places(tmp_path, lostfound):
     photo(tmp_path / "photos" / "Germny" / "here.jpg", 1, (52.5, 13.4))
     photo(tmp_path / "photos" / "Germny" / "elsewhere.jpg", 2, (48.86, 2.35))
@@ -72,6 +73,7 @@ def table(tmp_path):
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_one_unknown_name_skips_its_rows_and_the_rest_go_on(tmp_path, table, lostfound):
     said = lostfound("import", table, "--to", tmp_path / "data", "--json").stdout
 
@@ -81,6 +83,7 @@ def test_one_unknown_name_skips_its_rows_and_the_rest_go_on(tmp_path, table, los
     assert "(table.csv row 5)" in skipped
 
 
+@pytest.mark.slow
 def test_strict_stops_at_an_unknown_name(tmp_path, table, lostfound):
     failed = lostfound("import", table, "--to", tmp_path / "data", "--strict")
     assert failed.returncode != 0
@@ -90,6 +93,7 @@ def test_strict_stops_at_an_unknown_name(tmp_path, table, lostfound):
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_a_collection_asks_about_a_misspelt_country(tmp_path, lostfound):
     command = ["collect", "streetview", "--to", tmp_path / "sv", "--country", "Germny", "--places", "5"]
     failed = lostfound(*command, "--dry-run")

@@ -58,6 +58,7 @@ def test_similar_photos_are_remembered(
         (("good.jpg",), 2, "--to"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_wrong_is_said(
     lostfound,
     photo: Path,

@@ -58,6 +58,7 @@ def test_damaged_images_are_answered_or_refused_in_silence(model_folder: Path, t
     assert unexpected == []
 
 
+@pytest.mark.slow
 def test_damaged_images_beside_good_ones_are_imported_or_listed(tmp_path: Path) -> None:
     folder = tmp_path / "photos" / "France"
     folder.mkdir(parents=True)
@@ -76,6 +77,7 @@ def test_damaged_images_beside_good_ones_are_imported_or_listed(tmp_path: Path) 
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # ours are off, pytest's on
+@pytest.mark.slow
 def test_a_small_file_of_very_many_pixels_is_refused_before_it_takes_memory() -> None:
     bomb = png_bomb(15_000, 10_000)
     assert len(bomb) < 1_000_000
@@ -206,6 +208,7 @@ def use_dataset(folder: Path) -> None:
     shutil.rmtree(folder.parent / "prepared", ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_forged_description_is_a_data_set_error_or_works(forged_dataset, dataset_folder) -> None:
     text = (dataset_folder / "dataset.json").read_text()
     for forged in json_mutants(text, 30, SEED):

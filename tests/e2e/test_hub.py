@@ -47,6 +47,7 @@ def answers(done: CompletedProcess[str]) -> list:
     return [each["candidates"] for each in json.loads(done.stdout)["photos"]]
 
 
+@pytest.mark.slow
 def test_what_is_published_answers_the_same_anywhere(
     run: Run, server: HubServer, model_folder: Path, photo: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_what_is_published_answers_the_same_anywhere(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_commands_take_it_as_a_folder(
     run: Run, server: HubServer, model_folder: Path, dataset_folder: Path, photo: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_commands_take_it_as_a_folder(
     assert "get a copy of your own (`hf download me/mine --local-dir FOLDER`)" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_upload_that_fails_goes_on(run: Run, server: HubServer, model_folder: Path) -> None:
     graph = _hash(model_folder, "model.onnx")
     server.full.add(graph)
@@ -109,6 +112,7 @@ def test_an_upload_that_fails_goes_on(run: Run, server: HubServer, model_folder:
     assert "names no licence" in done.stderr
 
 
+@pytest.mark.slow
 def test_reports_go_into_the_card_of_a_folder(
     run: Run, model_folder: Path, dataset_folder: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +133,7 @@ def test_reports_go_into_the_card_of_a_folder(
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_what_may_not_be_published(run: Run, server: HubServer, model_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(model_folder, tmp_path / "theirs")
     file = tmp_path / "theirs" / "config.json"
@@ -149,6 +154,7 @@ def test_what_may_not_be_published(run: Run, server: HubServer, model_folder: Pa
     assert server.repos.keys() == {"me/public"}
 
 
+@pytest.mark.slow
 def test_what_could_be_a_folder_or_a_name_is_asked_about(
     run: Run, model_folder: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +169,7 @@ def test_what_could_be_a_folder_or_a_name_is_asked_about(
     assert "is there already" in done.stderr
 
 
+@pytest.mark.slow
 def test_data_sets_are_published_there_too(
     run: Run, server: HubServer, dataset_folder: Path, tmp_path: Path
 ) -> None:

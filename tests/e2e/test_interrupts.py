@@ -44,6 +44,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("whom", ["all", pytest.param("parent", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_import_goes_on_where_it_was_stopped(
     lostfound, start, tmp_path: Path, slow_photos: Path, undisturbed: Path, whom: str
 ):

@@ -85,6 +85,7 @@ class TestBuild:
             assert partition("build", dataset_folder, *options).returncode == 0
         assert files[0].read_bytes() == files[1].read_bytes()
 
+    @pytest.mark.slow
     def test_polygons_of_the_user(self, dataset_folder, tmp_path):
         ring = [[-180, -89], [180, -89], [180, 0], [-180, 0], [-180, -89]]
         feature = {
@@ -118,6 +119,7 @@ class TestBuild:
         assert says in refused(done, 2)
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.slow
     def test_no_training_image(self, dataset_folder, tmp_path):
         tested = only_split(dataset_folder, "test", tmp_path / "tested")
         done = partition("build", tested, "--kind", "countries", "--to", tmp_path / "cells.parquet")

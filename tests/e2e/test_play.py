@@ -124,6 +124,7 @@ def test_bad_input(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_one_server_plays_a_study(
     begin: Callable[..., Any], lostfound: Any, dataset_folder: Path, tmp_path: Path
 ) -> None:

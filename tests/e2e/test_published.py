@@ -85,6 +85,7 @@ def test_a_licence_that_forbids_commerce_is_said_once(
     assert run.stderr.count("geoclip is under CC-BY-NC-4.0: not for commercial use") == 1
 
 
+@pytest.mark.slow
 def test_a_list_of_places_is_a_gallery(lostfound, model: Path, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "places.csv").write_text("name;lat;lon\nA;48.86;2.35\nB;52.52;13.4\n")
     run = lostfound("gallery", "build", tmp_path / "places.csv", "--model", model, "--to", tmp_path / "own")
@@ -96,6 +97,7 @@ def test_a_list_of_places_is_a_gallery(lostfound, model: Path, photo: Path, tmp_
     assert {each["name"] for each in found["candidates"]} == {"A", "B"}
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_from_the_place_tower(
     lostfound, model: Path, photo: Path, dataset_folder: Path, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -125,6 +125,7 @@ def test_a_variant_trains_and_answers_with_its_task(
     assert "median distance" in card
 
 
+@pytest.mark.slow
 def test_several_photos_of_one_place_are_answered_together(trained, lostfound, places: Path) -> None:
     folder = trained("cities", "source")
     photos = sorted((places.parent / "recipes-world" / "images").iterdir())[:3]

@@ -109,6 +109,7 @@ def test_a_name_in_any_letters_survives(model: ModelFolder, measured: Evaluation
     assert header["model-index"][0]["name"] == "Île: 'été' #1"
 
 
+@pytest.mark.slow
 def test_a_model_without_cells_says_so(point_model_folder: Path, dataset_folder: Path) -> None:
     model = ModelFolder.open(point_model_folder)
     text = card(model, evaluate(Locator(model), Dataset.open(dataset_folder)))

@@ -41,6 +41,7 @@ def outputs(graph: Path) -> np.ndarray:
     ("precision", "size", "off"),
     [("fp32", 1.0, 0.0), ("fp16-weights", 0.65, 2e-3), ("fp16", 0.65, 2e-2), ("int8", 1.0, 0.1)],
 )
+@pytest.mark.slow
 def test_it_is_smaller_and_answers_nearly_the_same(
     graph: Path, tmp_path: Path, precision: Precision, size: float, off: float
 ) -> None:

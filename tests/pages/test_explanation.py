@@ -52,6 +52,7 @@ def explanation(**changes: object) -> Explanation:
     return Explanation(**{**values, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_everything_is_written_and_nothing_else(tmp_path: Path) -> None:
     written = write_explanation(tmp_path / "why", explanation(), name="photo.jpg")
     assert sorted(path.name for path in written) == [
@@ -150,6 +151,7 @@ class TestInBrowser:
         assert len(page.with_class("alike-card")) == 1
         assert {"Japan", "310 km away", "similarity 0.91"} <= {text for *_, text in page.elements}
 
+    @pytest.mark.slow
     def test_bare_coordinates_without_similar_photos(self, tmp_path: Path) -> None:
         sea = Candidate(None, "open sea", None, 0.0, -30.0, None)
         maps = (EvidenceMap("answer", sea, "distance", np.abs(VALUES)),)
@@ -169,6 +171,7 @@ class TestInBrowser:
         assert self.by_id(page, "warning")[1] == "Why not: nothing speaks for it"
         assert not [has for has, _ in page.with_class("guess") if "leaflet-interactive" in has["class"]]
 
+    @pytest.mark.slow
     def test_names_can_run_nothing(self, tmp_path: Path) -> None:
         hostile = Candidate("JP", ATTACK, 0.4, 36.0, 138.0, "JP")
         maps = (EvidenceMap("answer", hostile, "probability", VALUES),)

@@ -49,6 +49,7 @@ def play(server: str, number: int, told: dict[tuple[int, int], str], ends: threa
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_killed_again_and_again(kills: int, start_game: Callable[..., Any], tmp_path: Path) -> None:
     folder = tmp_path / "play"
     server = start_game("--rounds", 40, "--practice", 8, to=folder)

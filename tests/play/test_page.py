@@ -214,6 +214,7 @@ def test_who_guesses_as_the_model_does_scores_as_it_is_evaluated_and_so_does_who
     ]
 
 
+@pytest.mark.slow
 def test_two_tabs_of_one_player_count_each_round_once(
     visit: Callable[..., Player], start_game: Any, tmp_path: Path
 ) -> None:
@@ -234,6 +235,7 @@ def test_two_tabs_of_one_player_count_each_round_once(
     second.wait_for_function("() => document.querySelector('#round-number').textContent === '2'")
 
 
+@pytest.mark.slow
 def test_the_game_goes_on_after_the_server_was_killed_and_the_tab_closed(
     visit: Callable[..., Player], start_game: Any, tmp_path: Path
 ) -> None:
@@ -258,6 +260,7 @@ def test_the_game_goes_on_after_the_server_was_killed_and_the_tab_closed(
     assert [(each.round, each.answer.skipped) for each in guesses] == [(1, False), (2, True)]
 
 
+@pytest.mark.slow
 def test_names_that_are_no_country_bring_candidates(
     visit: Callable[..., Player], start_game: Any, tmp_path: Path
 ) -> None:
@@ -275,6 +278,7 @@ def test_names_that_are_no_country_bring_candidates(
     assert page.locator(".offer").first.inner_text() == "Japan"
 
 
+@pytest.mark.slow
 def test_time_that_runs_out_answers_what_was_chosen(
     visit: Callable[..., Player], start_game: Any, tmp_path: Path
 ) -> None:
@@ -299,6 +303,7 @@ def test_time_that_runs_out_answers_what_was_chosen(
         ("map", DESKTOP, "dark"),
     ],
 )
+@pytest.mark.slow
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     visit: Callable[..., Player],
     start_game: Any,

@@ -30,6 +30,7 @@ def embedder(made_once, tmp_path_factory) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_it_answers_with_its_own_places(embedder: Path, dataset_folder: Path, tmp_path: Path) -> None:
     dataset = Dataset.open(dataset_folder)
     made = build_gallery(embedder, dataset, tmp_path / "own")

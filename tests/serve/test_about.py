@@ -59,6 +59,7 @@ def test_each_model_answers_by_its_name(http, model_folder, point_model_folder, 
         assert guess["candidates"][0]["name"] == own.best.name
 
 
+@pytest.mark.slow
 def test_what_a_model_cant_do_is_said_without_its_path(http, pictures):
     answer = http.post("/v1/locate?model=point&countries=FR", files={"photos": pictures[0].read_bytes()})
     assert answer.status_code == 400

@@ -60,6 +60,7 @@ def test_more_photos_than_one_request_holds_come_back_in_order(client, pictures)
     assert client.locate([]) == []
 
 
+@pytest.mark.slow
 def test_it_answers_another_way(client, pictures):
     other = client.using(countries="FR,ES", point="score", always_answer=True)
     guess = other.locate(pictures[0])

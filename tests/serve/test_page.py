@@ -45,6 +45,7 @@ class TestPhotosComeIn:
         assert one.page.locator(".thumb img").count() == 1
         assert one.errors == []
 
+    @pytest.mark.slow
     def test_pasted(self, visit: Callable[..., Visit], pictures: list[Path]) -> None:
         buffer = io.BytesIO()
         Image.open(pictures[0]).save(buffer, "PNG")
@@ -53,6 +54,7 @@ class TestPhotosComeIn:
         (card,) = one.done(1)
         assert "pasted-1.png" in card.inner_text()
 
+    @pytest.mark.slow
     def test_chosen_many_and_first_answers_come_first(
         self, visit: Callable[..., Visit], pictures: list[Path]
     ) -> None:
@@ -74,6 +76,7 @@ class TestPhotosComeIn:
         wide = one.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], "nothing runs out of the screen"
 
+    @pytest.mark.slow
     def test_a_bad_file_costs_the_others_nothing(
         self, visit: Callable[..., Visit], pictures: list[Path]
     ) -> None:
@@ -90,6 +93,7 @@ class TestPhotosComeIn:
         assert "This is no photo (text/plain)." in cards[2]
         assert "The file is empty." in cards[3]
 
+    @pytest.mark.slow
     def test_what_the_browser_can_not_show_is_answered_all_the_same(
         self, visit: Callable[..., Visit], pictures: list[Path]
     ) -> None:
@@ -103,6 +107,7 @@ class TestPhotosComeIn:
         assert one.page.locator(".thumb .kind").inner_text() == "TIFF"
         assert "can’t show" in one.page.locator(".frame").inner_text()
 
+    @pytest.mark.slow
     def test_a_name_can_run_nothing(self, visit: Callable[..., Visit], pictures: list[Path]) -> None:
         name = "<img src=x onerror=\"document.title='taken'\">.jpg"
         one = visit()
@@ -113,6 +118,7 @@ class TestPhotosComeIn:
 
 
 class TestAnswers:
+    @pytest.mark.slow
     def test_they_are_what_the_command_line_says(self, placed: Visit, expected: list[LocatedPhoto]) -> None:
         wanted = [each["properties"] for each in json.loads(to_geojson(expected))["features"]]
         for told, want in zip(placed.located(), wanted, strict=True):
@@ -130,6 +136,7 @@ class TestAnswers:
         assert placed.page.locator("path.ring.share-90").count() >= 1
         assert placed.page.locator("path.country.shaded").count() >= 1
 
+    @pytest.mark.slow
     def test_choosing_a_candidate_moves_the_map_there(self, placed: Visit) -> None:
         last = placed.page.locator(".candidate").last
         last.click()
@@ -143,6 +150,7 @@ class TestAnswers:
             .startswith(last.locator(".label").inner_text())
         )
 
+    @pytest.mark.slow
     def test_not_knowing_is_said_with_its_reason_and_claims_no_place(
         self, visit: Callable[..., Visit]
     ) -> None:
@@ -159,6 +167,7 @@ class TestAnswers:
         one.page.wait_for_selector(".candidates:not(.doubtful)")
         assert one.page.locator("#answer .beware").inner_text().startswith("Beware: ")
 
+    @pytest.mark.slow
     def test_the_heat_map_lies_over_the_photo(self, placed: Visit) -> None:
         overlay = placed.page.locator(".overlay")
         assert not overlay.is_visible()
@@ -172,6 +181,7 @@ class TestAnswers:
         placed.page.locator(".heat-controls .choice").nth(0).click()
         assert not overlay.is_visible()
 
+    @pytest.mark.slow
     def test_several_photos_as_one_place(self, placed: Visit) -> None:
         placed.page.get_by_text("All photos show one place").click()
         placed.page.wait_for_selector(".card.place[data-status=done]")
@@ -182,6 +192,7 @@ class TestAnswers:
         placed.done(3)
         assert len(placed.located()) == 3
 
+    @pytest.mark.slow
     def test_one_place_of_which_a_file_is_no_photo(
         self, visit: Callable[..., Visit], pictures: list[Path]
     ) -> None:
@@ -268,6 +279,7 @@ class TestMany:
         assert {"trip/0.jpg", "trip/day 2/9.jpg"} <= set(names)
         assert "1 file in the folder is no photo." in many.page.locator("#progress").inner_text()
 
+    @pytest.mark.slow
     def test_found_and_put_in_order(self, many: Visit) -> None:
         many.page.get_by_label("Filter photos by name or place").fill("DAY 2")
         assert len(many.page.locator(".card").all()) == 5
@@ -284,6 +296,7 @@ class TestMany:
         ]
         assert sure == sorted(sure, reverse=True)
 
+    @pytest.mark.slow
     def test_on_the_map_photos_of_one_place_are_counted(self, many: Visit) -> None:
         many.page.locator("#more summary").click()
         many.page.get_by_text("Always answer", exact=True).click()
@@ -308,6 +321,7 @@ class TestMany:
 
 
 class TestTakenAway:
+    @pytest.mark.slow
     def test_coordinates_are_copied(self, visit: Callable[..., Visit], pictures: list[Path]) -> None:
         one = visit(permissions=["clipboard-read", "clipboard-write"])
         one.page.locator("#more summary").click()

@@ -46,6 +46,7 @@ def test_types_and_hashes() -> None:
 
 
 @pytest.mark.parametrize(("name", "least"), [("world.json", 170), ("borders.json", 235)])
+@pytest.mark.slow
 def test_names_stand_inside_their_countries(name: str, least: int) -> None:
     world = json.loads(page_file(name).body)
     shapes = {each["properties"]["name"]: shape(each["geometry"]) for each in world["shapes"]["features"]}

@@ -30,6 +30,7 @@ class TestOffline:
         assert others == []
         assert placed.errors == [], "the content security policy stops nothing"
 
+    @pytest.mark.slow
     def test_names_on_the_map_do_not_lie_on_each_other(self, visit: Callable[..., Visit]) -> None:
         one = visit()
         for _ in range(5):
@@ -87,6 +88,7 @@ class TestWhenTheServerCanNot:
         assert "does not answer" not in one.page.locator("#progress").inner_text()
 
     @pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.slow)])
+    @pytest.mark.slow
     def test_busy_is_said_and_it_asks_again(
         self, visit: Callable[..., Visit], pictures: list[Path], status: int
     ) -> None:
@@ -121,6 +123,7 @@ class TestWhenTheServerCanNot:
         assert "Too large: 1" in card.inner_text()
         assert not [each for each in one.requests if "/v1/locate" in each]
 
+    @pytest.mark.slow
     def test_too_large_for_one_request_is_sent_one_by_one(
         self, visit: Callable[..., Visit], pictures: list[Path]
     ) -> None:
@@ -137,6 +140,7 @@ class TestWhenTheServerCanNot:
         one.done(len(pictures))
         assert one.page.locator(".card[data-status=done]").count() == len(pictures)
 
+    @pytest.mark.slow
     def test_an_error_of_the_server_is_shown_in_its_words(
         self, visit: Callable[..., Visit], pictures: list[Path]
     ) -> None:
@@ -192,6 +196,7 @@ class TestTheSameAsInPython:
             assert len(told) == len(wanted)
             assert np.allclose(told, wanted, atol=1e-6), each
 
+    @pytest.mark.slow
     def test_radii_in_words(self, visit: Callable[..., Visit]) -> None:
         asked = [0.004, 0.94, 0.996, 1.04, 9.4, 9.96, 12.0, 99.4, 437.0, 995.0, 2287.0, 17_312.0]
         told = self.computed(visit, "words.js", "radius", [(each,) for each in asked])
@@ -199,6 +204,7 @@ class TestTheSameAsInPython:
 
 
 class TestForEveryone:
+    @pytest.mark.slow
     def test_by_keys_alone(self, visit: Callable[..., Visit], pictures: list[Path]) -> None:
         one = visit()
         press = one.page.keyboard.press
@@ -229,6 +235,7 @@ class TestForEveryone:
         press("Enter")
         assert one.page.locator(".leaflet-tooltip").count() == 1
 
+    @pytest.mark.slow
     def test_readers_are_told_the_answer(self, visit: Callable[..., Visit], pictures: list[Path]) -> None:
         one = visit()
         one.drop(pictures[:1])
@@ -245,6 +252,7 @@ class TestForEveryone:
             pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
         ],
     )
+    @pytest.mark.slow
     def test_axe_finds_nothing(
         self, visit: Callable[..., Visit], pictures: list[Path], size: dict[str, int], scheme: str
     ) -> None:
@@ -264,6 +272,7 @@ class TestForEveryone:
         found += axe.run(one.page).response["violations"]
         assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
 
+    @pytest.mark.slow
     def test_it_says_that_it_is_an_estimate_and_keeps_nothing(self, visit: Callable[..., Visit]) -> None:
         text = visit().page.locator("body").inner_text()
         assert "An estimate, not a measurement." in text

@@ -161,6 +161,7 @@ def test_senders_that_go_leave_nothing_behind(started, pictures):
     assert located(server.url, pictures[0]) == 200
 
 
+@pytest.mark.slow
 def test_the_memory_for_bodies_is_bounded(started):
     server = started("--max-bytes", 1, "--memory", 1)
     head = (

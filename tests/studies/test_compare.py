@@ -157,6 +157,7 @@ def test_a_training_killed_before_its_first_epoch_starts_again(run):
 @pytest.mark.parametrize(
     ("file", "text"), [("notes.txt", "mine"), ("study.txt", "another study\nMade by lostfound compare.\n")]
 )
+@pytest.mark.slow
 def test_a_folder_of_something_else(run, file, text):
     run.folder.mkdir()
     (run.folder / file).write_text(text)

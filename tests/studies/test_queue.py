@@ -123,6 +123,7 @@ class TestTheDead:
     def test_a_process_that_runs_is_left_alone(self, url):
         assert self.running(url, [socket.gethostname(), os.getppid(), "x"]) == [TrialState.RUNNING]
 
+    @pytest.mark.slow
     def test_a_process_elsewhere_is_left_alone(self, url):
         assert self.running(url, ["elsewhere", 1, "x"]) == [TrialState.RUNNING]
 

@@ -127,6 +127,7 @@ def test_what_falls_behind_is_pruned(search):
     assert [trial.state for trial in trials[:4]] == ["done"] * 4
 
 
+@pytest.mark.slow
 def test_goes_on_only_with_the_same_settings(search):
     search.to.mkdir()
     queue.open_study(

@@ -209,6 +209,7 @@ def test_the_folder_holds_the_model_the_recipe_and_the_logs(finished: Path) -> N
     assert {each.name for each in (finished / "run").iterdir()} == kept
 
 
+@pytest.mark.slow
 def test_the_recipe_beside_the_logs_trains_again(finished: Path, recipe: Callable[..., Recipe]) -> None:
     again = load_recipe(finished / "run" / "recipe.yaml")
     assert again == recipe("trainer.epochs=3")

@@ -34,6 +34,8 @@ RANDOM = [
     "model.dropout=0.3",
     "augmentation={crop_scale: [0.5, 1], rotation: 5, color_jitter: {brightness: 0.3, hue: 0.1}}",
 ]
+pytestmark = pytest.mark.slow  # the trainings that most of them share take half a minute
+
 EPOCHS, STOP_AFTER = 12, 3
 PATIENCE = 300  # seconds until a process is held to hang
 
@@ -147,7 +149,6 @@ def training(folder: Path) -> dict[str, object]:
 # --- the same run gives the same model
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_with_any_number_of_workers(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -167,7 +168,6 @@ def test_another_seed_gives_other_weights(
     assert weights(tmp_path / "other") != weights(model_folder)
 
 
-@pytest.mark.slow
 def test_no_worker_is_left_behind(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     """Nor is one left for the garbage collector to end some day."""
     gc.collect()
@@ -206,7 +206,6 @@ def test_ctrl_c_stops_without_noise(stopped: Path) -> None:
     assert all(line.startswith("epoch ") for line in lines)
 
 
-@pytest.mark.slow
 def test_on_a_terminal_it_shows_a_bar(start, tmp_path: Path) -> None:
     """Epochs are counted from 1 there too."""
     mine, its = pty.openpty()
@@ -233,7 +232,6 @@ def test_a_stopped_run_is_no_model(stopped: Path) -> None:
         Locator.load(stopped)
 
 
-@pytest.mark.slow
 def test_going_on_ends_as_if_nothing_had_happened(resumed: Path, undisturbed: Path) -> None:
     """Even with another number of workers, and with the folder moved to another place."""
     assert training(resumed) == training(undisturbed)
@@ -259,7 +257,6 @@ def test_going_on_keeps_the_log_of_the_first_part(stopped: Path, resumed: Path) 
     assert min(int(row["epoch"]) for row in rows(parts[1])) >= STOP_AFTER
 
 
-@pytest.mark.slow
 def test_a_best_epoch_before_the_stop_survives_it(
     stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -275,7 +272,6 @@ def test_a_best_epoch_before_the_stop_survives_it(
     assert np.array_equal(kept["head.1.weight"], before["state_dict"]["network.head.1.weight"])
 
 
-@pytest.mark.slow
 def test_ctrl_c_twice_stops_as_cleanly(start, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     said = interrupt(start(folder, "trainer.epochs=200"), times=2)
@@ -284,7 +280,6 @@ def test_ctrl_c_twice_stops_as_cleanly(start, tmp_path: Path) -> None:
     assert (folder / "run" / "checkpoints" / "last.ckpt").is_file()
 
 
-@pytest.mark.slow
 def test_a_run_stopped_in_its_first_epoch_starts_again(
     stopped: Path, undisturbed: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
@@ -294,7 +289,6 @@ def test_a_run_stopped_in_its_first_epoch_starts_again(
     assert weights(folder) == weights(undisturbed)
 
 
-@pytest.mark.slow
 def test_a_full_disk_is_one_message_and_costs_no_checkpoint(
     start,
     stopped: Path,
@@ -327,7 +321,6 @@ def test_an_unfinished_run_is_not_overwritten_by_chance(
         fit(recipe(), dataset, stopped)
 
 
-@pytest.mark.slow
 def test_an_unfinished_run_can_be_overwritten(
     stopped: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:

@@ -29,6 +29,7 @@ pytestmark = [
 NAME = "lostfound-play"
 
 
+@pytest.mark.slow
 def test_pictures_and_true_places_of_two_games_become_records(
     lostfound: Any, begin: Callable[..., Any], dataset_folder: Path, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_small_images_are_not_enlarged(countries, tmp_path):
     assert set(dataset.records["width"].to_pylist()) == {96}
 
 
+@pytest.mark.slow
 def test_the_same_import_is_the_same_to_the_byte_with_any_number_of_processes(world, tmp_path):
     for jobs in (1, 3):
         import_images([world], tmp_path / f"data{jobs}", size=32, jobs=jobs)

@@ -204,6 +204,7 @@ def test_a_table_in_another_encoding_says_so(source):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_real_folders_of_headings_are_200_places_with_four_views(real_data, made_once):
     source = real_data / "street-croatia"
     folder = made_once("real-croatia", lambda to: import_images([source], to, size=64, jobs=2))

@@ -76,6 +76,7 @@ def test_what_is_prepared_stays_as_it_was(dataset_folder, dataset, tmp_path):
     assert contents(dataset_folder) == before
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_gives_the_same_bytes(dataset, tmp_path):
     for jobs in (1, 2):
         prepare(dataset, tmp_path / str(jobs), size=32, jobs=jobs)

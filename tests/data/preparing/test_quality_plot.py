@@ -37,6 +37,7 @@ def test_a_picture_whatever_the_thresholds(dataset, measured, thresholds):
     assert np.asarray(picture.convert("L")).std() > 10
 
 
+@pytest.mark.slow
 def test_other_thresholds_show_other_images(dataset, measured):
     pictures = [
         draw_quality(dataset, measured, [Threshold("sharpness", quantile=share)]) for share in (0.2, 0.8)

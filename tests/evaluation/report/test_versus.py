@@ -39,6 +39,7 @@ def change(report: Path, **about: object) -> Path:
 # --- what is compared
 
 
+@pytest.mark.slow
 def test_the_others_are_compared_with_the_first_by_place(report: Report) -> None:
     a, b, c = report("a"), report("b", seed=1, off=0.5), report("c", seed=2)
     found = compare_answers([a, b, c])
@@ -179,6 +180,7 @@ def test_another_truth(report: Report) -> None:
 # --- the page, and a report read again
 
 
+@pytest.mark.slow
 def test_the_page_has_the_numbers_and_the_curves(report: Report, tmp_path: Path) -> None:
     found = compare_answers([report("a"), report("b", seed=1), report("c", seed=2)])
     path = write_comparison(found, tmp_path / "out" / "comparison.html")

@@ -142,6 +142,7 @@ def test_it_answers_as_the_package_does(geoclip_package: Path, tmp_path: Path, m
     )
 
 
+@pytest.mark.slow
 def test_equal_places_are_merged_or_stay_apart(geoclip_model: Path, tmp_path: Path) -> None:
     merged = Locator.load(geoclip_model, threads=1)
     weights = read_weights(Source(write_release(tmp_path), "release"))

@@ -151,6 +151,7 @@ def plonk_model(made_once, tmp_path_factory) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_the_graph_gives_what_dino_says_of_the_photo(plonk_model: Path) -> None:
     locator = Locator.load(plonk_model, threads=1)
     image = locator.model.preprocessing(PHOTO)
@@ -189,6 +190,7 @@ def test_places_are_grouped_and_their_density_kept(plonk_model: Path) -> None:
     assert not np.array_equal(places[0], places[1])
 
 
+@pytest.mark.slow
 def test_it_answers_the_same_each_time(plonk_model: Path) -> None:
     first, second = (Locator.load(plonk_model, threads=1).locate(PHOTO) for _ in range(2))
     assert first == second
@@ -206,6 +208,7 @@ def test_it_is_calibrated_as_any(plonk_model: Path, dataset_folder: Path, tmp_pa
     assert 0 < guess.radius_50_km <= guess.radius_90_km
 
 
+@pytest.mark.slow
 def test_with_streetclip_behind_it_it_is_not_for_commerce(plonk_model: Path, tmp_path: Path) -> None:
     tiny_clip(10).save_pretrained(tmp_path / "clip")
     release = write_plonk(tmp_path / "PLONK_OSV_5M")

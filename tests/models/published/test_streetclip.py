@@ -50,6 +50,7 @@ def asked(folder: Path, texts: list[str]) -> np.ndarray:
     return said.logits_per_image.softmax(dim=1)[0].numpy()
 
 
+@pytest.mark.slow
 def test_countries_and_their_cities_are_as_probable_as_the_card_says(
     streetclip_model: Path, clip_and_words: Path
 ) -> None:
@@ -69,6 +70,7 @@ def test_countries_and_their_cities_are_as_probable_as_the_card_says(
     assert sum(own == "FR") == 30
 
 
+@pytest.mark.slow
 def test_exactly_as_upstream_the_best_city_of_the_best_country_answers(
     clip_and_words: Path, streetclip_model: Path, tmp_path: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_it_is_a_model_as_any(streetclip_model: Path, tmp_path: Path) -> None:
     assert locator.locate(tmp_path / "grey.png").country is not None
 
 
+@pytest.mark.slow
 def test_a_pickled_file_is_read_as_tensors(streetclip_model: Path, tmp_path: Path) -> None:
     folder = write_streetclip(tmp_path / "pickled", pickled=True)
     made = convert("streetclip", tmp_path / "m", weights=str(folder), precision="fp16")
