@@ -89,7 +89,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def fork_server() -> Iterator[Callable[..., ForkServer | None]]:
+def fork_server(shared: Path) -> Iterator[Callable[..., ForkServer | None]]:
     """What a process with an environment can be forked from, with the libraries of training or without.
 
     None if it has other variables that matter when a process starts.
@@ -99,7 +99,8 @@ def fork_server() -> Iterator[Callable[..., ForkServer | None]]:
     def find(environment: Mapping[str, str], *, trains: bool) -> ForkServer | None:
         if trains not in servers:
             own = {name: value for name, value in os.environ.items() if name not in SHOWING}
-            servers[trains] = ForkServer(LIBRARIES + (TRAINING if trains else ()), own)
+            libraries = LIBRARIES + (TRAINING if trains else ())
+            servers[trains] = ForkServer(libraries, own, shared / f"fork-{'train' if trains else 'plain'}")
         return servers[trains] if servers[trains].fits(environment) else None
 
     yield find
@@ -207,15 +208,21 @@ def real_panoramas(made_once, real_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Make a folder once for all test processes; treat what it returns as read-only."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all test processes."""
     root = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         root = root.parent
+    (root / "shared").mkdir(exist_ok=True)
+    return root / "shared"
+
+
+@pytest.fixture(scope="session")
+def made_once(shared: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Make a folder once for all test processes; treat what it returns as read-only."""
 
     def make(name: str, build: Callable[[Path], None]) -> Path:
-        folder = root / "shared" / name
-        folder.parent.mkdir(exist_ok=True)
+        folder = shared / name
         with FileLock(f"{folder}.lock"):
             if not folder.exists():
                 partial = folder.with_suffix(".partial")

@@ -80,8 +80,8 @@ def test_variables_reach_the_command(lostfound):
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    server = ForkServer(["json"], dict(os.environ))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    server = ForkServer(["json"], dict(os.environ), tmp_path_factory.mktemp("server") / "address")
     yield server
     server.close()
 
@@ -199,7 +199,7 @@ class TestForkServer:
         (tmp_path / "threaded.py").write_text(
             "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
         )
-        server = ForkServer(["threaded"], os.environ | {"PYTHONPATH": str(tmp_path)})
+        server = ForkServer(["threaded"], os.environ | {"PYTHONPATH": str(tmp_path)}, tmp_path / "address")
         with pytest.raises(RuntimeError, match="the imports have started threads"):
             server.run(["--version"], cwd=None, env=dict(os.environ), timeout=60)
         server.close()

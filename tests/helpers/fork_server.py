@@ -3,7 +3,8 @@
 A server process loads libraries, nothing of lostfound, and then does nothing but fork. The process that is
 forked for a command takes up the command's arguments, environment, folder, outputs and session, and does what
 `python -m lostfound` does: it loads lostfound, runs it, and ends. Its parent waits for it and tells how it
-ended, so that several may run at once. A test needs a cold start (`cold=True`) if it is about what differs:
+ended, so that several may run at once. All processes of the tests share a server, by the address of a socket;
+it ends with the last of them. A test needs a cold start (`cold=True`) if it is about what differs:
 what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are taken apart at
 the end.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from exporter import read_functions_once
+from filelock import FileLock, Timeout
 
 # What most commands load, but ONNX Runtime, which starts a thread at once.
 LIBRARIES = (
@@ -145,16 +147,30 @@ def left(deadline: float | None) -> float | None:
 
 
 class ForkServer:
-    """The server, as its client sees it."""
+    """The server, as its client sees it; started by the first client of its address."""
 
-    def __init__(self, libraries: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, libraries: Sequence[str], environment: Mapping[str, str], address: Path) -> None:
         self._own = at_start(environment)
-        self._connection, other = socket.socketpair()
-        with other:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, str(other.fileno()), *libraries],
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        with lock_of(address):
+            try:
+                self._connection.connect(str(address))
+            except (ConnectionRefusedError, FileNotFoundError):  # none, or killed
+                address.unlink(missing_ok=True)
+                self._process = self._started(libraries, environment, address)
+                self._connection.connect(str(address))
+
+    def _started(
+        self, libraries: Sequence[str], environment: Mapping[str, str], address: Path
+    ) -> subprocess.Popen[bytes]:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(address))
+            listener.listen()
+            return subprocess.Popen(
+                [sys.executable, __file__, str(listener.fileno()), str(address), *libraries],
                 env=dict(environment),
-                pass_fds=[other.fileno()],
+                pass_fds=[listener.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,  # pipes, as the children's will be: Python asks once
                 stderr=subprocess.PIPE,
@@ -194,7 +210,7 @@ class ForkServer:
         assert status is not None
         pid = os.read(status, 4)
         if not pid:
-            said = self._process.communicate()[1].decode()
+            said = "another process has seen it" if self._process is None else self._said()
             raise RuntimeError(f"the server that starts the commands has ended: {said}")
         return Started(arguments, status, (out, err), int.from_bytes(pid))
 
@@ -216,9 +232,19 @@ class ForkServer:
         return subprocess.CompletedProcess(started.args, started.wait(), out, err)
 
     def close(self) -> None:
-        """End the server."""
+        """Leave the server, which ends when all have; who started it waits for that."""
         self._connection.close()
-        self._process.communicate()
+        if self._process is not None:
+            self._said()
+
+    def _said(self) -> str:
+        assert self._process is not None
+        return self._process.communicate()[1].decode()
+
+
+def lock_of(address: Path) -> FileLock:
+    """Who holds it comes to a server, or the server ends."""
+    return FileLock(f"{address}.lock")
 
 
 def output_ends(output: int, theirs: ExitStack) -> tuple[int | None, int]:
@@ -242,23 +268,45 @@ def receive(connection: socket.socket, size: int) -> bytes:
     return data
 
 
-def serve(connection: socket.socket) -> dict[str, Any] | None:
+def serve(listener: socket.socket, address: Path) -> dict[str, Any] | None:
     """Fork for each request. Returns the request in the process for it, and None in the server at the end."""
     keepers: list[int] = []
+    clients: list[socket.socket] = []
     while True:
-        head, outputs, *_ = socket.recv_fds(connection, 4, 3)
+        ready = select.select([listener, *clients], [], [])[0]
+        if listener in ready:
+            clients.append(listener.accept()[0])
+            continue
+        head, outputs, *_ = socket.recv_fds(ready[0], 4, 3)
         if not head:
-            return None
-        request: dict[str, Any] = json.loads(receive(connection, int.from_bytes(head)))
+            clients.remove(ready[0])
+            ready[0].close()
+            if not clients and ends(listener, address):
+                return None
+            continue
+        request: dict[str, Any] = json.loads(receive(ready[0], int.from_bytes(head)))
         keepers = [each for each in keepers if os.waitpid(each, os.WNOHANG) == (0, 0)]
         keeper = os.fork()
         if keeper == 0:
-            connection.close()
+            for each in (listener, *clients):
+                each.close()
             keep(outputs, request)
             return request
         keepers.append(keeper)
         for descriptor in outputs:
             os.close(descriptor)
+
+
+def ends(listener: socket.socket, address: Path) -> bool:
+    """End the server, unless another client is coming to it."""
+    try:
+        with lock_of(address).acquire(timeout=0):
+            if select.select([listener], [], [], 0)[0]:
+                return False
+            address.unlink(missing_ok=True)
+            return True
+    except Timeout:
+        return False
 
 
 def keep(outputs: Sequence[int], request: dict[str, Any]) -> None:
@@ -340,8 +388,8 @@ def threads() -> set[str]:
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=int(sys.argv[1])) as _connection:
-        load(sys.argv[2:])
-        _request = serve(_connection)
+    with socket.socket(fileno=int(sys.argv[1])) as _listener:
+        load(sys.argv[3:])
+        _request = serve(_listener, Path(sys.argv[2]))
     if _request is not None:
         become(_request)
