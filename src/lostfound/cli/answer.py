@@ -305,7 +305,7 @@ def locate(
 
         results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     assert form is not None
-    write_located(results, form, output, raw=raw)
+    write_located(results, form, output, raw=raw, same_place=same_place)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
         for each in failed:
