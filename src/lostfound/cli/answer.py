@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, example, fail, say
+from lostfound.cli.common import AsJson, DeviceOption, example, fail, say
 from lostfound.cli.output.located import (
     Format,
     FormatOption,
@@ -110,6 +110,7 @@ def evaluate(
     to: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="For the report and what it is made from.")
     ] = None,
+    device: DeviceOption = "cpu",
     json: AsJson = False,
 ) -> None:
     """Measure a model, or anybody's predictions.
@@ -136,7 +137,7 @@ def evaluate(
     elif any(each is not None for each in (truth, columns, truth_columns, cells)):
         raise UsageError("--truth, --columns and --cells go with --predictions: a model's answers need none")
     else:
-        locator, images = Locator.load(model), Dataset.open(dataset)
+        locator, images = Locator.load(model, device=device), Dataset.open(dataset)
         partition = locator.model.partition
         ranks = _RANKS if to is None else _RANKS_OF_REPORT
         measured = measure(
@@ -263,6 +264,7 @@ def locate(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="PATTERN", help="With --to: no photos like this.")
     ] = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Say where photos were taken.
 
@@ -286,13 +288,13 @@ def locate(
         from lostfound.cli.results import locate_to
         from lostfound.predict.sources import Selection
 
-        locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
+        locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
         selection = Selection(recursive, include or (), exclude or ())
         locate_to(photos, to, locator, top=top, selection=selection, form=form, output=output, raw=raw)
         return
     if server is not None:
-        if same_trip:
-            raise UsageError("--same-trip is not for --server: leave one of them out")
+        if same_trip or device != "cpu":
+            raise UsageError("--same-trip and --device are not for --server: leave them out")
         client = _client(
             server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes
         )
@@ -300,7 +302,7 @@ def locate(
 
         results = locate_photos_by(client, photos, top=top, same_place=same_place)
     else:
-        locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
+        locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
         from lostfound.predict.photos import locate_photos
 
         results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
@@ -314,7 +316,9 @@ def locate(
         fail(f"{len(failed)} of {len(results)} photos could not be read")
 
 
-def _locator(model: Path | None, restriction: Mapping[str, str | None], **changes: Any) -> Locator:
+def _locator(
+    model: Path | None, device: str, restriction: Mapping[str, str | None], **changes: Any
+) -> Locator:
     """The model of this machine, answering as the options say."""
     from lostfound.predict.locator import Locator
     from lostfound.predict.model_folder import CARD, STARTER
@@ -323,7 +327,7 @@ def _locator(model: Path | None, restriction: Mapping[str, str | None], **change
     if model is None:
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
     within = parse_restriction(**restriction)
-    locator = Locator.load(model or STARTER).using(within=within, **changes)
+    locator = Locator.load(model or STARTER, device=device).using(within=within, **changes)
     if terms := locator.model.terms:
         say(terms)
     if within is not None:
