@@ -19,7 +19,7 @@ def test_the_processor_is_always_there():
     assert devices_here()[0] == "cpu"
     assert providers_of("cpu") == ["CPUExecutionProvider"]
     assert lostfound.load().device == "cpu"
-    assert pickle.loads(pickle.dumps(lostfound.load(device="cpu"))).device == "cpu"  # noqa: S301
+    assert pickle.loads(pickle.dumps(lostfound.load(device="cpu"))).device == "cpu"
 
 
 def test_one_that_is_missing_says_what_to_install():

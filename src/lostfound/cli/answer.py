@@ -264,17 +264,22 @@ def locate(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="PATTERN", help="With --to: no photos like this.")
     ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --to: of videos a frame every so often, as 2s or 1m."),
+    ] = None,
     device: DeviceOption = "cpu",
 ) -> None:
     """Say where photos were taken.
 
     PHOTO is a file, or a folder that is searched through; there may be several. With --to it may also be a
-    zip or tar archive, which is read in place. Photos that can't be read are reported and the rest go on; the
-    exit code is then 1.
+    zip or tar archive, which is read in place, and with --every a video. Photos that can't be read are
+    reported and the rest go on; the exit code is then 1.
     """
-    if to is None and (include or exclude or not recursive):
+    if to is None and (include or exclude or every or not recursive):
         raise UsageError(
-            "--include, --exclude and --no-recursive are for many photos: give --to RESULTS with them"
+            "--include, --exclude, --every and --no-recursive are for many photos: give --to RESULTS with "
+            "them"
         )
     if to is not None and (same_place or same_trip or server is not None or prior == "estimate"):
         raise UsageError(
@@ -289,7 +294,7 @@ def locate(
         from lostfound.predict.sources import Selection
 
         locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
-        selection = Selection(recursive, include or (), exclude or ())
+        selection = Selection(recursive, include or (), exclude or (), _every(every))
         locate_to(photos, to, locator, top=top, selection=selection, form=form, output=output, raw=raw)
         return
     if server is not None:
@@ -314,6 +319,17 @@ def locate(
             say(f"{shown_name(each.photo)}: {each.error}")
     if failed:
         fail(f"{len(failed)} of {len(results)} photos could not be read")
+
+
+def _every(text: str | None) -> float | None:
+    """The seconds between two frames of a video, which can then be read."""
+    if text is None:
+        return None
+    from lostfound.predict.videos import parse_every, require_video
+
+    seconds = parse_every(text)
+    require_video()
+    return seconds
 
 
 def _locator(

@@ -44,8 +44,8 @@ DeviceOption = Annotated[
     str,
     typer.Option(
         metavar="DEVICE",
-        help="What the network is computed on: cpu, cuda, openvino, coreml or directml; `lostfound bench` says "
-        "which there are.",
+        help="What the network is computed on: cpu, cuda, openvino, coreml or directml; `lostfound bench` "
+        "says which there are.",
     ),
 ]
 Val = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for validation.")]

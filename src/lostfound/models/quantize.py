@@ -267,9 +267,9 @@ def card_section(about: Mapping[str, Any], before: Evaluation, after: Evaluation
     return f"""## In eight bits
 
 What stands above was measured of `{about["of"]}`, of which this is a copy that computes in eight bits:
-static, weights by channel; ranges of activations from {about["images"]} training images of `{about["dataset"]}`.
-On the {about["split"]} split it loses {lost.value:.2%} of right answers (95 % interval by place:
-{lost.low:.2%} to {lost.high:.2%}; {lost.places} places):
+static, weights by channel; ranges of activations from {about["images"]} training images of
+`{about["dataset"]}`. On the {about["split"]} split it loses {lost.value:.2%} of right answers
+(95 % interval by place: {lost.low:.2%} to {lost.high:.2%}; {lost.places} places):
 
 | metric | original | eight bits |
 |---|---|---|

@@ -144,10 +144,8 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
 def _cold(model: Path, photo: Path | bytes, device: str) -> float:
     """The seconds of a new process that answers one photo, from the second one on: files are cached then."""
     source = photo if isinstance(photo, bytes) else photo.read_bytes()
-    code = (
-        "import sys, lostfound; "
-        f"lostfound.load({str(model)!r}, device={device!r}).locate(sys.stdin.buffer.read())"  # no name can break it
-    )
+    opened = f"lostfound.load({str(model)!r}, device={device!r})"  # no name can break it
+    code = f"import sys, lostfound; {opened}.locate(sys.stdin.buffer.read())"
     took = []
     for _ in range(4):
         start = time.perf_counter()
