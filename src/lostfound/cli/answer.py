@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, DeviceOption, example, fail, say
+from lostfound.cli.common import (
+    Address,
+    AsJson,
+    DeviceOption,
+    EngineName,
+    engine_of,
+    example,
+    fail,
+    say,
+)
 from lostfound.cli.output.located import (
     Format,
     FormatOption,
@@ -268,6 +277,8 @@ def locate(
         str | None,
         typer.Option(metavar="TIME", help="With --to: of videos a frame every so often, as 2s or 1m."),
     ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     device: DeviceOption = "cpu",
 ) -> None:
     """Say where photos were taken.
@@ -276,10 +287,10 @@ def locate(
     zip or tar archive, which is read in place, and with --every a video. Photos that can't be read are
     reported and the rest go on; the exit code is then 1.
     """
-    if to is None and (include or exclude or every or not recursive):
+    if to is None and (include or exclude or every or not recursive or engine != "local"):
         raise UsageError(
-            "--include, --exclude, --every and --no-recursive are for many photos: give --to RESULTS with "
-            "them"
+            "--include, --exclude, --every, --engine and --no-recursive are for many photos: give --to "
+            "RESULTS with them"
         )
     if to is not None and (same_place or same_trip or server is not None or prior == "estimate"):
         raise UsageError(
@@ -295,7 +306,18 @@ def locate(
 
         locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
         selection = Selection(recursive, include or (), exclude or (), _every(every))
-        locate_to(photos, to, locator, top=top, selection=selection, form=form, output=output, raw=raw)
+        with engine_of(engine, address) as where:
+            locate_to(
+                photos,
+                to,
+                locator,
+                top=top,
+                selection=selection,
+                form=form,
+                output=output,
+                raw=raw,
+                engine=where,
+            )
         return
     if server is not None:
         if same_trip or device != "cpu":
