@@ -110,15 +110,18 @@ _MODULES = {
 }
 
 
-def load(model: str | Path | None = None, *, threads: int | None = None) -> Locator:
+def load(model: str | Path | None = None, *, threads: int | None = None, device: str = "cpu") -> Locator:
     """Load a model folder for locating photos; no torch needed.
 
     Args:
         model: The model folder that `lostfound train` wrote, or hf://OWNER/NAME@REVISION, which is downloaded
             once; the starter model in the package if None.
         threads: CPU threads for the network; all cores if None.
+        device: What the network is computed on: cpu, cuda, openvino, coreml or directml; others than cpu need
+            their own build of ONNX Runtime.
 
     Raises:
+        UsageError: There is no such device here; the message says what to install.
         ModelError: The folder is not a complete model folder, or a file in it is not its own.
 
     Example:
@@ -130,7 +133,7 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Loca
     from lostfound.predict.locator import Locator
     from lostfound.predict.model_folder import STARTER
 
-    return Locator.load(STARTER if model is None else model, threads=threads)
+    return Locator.load(STARTER if model is None else model, threads=threads, device=device)
 
 
 def __getattr__(name: str) -> Any:

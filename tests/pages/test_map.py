@@ -12,8 +12,9 @@ from PIL import Image
 
 from lostfound.errors import LostFoundError
 from lostfound.geo.boundaries import outlines
-from lostfound.pages.map import MapEntry, render_map, write_map
+from lostfound.pages.map import MOST_WITHIN, MapEntry, render_map, write_map, write_photo_map
 from lostfound.predict.guess import Candidate, Guess
+from lostfound.predict.outputs import LocatedPhoto
 
 HOSTILE_NAMES = [
     ATTACK,
@@ -32,6 +33,15 @@ HOSTILE_NAMES = [
 
 def candidate(name, probability, country=None):
     return Candidate(country, name, probability, 0.0, 0.0, country)
+
+
+def shown(page):
+    """The photos in a page, as map.js reads them, their candidates by name and country."""
+    located = page.data("located")
+    return [
+        {**each, "candidates": [(*located["labels"][label], share) for label, share in each["candidates"]]}
+        for each in located["entries"]
+    ]
 
 
 CROATIA = (candidate("Croatia", 0.62, "HR"), candidate("Slovenia", 0.21, "SI"))
@@ -94,14 +104,13 @@ class TestSelfContained:
 
     def test_thumbnail_is_embedded(self):
         image = jpeg()
-        (data,) = Page(render_map([entry(thumbnail=image)], title="Photos")).data("entries")
+        (data,) = shown(Page(render_map([entry(thumbnail=image)], title="Photos")))
         assert base64.b64decode(data["thumbnail"]) == image
 
     def test_every_country_is_there(self):
-        drawn = Page(render_map([], title="Photos")).data("outlines")["features"]
-        assert {each["properties"]["code"] for each in drawn} == {
-            each["properties"]["code"] for each in outlines()["features"]
-        }
+        ground = Page(render_map([], title="Photos")).data("ground")
+        assert {code for code, *_ in ground["shapes"]} == COUNTRIES
+        assert {name for name, *_ in ground["labels"]} == {name for _, name, _ in ground["shapes"]}
 
 
 class TestEscaping:
@@ -109,8 +118,8 @@ class TestEscaping:
     def test_names_stay_data(self, name):
         candidates = [candidate(name, 1.0)]
         page = Page(render_map([entry(name, candidates=candidates, truth_name=name)], title="Photos"))
-        (data,) = page.data("entries")
-        assert (data["name"], data["candidates"][0]["name"], data["truthName"]) == (name, name, name)
+        (data,) = shown(page)
+        assert (data["name"], data["candidates"][0][0], data["truthName"]) == (name, name, name)
         harmless = Page(render_map([entry()], title="Photos"))
         assert [tag for tag, *_ in page.elements] == [tag for tag, *_ in harmless.elements]
 
@@ -123,7 +132,7 @@ class TestEscaping:
     def test_names_that_are_no_text_can_be_written(self, tmp_path):
         path = write_map(tmp_path / "map.html", [entry("a\udcff.jpg")], title="b\udcff")
         page = Page(path.read_text(encoding="utf-8"))
-        assert page.data("entries")[0]["name"] == "a?.jpg"
+        assert shown(page)[0]["name"] == "a?.jpg"
         assert page.texts("h1") == ["b?"]
 
 
@@ -135,11 +144,11 @@ class TestContent:
 
     def test_candidates_say_their_country(self):
         own = [candidate("Zagreb", 0.5, "HR"), candidate("Zagreb and Graz", 0.2)]
-        (data,) = Page(render_map([entry(candidates=own)], title="Photos")).data("entries")
-        assert [(each["name"], each["code"]) for each in data["candidates"]] == [
-            ("Zagreb", "HR"),
-            ("Zagreb and Graz", None),
-        ]
+        (data,) = shown(Page(render_map([entry(candidates=own)], title="Photos")))
+        assert data["candidates"] == [("Zagreb", "HR", 0.5), ("Zagreb and Graz", None, 0.2)]
+
+    def test_a_name_is_written_once_for_all_photos(self):
+        assert len(Page(render_map([entry()] * 50, title="Photos")).data("located")["labels"]) == 2
 
     @pytest.mark.parametrize(("count", "text"), [(0, "0 photos"), (1, "1 photo"), (1200, "1,200 photos")])
     def test_counts_photos(self, count, text):
@@ -151,18 +160,14 @@ class TestContent:
         assert page.texts("p", id="count") == ["3 photos, 2 not placed"]
 
     def test_of_one_that_abstained_no_place_is_in_the_page(self):
-        (data,) = Page(render_map([unsure(truth=(1.0, 2.0), truth_name="At sea")], title="Photos")).data(
-            "entries"
-        )
-        assert (data["guess"], data["circles"], data["way"], data["error"]) == (None, [], None, None)
+        (data,) = shown(Page(render_map([unsure(truth=(1.0, 2.0), truth_name="At sea")], title="Photos")))
+        assert not {"guess", "radii", "way", "error"} & data.keys()
         assert (data["truth"], data["truthName"], data["warning"]) == ([1.0, 2.0], "At sea", WHY)
 
     def test_circles_are_those_radii_that_are_known(self):
-        of = lambda **radii: Page(render_map([entry(**radii)], title="Photos")).data("entries")[0]["circles"]  # noqa: E731
-        assert of() == []
-        half, most = of(radius_50_km=0.9312, radius_90_km=2287.0)
-        assert [(each["share"], each["radius"]) for each in (half, most)] == [(50, "930 m"), (90, "2,300 km")]
-        assert {round(math.dist(point, (45.8, 16.0)), 1) for point in half["area"]} == {0.0}
+        of = lambda **radii: shown(Page(render_map([entry(**radii)], title="Photos")))[0].get("radii")  # noqa: E731
+        assert of() is None
+        assert of(radius_50_km=0.93124, radius_90_km=2287.31) == [[50, 0.9312], [90, 2287.0]]
 
     def test_says_that_guesses_are_estimates(self):
         page = render_map([], title="Photos", note="Model demo.")
@@ -196,6 +201,43 @@ class TestWriting:
         assert sorted(tmp_path.iterdir()) == [tmp_path / "file", taken]
 
 
+COUNTRIES = {each["properties"]["code"] for each in outlines(fine=True)["features"]}
+
+
+class TestPhotosOfFiles:
+    def located(self, folder, count, **about):
+        (folder / "one.jpg").write_bytes(jpeg())
+        guess = Guess(CROATIA, (45.8, 16.0))
+        return [LocatedPhoto(str(folder / "one.jpg"), guess, **about) for _ in range(count)]
+
+    def test_many_thumbnails_lie_beside_the_page(self, tmp_path):
+        results = self.located(tmp_path, MOST_WITHIN + 1)
+        path = write_photo_map(results, tmp_path / "my map.html")
+        page = Page(path.read_text(encoding="utf-8"))
+        assert shown(page)[-1]["thumbnail"] == "my%20map_files/000/000300.jpg"
+        with Image.open(tmp_path / "my map_files" / "000" / "000300.jpg") as made:
+            assert made.size == (32, 24)
+        assert len(path.read_bytes()) < 700_000
+        (policy,) = [
+            has["content"] for _, has, _ in page.elements if "content" in has and "img-src" in has["content"]
+        ]
+        assert "img-src data: 'self' file:;" in policy
+
+    def test_a_few_are_within_it(self, tmp_path):
+        path = write_photo_map(self.located(tmp_path, 3), tmp_path / "map.html")
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["map.html", "one.jpg"]
+        assert len({each["thumbnail"] for each in shown(Page(path.read_text(encoding="utf-8")))}) == 1
+
+    def test_photos_of_one_place_are_one_card(self, tmp_path):
+        results = self.located(tmp_path, 3)
+        page = Page(
+            write_photo_map(results, tmp_path / "map.html", same_place=True).read_text(encoding="utf-8")
+        )
+        (data,) = shown(page)
+        assert [name for name, _ in data["also"]] == ["one.jpg", "one.jpg"]
+        assert page.texts("p", id="count") == ["3 photos"]
+
+
 def on_map(page, word):
     """The classes of what is drawn of the chosen photo and has this one."""
     return [
@@ -217,9 +259,13 @@ class TestInBrowser:
         page = render(write_map(tmp_path / "map.html", entries, title="Photos"), tmp_path / "profile")
         assert len(page.with_class("card")) == 40
         countries = page.with_class("country")
-        assert len(countries) == len(outlines()["features"])
-        assert sum(len(has["d"]) > 20 for has, _ in countries) > 100
-        assert any(tag == "canvas" for tag, *_ in page.elements)
+        assert len(countries) == len(COUNTRIES)
+        assert sum(len(has["d"]) > 20 for has, _ in countries) > 200
+        assert {"China", "India", "Kenya"} <= {text for _, text in page.with_class("of-country")}
+        counted = [
+            int(has["aria-label"].split()[0]) for has, _ in page.with_class("cluster") if "aria-label" in has
+        ]
+        assert 10 < sum(counted) <= 40, "photos that would lie over each other"
         assert page.with_class("name")[0][1] == "0.jpg"
         assert page.with_class("thumb")[0][0]["src"].startswith("data:image/jpeg;base64,")
         assert 0 < len(page.with_class("bars")) < 40, "cards far from view are not built yet"
@@ -267,7 +313,7 @@ class TestInBrowser:
         far = entry(at=at, radius_50_km=1.0, radius_90_km=radius_km)
         page = render(write_map(tmp_path / "map.html", [far], title="Photos"), tmp_path / "profile")
         assert len(on_map(page, "share-90")) == times
-        worlds = len(page.with_class("country")) / len(outlines()["features"])
+        worlds = len(page.with_class("country")) / len(COUNTRIES)
         assert worlds == (3 if times == 3 else 2), "the world goes on where the circle does"
 
     def test_without_radii_there_is_no_circle(self, tmp_path):
@@ -322,4 +368,67 @@ class TestInBrowser:
     def test_nothing_to_show(self, tmp_path):
         page = render(write_map(tmp_path / "map.html", [], title="Photos"), tmp_path / "profile")
         assert [has for _, has, _ in page.elements if has.get("id") == "empty" and "hidden" not in has]
-        assert len(page.with_class("country")) == len(outlines()["features"])
+        assert len(page.with_class("country")) == len(COUNTRIES)
+
+
+@pytest.mark.slow
+class TestMany:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def many(browser, tmp_path_factory):
+        """A page of 2500 photos, a fifth of them at one spot, the others on a grid."""
+        entries = [
+            entry(f"{i:04}.jpg", at=(45.8, 16.0) if i % 5 == 0 else (-40 + i // 50, -120 + 4 * (i % 50)))
+            for i in range(2500)
+        ]
+        path = write_map(tmp_path_factory.mktemp("many") / "map.html", entries, title="Photos")
+        opened = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        opened.goto(path.as_uri())
+        yield opened
+        opened.close()
+
+    def test_photos_at_one_spot_are_counted_and_listed(self, many):
+        circles = many.locator("#map .cluster")
+        assert 0 < circles.count() < 300
+        for _ in range(20):
+            count, label = max(
+                (int(each.split()[0].replace(",", "")), each)
+                for each in circles.evaluate_all("all => all.map((each) => each.getAttribute('aria-label'))")
+            )
+            many.get_by_label(label, exact=True).first.click()
+            if count == 500:
+                break
+        assert many.locator("#count").inner_text() == "500 of 2,500, at one spot"
+        many.get_by_role("button", name="Show all photos").click()
+        assert many.locator("#count").inner_text() == "2,500 photos"
+
+    def test_the_list_grows_where_it_is_scrolled_to(self, many):
+        assert many.locator(".card").count() == 100
+        many.locator("#list").evaluate("list => { list.scrollTop = list.scrollHeight; }")
+        many.locator(".card").nth(100).wait_for(state="attached")
+        many.locator(".card").first.focus()
+        many.keyboard.press("End")
+        assert many.locator(".card[aria-selected=true] .name").inner_text() == "2499.jpg"
+        assert many.locator(".card[aria-selected=true]").get_attribute("aria-posinset") == "2500"
+        many.keyboard.press("ArrowUp")
+        assert many.locator(".card[aria-selected=true] .name").inner_text() == "2498.jpg"
+        many.keyboard.press("Escape")
+
+    def test_a_filter_holds_for_the_list_and_the_map(self, many):
+        many.locator("#filter").fill("0001")
+        many.locator("#map .cluster").first.wait_for(state="detached")
+        assert [each.inner_text() for each in many.locator(".card .name").all()] == ["0001.jpg"]
+        many.locator("#filter").fill("")
+        many.locator("#map .cluster").first.wait_for()
+
+
+@pytest.mark.slow
+def test_a_phone_shows_all_places_and_circles_of_a_sensible_size(browser, tmp_path):
+    entries = [entry(at=(45.8, 16.0), radius_90_km=9000.0), entry(at=(46.0, 16.2), radius_90_km=800.0)]
+    path = write_map(tmp_path / "map.html", entries, title="Photos")
+    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    page.goto(path.as_uri())
+    names = set(page.locator(".of-country").all_inner_texts())
+    assert "Italy" in names, "not at the scale of the points alone"
+    assert "Brazil" not in names, "nor at that of the largest circle"
+    page.close()

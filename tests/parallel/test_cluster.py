@@ -1,5 +1,6 @@
 """The Ray engine, on a cluster of two nodes of this machine."""
 
+import shutil
 import subprocess
 import sys
 
@@ -51,6 +52,29 @@ print("done")
 """
 
 
+LOCATING = """
+import os, sys
+from pathlib import Path
+os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+from lostfound.parallel.cluster import RayEngine
+from lostfound.predict import locating
+from lostfound.predict.locator import Locator
+
+photos, to, kill = sys.argv[1:4]
+with RayEngine() as engine:
+    if kill == "kill":
+        def killing(question, work=locating._ask_elsewhere, marker=to + ".killed", **about):
+            if question[0] == 1 and not os.path.exists(marker):
+                open(marker, "w").close()
+                os.kill(os.getpid(), 9)
+            return work(question, **about)
+        locating._ask_elsewhere = killing
+    locator = Locator.load().using(always_answer=True)
+    run = locating.locate_into([Path(photos)], Path(to), locator, engine=engine)
+    print(run.asked, run.copied, len(run.unreadable))
+"""
+
+
 def contents(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
@@ -86,6 +110,24 @@ def test_two_nodes_give_the_same_bytes_even_if_a_worker_is_killed(source, local,
     assert (tmp_path / "data.killed").exists() is bool(kill)
     assert contents(tmp_path / "data") == contents(local / "data")
     assert contents(tmp_path / "data-48") == contents(local / "data-48")
+
+
+def test_locating_on_workers_gives_the_same_bytes_even_if_one_is_killed(source, tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'lostfound[cluster]'")
+    from lostfound.predict.locating import locate_into
+    from lostfound.predict.locator import Locator
+
+    photos = shutil.copytree(source, tmp_path / "photos")
+    first = next(each for each in photos.rglob("*.jpg"))
+    shutil.copyfile(first, photos / "zz again.jpg")
+    (photos / "zz broken.jpg").write_bytes(first.read_bytes()[:300])
+    alone = locate_into([photos], tmp_path / "alone", Locator.load().using(always_answer=True))
+    command = [sys.executable, "-c", LOCATING, str(photos), str(tmp_path / "ray"), "kill"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ray.killed").exists()
+    assert done.stdout.split() == [str(each) for each in (alone.asked, alone.copied, len(alone.unreadable))]
+    assert contents(tmp_path / "ray") == contents(tmp_path / "alone")
 
 
 def test_without_ray_the_command_says_what_to_install(monkeypatch):

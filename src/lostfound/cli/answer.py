@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, example, fail, say
+from lostfound.cli.common import (
+    Address,
+    AsJson,
+    DeviceOption,
+    EngineName,
+    engine_of,
+    example,
+    fail,
+    say,
+)
 from lostfound.cli.output.located import (
     Format,
     FormatOption,
@@ -110,6 +119,7 @@ def evaluate(
     to: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="For the report and what it is made from.")
     ] = None,
+    device: DeviceOption = "cpu",
     json: AsJson = False,
 ) -> None:
     """Measure a model, or anybody's predictions.
@@ -136,7 +146,7 @@ def evaluate(
     elif any(each is not None for each in (truth, columns, truth_columns, cells)):
         raise UsageError("--truth, --columns and --cells go with --predictions: a model's answers need none")
     else:
-        locator, images = Locator.load(model), Dataset.open(dataset)
+        locator, images = Locator.load(model, device=device), Dataset.open(dataset)
         partition = locator.model.partition
         ranks = _RANKS if to is None else _RANKS_OF_REPORT
         measured = measure(
@@ -263,16 +273,24 @@ def locate(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="PATTERN", help="With --to: no photos like this.")
     ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --to: of videos a frame every so often, as 2s or 1m."),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Say where photos were taken.
 
     PHOTO is a file, or a folder that is searched through; there may be several. With --to it may also be a
-    zip or tar archive, which is read in place. Photos that can't be read are reported and the rest go on; the
-    exit code is then 1.
+    zip or tar archive, which is read in place, and with --every a video. Photos that can't be read are
+    reported and the rest go on; the exit code is then 1.
     """
-    if to is None and (include or exclude or not recursive):
+    if to is None and (include or exclude or every or not recursive or engine != "local"):
         raise UsageError(
-            "--include, --exclude and --no-recursive are for many photos: give --to RESULTS with them"
+            "--include, --exclude, --every, --engine and --no-recursive are for many photos: give --to "
+            "RESULTS with them"
         )
     if to is not None and (same_place or same_trip or server is not None or prior == "estimate"):
         raise UsageError(
@@ -286,13 +304,24 @@ def locate(
         from lostfound.cli.results import locate_to
         from lostfound.predict.sources import Selection
 
-        locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
-        selection = Selection(recursive, include or (), exclude or ())
-        locate_to(photos, to, locator, top=top, selection=selection, form=form, output=output, raw=raw)
+        locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
+        selection = Selection(recursive, include or (), exclude or (), _every(every))
+        with engine_of(engine, address) as where:
+            locate_to(
+                photos,
+                to,
+                locator,
+                top=top,
+                selection=selection,
+                form=form,
+                output=output,
+                raw=raw,
+                engine=where,
+            )
         return
     if server is not None:
-        if same_trip:
-            raise UsageError("--same-trip is not for --server: leave one of them out")
+        if same_trip or device != "cpu":
+            raise UsageError("--same-trip and --device are not for --server: leave them out")
         client = _client(
             server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes
         )
@@ -300,12 +329,12 @@ def locate(
 
         results = locate_photos_by(client, photos, top=top, same_place=same_place)
     else:
-        locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
+        locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
         from lostfound.predict.photos import locate_photos
 
         results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     assert form is not None
-    write_located(results, form, output, raw=raw)
+    write_located(results, form, output, raw=raw, same_place=same_place)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
         for each in failed:
@@ -314,7 +343,20 @@ def locate(
         fail(f"{len(failed)} of {len(results)} photos could not be read")
 
 
-def _locator(model: Path | None, restriction: Mapping[str, str | None], **changes: Any) -> Locator:
+def _every(text: str | None) -> float | None:
+    """The seconds between two frames of a video, which can then be read."""
+    if text is None:
+        return None
+    from lostfound.predict.videos import parse_every, require_video
+
+    seconds = parse_every(text)
+    require_video()
+    return seconds
+
+
+def _locator(
+    model: Path | None, device: str, restriction: Mapping[str, str | None], **changes: Any
+) -> Locator:
     """The model of this machine, answering as the options say."""
     from lostfound.predict.locator import Locator
     from lostfound.predict.model_folder import CARD, STARTER
@@ -323,7 +365,7 @@ def _locator(model: Path | None, restriction: Mapping[str, str | None], **change
     if model is None:
         say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
     within = parse_restriction(**restriction)
-    locator = Locator.load(model or STARTER).using(within=within, **changes)
+    locator = Locator.load(model or STARTER, device=device).using(within=within, **changes)
     if terms := locator.model.terms:
         say(terms)
     if within is not None:

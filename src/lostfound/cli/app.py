@@ -20,6 +20,7 @@ from lostfound.cli import (
     explain,
     people,
     play,
+    quantize,
     recipes,
     report,
     results,
@@ -90,6 +91,7 @@ app.add_typer(train.COMMANDS)
 app.add_typer(study.COMMANDS)
 app.add_typer(calibrate.COMMANDS)
 app.add_typer(convert.COMMANDS)
+app.add_typer(quantize.COMMANDS)
 app.add_typer(gallery, name="gallery")
 app.add_typer(answer.COMMANDS)
 app.add_typer(results.COMMANDS)

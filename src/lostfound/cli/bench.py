@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lostfound.cli.common import AsJson, example
+from lostfound.cli.common import AsJson, DeviceOption, example
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -22,6 +22,7 @@ def bench(
     rounds: Annotated[
         int, typer.Option(metavar="N", help="How often each part is measured; the median counts.", min=1)
     ] = 5,
+    device: DeviceOption = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Measure how quick a model is on this machine.
@@ -35,7 +36,7 @@ def bench(
     from lostfound.predict.model_folder import STARTER
     from lostfound.predict.photos import find_photos
 
-    found = measure(model or STARTER, find_photos([photos]) if photos else None, rounds=rounds)
+    found = measure(model or STARTER, find_photos([photos]) if photos else None, rounds=rounds, device=device)
     if as_json:
         print_json(found.as_dict())
         return

@@ -40,6 +40,14 @@ Remote = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="DEVICE",
+        help="What the network is computed on: cpu, cuda, openvino, coreml or directml; `lostfound bench` "
+        "says which there are.",
+    ),
+]
 Val = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for validation.")]
 Test = Annotated[float, typer.Option(metavar="SHARE", help="Share of the places for the test.")]
 SplitDistance = Annotated[float, typer.Option(metavar="KM", help="Places closer than this share a split.")]

@@ -21,6 +21,7 @@ from lostfound.texts import shown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lostfound.parallel.cluster import RayEngine
     from lostfound.predict.locator import Locator
     from lostfound.predict.sources import Selection
 
@@ -55,11 +56,12 @@ def locate_to(
     form: Format | None,
     output: Path | None,
     raw: bool,
+    engine: RayEngine | None = None,
 ) -> None:
     """Locate photos into a results folder, and say what came of it."""
     from lostfound.predict.locating import UNREADABLE, locate_into
 
-    run = locate_into(photos, to, locator, top=top, selection=selection)
+    run = locate_into(photos, to, locator, top=top, selection=selection, engine=engine)
     say(
         f"Located: {run.asked} photos; {run.known} were known"
         + (f", {run.copied} are the same pictures under other names" if run.copied else "")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from lostfound.cli.common import example, say, show
+from lostfound.cli.common import DeviceOption, example, say, show
 from lostfound.errors import UsageError
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
@@ -74,6 +74,7 @@ def serve(
     batch: Annotated[
         int, typer.Option(metavar="N", help="Photos that go through the network together at most.", min=1)
     ] = 8,
+    device: DeviceOption = "cpu",
     deadline: Annotated[
         float, typer.Option(metavar="S", help="Seconds until a request gets the answer 504.", min=0.1)
     ] = 30.0,
@@ -86,9 +87,11 @@ def serve(
     Photos are held in memory while they are answered, never written, never logged. Ctrl-C ends it; what is
     being answered is answered first.
     """
+    from lostfound.predict.devices import providers_of
     from lostfound.serve import run
     from lostfound.serve.settings import Limits, ServeSettings, parse_models, read_tokens
 
+    providers_of(device)  # which is refused here rather than in every process
     settings = ServeSettings(
         models=parse_models(models),
         tokens=() if token_file is None else read_tokens(token_file),
@@ -104,6 +107,7 @@ def serve(
             deadline,
             upload_time,
         ),
+        device=device,
     )
     own = run.bind(host, port)
     _tell(settings.models[0][0], run.address(own), alone=run.is_loopback(own), token=bool(settings.tokens))

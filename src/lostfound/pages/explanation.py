@@ -15,8 +15,8 @@ from PIL import Image
 from lostfound.data.images import open_image, shrink
 from lostfound.data.jpeg import encode_jpeg
 from lostfound.files import write_atomic, write_json
-from lostfound.geo.boundaries import outlines
 from lostfound.geo.countries import country_codes, country_name
+from lostfound.pages.base_map import ground
 from lostfound.pages.frame import fill_page, write_page
 from lostfound.pages.heat_map import ENDS, colours, draw_heat_map, overlay, scale_of
 from lostfound.predict.explain import EvidenceMap, Explanation, Measure, Role
@@ -83,7 +83,7 @@ def render_explanation(explanation: Explanation, *, title: str, note: str = "") 
         title=title,
         count="",
         note=note,
-        data={"outlines": outlines(), "explanation": _data(explanation)},
+        data={"ground": ground(), "explanation": _data(explanation)},
     )
 
 

@@ -11,7 +11,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -21,7 +21,16 @@ from lostfound.files import write_output
 
 
 def fill_page(
-    name: str, *, title: str, count: str, note: str, data: Mapping[str, object], main: str | None = None
+    name: str,
+    *,
+    title: str,
+    count: str,
+    note: str,
+    data: Mapping[str, object],
+    main: str | None = None,
+    modules: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    beside: bool = False,
 ) -> str:
     """Put a page together: the frame that all pages share, what is this page's own, and Leaflet.
 
@@ -36,9 +45,13 @@ def fill_page(
         note: A sentence for the footer; any text.
         data: What the page's script reads, by the id of the element that holds it: JSON values.
         main: What the page holds, HTML of `lostfound.pages.elements`; None for one large map.
+        modules: JavaScript modules among the assets that the page's script uses, each a constant of its name.
+        scripts: Other scripts among them, to run before the page's own.
+        beside: Whether the page may show pictures that lie beside it.
     """
     styles = [asset(file) for file in ("leaflet.css", "frame.css", f"{name}.css")]
-    scripts = [asset(file) for file in ("leaflet.js", "frame.js", f"{name}.js")]
+    loaded = [asset(file) for file in ("leaflet.js", *scripts, "frame.js")]
+    loaded += [*map(_module, modules), asset(f"{name}.js")]
     blocks = _blocks(asset(f"{name}.html"))
     blocks["footer"] = Template(blocks["footer"]).substitute(note=html.escape(note))
     blocks = {"header": "", "beside": "", **blocks}
@@ -53,11 +66,31 @@ def fill_page(
             for id_, value in data.items()
         ),
         styles="\n".join(f"<style>{text}</style>" for text in styles),
-        scripts="\n".join(f"<script>{text}</script>" for text in scripts),
-        leaflet_license=asset("LEAFLET-LICENSE"),
-        script_hashes=_hashes(scripts),
+        scripts="\n".join(f"<script>{text}</script>" for text in loaded),
+        licenses="\n".join(_licenses(scripts)),
+        images="data: 'self' file:" if beside else "data:",
+        script_hashes=_hashes(loaded),
         style_hashes=_hashes(styles),
     )
+
+
+def _module(file: str) -> str:
+    """A JavaScript module as a constant of its name that holds its exports: a page has no files to import.
+
+    What it imports of ``dom.js`` is ``frame.make``.
+    """
+    text = asset(file)
+    names = re.findall(r"^export (?:const|class|function) (\w+)", text, flags=re.MULTILINE)
+    own = re.sub(r"^export ", "", re.sub(r"^import .*\n", "", text, flags=re.MULTILINE), flags=re.MULTILINE)
+    inside = f"const {{ make }} = frame;\n{own}\nreturn {{ {', '.join(names)} }};\n"
+    return f'"use strict";\nconst {Path(file).stem} = (() => {{\n{inside}}})();\n'
+
+
+def _licenses(scripts: Iterable[str]) -> Iterator[str]:
+    """The licences of others' work in a page."""
+    for name in ("leaflet.js", *scripts):
+        yield f"This page holds {name.removesuffix('.js').capitalize()}, under this licence:\n"
+        yield asset(f"{name.removesuffix('.js').upper()}-LICENSE")
 
 
 def _blocks(text: str) -> dict[str, str]:

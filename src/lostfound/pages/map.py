@@ -1,45 +1,59 @@
-"""The map page: one HTML file that shows guesses on a map, opened by double click, with no network.
+"""The map page: guesses on a map, opened by double click, with no network.
 
-Everything the page needs is inside it: Leaflet, country outlines, styles, thumbnails and data.
+Everything the page needs is inside it: scripts, borders, styles and data; of a few hundred photos also their
+thumbnails, which of more lie in a folder beside it and are read as they come into view.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from urllib.parse import quote
 
-from lostfound.geo.boundaries import outlines
+from lostfound.errors import LostFoundError
+from lostfound.files import STANDARD_OUTPUT
 from lostfound.geo.sphere import haversine_km
+from lostfound.pages.base_map import ground
 from lostfound.pages.frame import fill_page, write_page
-from lostfound.pages.lines import Point, circle, great_circle
+from lostfound.pages.lines import Point, great_circle
 from lostfound.pages.thumbnails import thumbnail
 from lostfound.predict.guess import Guess
-from lostfound.predict.outputs import LocatedPhoto, written_name, written_radius
+from lostfound.predict.outputs import LocatedPhoto, written_name
+from lostfound.progress import progress
 
-THUMBNAIL_SIDE = 240
+THUMBNAIL_SIDE, SMALL_SIDE = 240, 144
+"""Pixels of the shorter side of a thumbnail within the page, and of one beside it."""
+MOST_WITHIN = 300
+"""So many thumbnails are held within the page."""
+Picture = bytes | str
+"""A thumbnail: a JPEG to be held within the page; or the address of one, as the page names it."""
 
 
 @dataclass(frozen=True)
 class MapEntry:
-    """One photo on the map.
+    """One photo on the map, or several of one place.
 
     Attributes:
         name: File name or id; shown as it is, never interpreted.
         guess: Where it may be; the page shows all of its candidates, so give about five, and shades their
             countries. One that abstained is listed, but has no place on the map.
-        thumbnail: JPEG bytes, embedded; about 320 pixels wide looks sharp and keeps the page small.
+        thumbnail: About 240 pixels high looks sharp.
         truth: The known (latitude, longitude), if any.
         truth_name: Name of the true place, such as its country.
+        also: Other photos of the same place, which this guess is about too: name and thumbnail of each.
     """
 
     name: str
     guess: Guess
-    thumbnail: bytes | None = None
+    thumbnail: Picture | None = None
     truth: Point | None = None
     truth_name: str | None = None
+    also: Sequence[tuple[str, Picture | None]] = ()
 
     def __post_init__(self) -> None:
         for latitude, longitude in filter(None, [self.place, self.truth]):
@@ -78,77 +92,152 @@ def write_map(path: str | Path, entries: Sequence[MapEntry], *, title: str, note
 
 
 def write_photo_map(
-    results: Sequence[LocatedPhoto], path: Path, *, title: str = "Located photos", note: str = ""
+    results: Sequence[LocatedPhoto],
+    path: Path,
+    *,
+    title: str = "Located photos",
+    note: str = "",
+    same_place: bool = False,
 ) -> Path:
     """Write the photos that were located as a map page that opens offline.
+
+    Args:
+        results: What came of the photos.
+        path: The HTML file to write. Thumbnails of more than a few hundred photos go into the folder beside
+            it that ends in ``_files``.
+        title: The page's heading.
+        note: A sentence for the footer.
+        same_place: Whether one guess is about all of the photos, which are then shown together.
 
     Raises:
         LostFoundError: The file can't be written.
     """
-    folders = [str(Path(each.photo).absolute().parent) for each in results]
-    common = os.path.commonpath(folders) if folders else ""
+    located = [each for each in results if each.guess is not None]
+    names = _short_names([each.photo for each in results])
+    pictures = _pictures(located, path)
     entries = [
-        MapEntry(
-            written_name(os.path.relpath(each.photo, common)),
-            each.guess,
-            thumbnail(Path(each.photo), THUMBNAIL_SIDE),
-            each.truth,
-            each.truth_name,
-        )
-        for each in results
+        MapEntry(names[each.photo], each.guess, picture, each.truth, each.truth_name)
+        for each, picture in zip(located, pictures, strict=True)
         if each.guess is not None
     ]
-    failed = len(results) - len(entries)
+    if same_place:
+        entries = [_together(list(group)) for _, group in groupby(entries, lambda entry: entry.guess)]
+    failed = len(results) - len(located)
     if failed:
         note = f"{note} {failed} photo(s) could not be read.".strip()
     return write_map(path, entries, title=title, note=note)
 
 
+def _short_names(photos: Sequence[str]) -> dict[str, str]:
+    """What photos are called below the folder that holds all of them."""
+    folders = {str(Path(each).absolute().parent) for each in photos}
+    common = os.path.commonpath(folders) if folders else ""
+    return {each: written_name(os.path.relpath(each, common)) for each in photos}
+
+
+def _together(entries: Sequence[MapEntry]) -> MapEntry:
+    first, *others = entries
+    also = [(each.name, each.thumbnail) for each in others]
+    return MapEntry(first.name, first.guess, first.thumbnail, first.truth, first.truth_name, also)
+
+
+def _pictures(located: Sequence[LocatedPhoto], page: Path) -> list[Picture | None]:
+    """The photos' thumbnails, made in threads; those of many in a folder beside the page."""
+    within = len(located) <= MOST_WITHIN or page == STANDARD_OUTPUT
+    folder = page.with_name(f"{page.stem}_files")
+
+    def make(numbered: tuple[int, LocatedPhoto]) -> Picture | None:
+        number, each = numbered
+        made = thumbnail(Path(each.photo), THUMBNAIL_SIDE if within else SMALL_SIDE)
+        if within or made is None:
+            return made
+        file = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(made)
+        except OSError as error:
+            raise LostFoundError(
+                f"Can't write thumbnails to {folder}: {error.strerror}. "
+                "Name a page in a folder you can write to."
+            ) from error
+        return quote(file.relative_to(page.parent).as_posix(), errors="surrogateescape")
+
+    found: list[Picture | None] = []
+    with progress("Thumbnails", len(located)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for picture in pool.map(make, enumerate(located)):
+            found.append(picture)
+            advance(1)
+    return found
+
+
 def render_map(entries: Sequence[MapEntry], *, title: str, note: str = "") -> str:
     """The map page's HTML; see `write_map`."""
+    labels: dict[tuple[str, str | None], int] = {}
+    photos = [_entry(entry, labels) for entry in entries]
     return fill_page(
         "map",
         title=title,
         count=_count(entries),
         note=note,
-        data={"outlines": outlines(), "entries": [_entry(entry) for entry in entries]},
+        data={
+            "ground": ground(names=True),
+            "located": {"labels": [list(label) for label in labels], "entries": photos},
+        },
+        scripts=("supercluster.js",),
+        modules=("circles.js", "labels.js", "map_list.js", "map_dots.js"),
+        beside=any(isinstance(picture, str) for entry in entries for _, picture in _all_pictures(entry)),
     )
+
+
+def _all_pictures(entry: MapEntry) -> Iterator[tuple[str, Picture | None]]:
+    yield entry.name, entry.thumbnail
+    yield from entry.also
 
 
 def _count(entries: Sequence[MapEntry]) -> str:
     """How many photos there are, and of how many the model abstained."""
-    abstained = sum(entry.guess.abstained for entry in entries)
-    count = f"{len(entries):,} photo{'' if len(entries) == 1 else 's'}"
+    photos = sum(1 + len(entry.also) for entry in entries)
+    abstained = sum(1 + len(entry.also) for entry in entries if entry.guess.abstained)
+    count = f"{photos:,} photo{'' if photos == 1 else 's'}"
     return f"{count}, {abstained:,} not placed" if abstained else count
 
 
-def _entry(entry: MapEntry) -> dict[str, object]:
-    """What map.js reads of one photo."""
-    image, place, truth = entry.thumbnail, entry.place, entry.truth
+def _entry(entry: MapEntry, labels: dict[tuple[str, str | None], int]) -> dict[str, object]:
+    """What map.js reads of one photo, but for what is not known.
+
+    Args:
+        entry: The photo.
+        labels: The candidates' names and countries with their numbers, which are written once; it grows.
+    """
+    place, truth = entry.place, entry.truth
     way = None if place is None or truth is None else _rounded(great_circle(place, truth))
-    return {
-        "name": entry.name,
-        "guess": place,
-        "circles": [] if place is None else _circles(place, entry.guess),
-        "candidates": [
-            {"name": each.name, "probability": each.probability, "code": each.country}
-            for each in entry.guess.candidates
-        ],
-        "thumbnail": None if image is None else base64.b64encode(image).decode(),
+    candidates = []
+    for each in entry.guess.candidates:
+        number = labels.setdefault((each.name, each.country), len(labels))
+        candidates.append((number, None if each.probability is None else round(each.probability, 4)))
+    radii = [] if place is None else [(share, _digits(km)) for share, km in entry.guess.radii_km.items()]
+    values: dict[str, object] = {
+        "guess": None if place is None else _rounded([place])[0],
+        "radii": radii or None,
+        "thumbnail": _picture(entry.thumbnail),
         "truth": truth if way is None else way[-1],  # its longitude as the way runs
         "truthName": entry.truth_name,
         "warning": entry.guess.warning,
         "error": entry.error_km,
         "way": way,
+        "also": [(name, _picture(picture)) for name, picture in entry.also] or None,
     }
+    known = {name: value for name, value in values.items() if value is not None}
+    return {"name": entry.name, "candidates": candidates, **known}
 
 
-def _circles(place: Point, guess: Guess) -> list[dict[str, object]]:
-    """The circles that hold the truth so many times in a hundred, the smaller first."""
-    return [
-        {"share": share, "radius": written_radius(radius), "area": _rounded(circle(place, radius))}
-        for share, radius in guess.radii_km.items()
-    ]
+def _picture(picture: Picture | None) -> str | None:
+    return base64.b64encode(picture).decode() if isinstance(picture, bytes) else picture
+
+
+def _digits(km: float) -> float:
+    """Four digits, which are more than an estimate has."""
+    return float(f"{km:.4g}")
 
 
 def _rounded(points: list[Point]) -> list[Point]:

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from lostfound.geo.boundaries import outlines
+from lostfound.pages.base_map import ground
 from lostfound.pages.frame import fill_page, write_page
 from lostfound.partitions import Partition
 
@@ -45,7 +45,7 @@ def render_partition(partition: Partition, *, title: str, note: str = "") -> str
         title=title,
         count=f"{count}, {empty:,} without" if empty else count,
         note=note,
-        data={"outlines": outlines(), "cells": _cells(partition)},
+        data={"ground": ground(), "cells": _cells(partition)},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -52,7 +52,7 @@ class RayEngine(AbstractContextManager["RayEngine"]):
                     "(start one with `ray start --head`, and give the address that it prints)"
                 ) from None
 
-    def spread(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def spread(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Do the work of every item.
 
         Args:

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from lostfound.data.images import decoded
+from lostfound.predict.devices import devices_here
 from lostfound.predict.engine import BATCH_SIZE, Seen
 from lostfound.predict.locator import Locator
 
@@ -57,7 +58,14 @@ class Bench:
         return {**asdict(self), "batches": {str(size): rate for size, rate in self.batches.items()}}
 
 
-def bench(model: Path, photos: Sequence[Path] | None = None, *, rounds: int = 5, count: int = 128) -> Bench:
+def bench(
+    model: Path,
+    photos: Sequence[Path] | None = None,
+    *,
+    rounds: int = 5,
+    count: int = 128,
+    device: str = "cpu",
+) -> Bench:
     """Measure a model on this machine.
 
     Args:
@@ -65,11 +73,13 @@ def bench(model: Path, photos: Sequence[Path] | None = None, *, rounds: int = 5,
         photos: What to locate; generated pictures of two sizes if None.
         rounds: How often each part is measured; the median counts.
         count: Photos of the whole way in each round; fewer are repeated.
+        device: What the network is computed on.
 
     Raises:
+        UsageError: There is no such device here.
         ModelError: It is no complete model folder.
     """
-    locator = Locator.load(model)
+    locator = Locator.load(model, device=device)
     files: list[Path | bytes] = list(photos) if photos else list(generated_photos())
     some = list(islice(cycle(files), count))
     size = 2 * max(locator.model.preprocessing.height, locator.model.preprocessing.width)
@@ -93,8 +103,8 @@ def bench(model: Path, photos: Sequence[Path] | None = None, *, rounds: int = 5,
     bare = 1000 / parts_ms["network"]
     return Bench(
         _about(locator, photos, count, rounds),
-        _cold(model, some[0]),
-        1000 * _seconds(lambda: Locator.load(model), rounds),
+        _cold(model, some[0], device),
+        1000 * _seconds(lambda: Locator.load(model, device=device), rounds),
         1000 * _seconds(lambda: locator.locate(some[0]), rounds),
         parts_ms,
         batches,
@@ -131,13 +141,11 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
     return statistics.median(took)
 
 
-def _cold(model: Path, photo: Path | bytes) -> float:
+def _cold(model: Path, photo: Path | bytes, device: str) -> float:
     """The seconds of a new process that answers one photo, from the second one on: files are cached then."""
     source = photo if isinstance(photo, bytes) else photo.read_bytes()
-    code = (
-        "import sys, lostfound; "
-        f"lostfound.load({str(model)!r}).locate(sys.stdin.buffer.read())"  # no name can break it
-    )
+    opened = f"lostfound.load({str(model)!r}, device={device!r})"  # no name can break it
+    code = f"import sys, lostfound; {opened}.locate(sys.stdin.buffer.read())"
     took = []
     for _ in range(4):
         start = time.perf_counter()
@@ -158,6 +166,9 @@ def _about(locator: Locator, photos: Sequence[Path] | None, count: int, rounds: 
         "model_bytes": locator.model.graph.stat().st_size,
         "input": [locator.model.preprocessing.height, locator.model.preprocessing.width],
         "provider": locator.session.get_providers()[0],
+        "device": locator.device,
+        "devices": devices_here(),
+        "precision": locator.model.config.get("quantized", {}).get("precision", "fp32"),
         "processor": cpu,
         "cores": os.cpu_count(),
         "threads": locator.threads,

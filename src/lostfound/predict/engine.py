@@ -17,6 +17,7 @@ from PIL import Image
 
 from lostfound.data.images import ImageSource
 from lostfound.errors import ImageError, ModelError, refused_as
+from lostfound.predict.devices import check_opened, providers_of
 from lostfound.predict.features import channels_first, mean_axes
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.outliers import Outliers
@@ -85,12 +86,15 @@ class Engine:
     Attributes:
         model: The model folder.
         threads: CPU threads for the network.
+        device: What it is computed on, one of `lostfound.predict.devices.DEVICES`.
         session: The graph on ONNX Runtime.
         gives_features: Whether the graph also gives its last feature map.
     """
 
-    def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
+    def __init__(self, model: ModelFolder, *, threads: int | None = None, device: str = "cpu") -> None:
         self.model = model
+        self.device = device
+        providers = providers_of(device)
         self.threads = threads or os.cpu_count() or 1
         self._opening = Lock()
         self._outliers = Outliers.of(model.statistics)
@@ -99,9 +103,8 @@ class Engine:
         options.log_severity_level = 3
         size = [model.preprocessing.height, model.preprocessing.width, 3]
         with refused_as(ModelError, f"{model.graph} can't be run"):
-            self.session = onnxruntime.InferenceSession(
-                model.graph, options, providers=["CPUExecutionProvider"]
-            )
+            self.session = onnxruntime.InferenceSession(model.graph, options, providers=providers)
+            check_opened(device, self.session)
             nodes = (*self.session.get_inputs(), *self.session.get_outputs())
             shapes = {node.name: node.shape for node in nodes}
             if "images" not in shapes or len(shapes.get("outputs", ())) != 2:

@@ -41,6 +41,7 @@ class Locator(Engine):
     Attributes:
         model: The model folder.
         threads: CPU threads for the network.
+        device: What it is computed on.
         session: The graph on ONNX Runtime.
         answerer: How it answers (see `using`).
 
@@ -53,22 +54,24 @@ class Locator(Engine):
         True
     """
 
-    def __init__(self, model: ModelFolder, *, threads: int | None = None) -> None:
-        super().__init__(model, threads=threads)
+    def __init__(self, model: ModelFolder, *, threads: int | None = None, device: str = "cpu") -> None:
+        super().__init__(model, threads=threads, device=device)
         self.answerer = Answerer(model, AnswerSettings())
 
     @classmethod
-    def load(cls, path: str | Path = STARTER, *, threads: int | None = None) -> Self:
+    def load(cls, path: str | Path = STARTER, *, threads: int | None = None, device: str = "cpu") -> Self:
         """Open a model folder.
 
         Args:
             path: The folder; by default the starter model in the package.
             threads: CPU threads for the network; all cores if None.
+            device: What it is computed on: cpu, cuda, openvino, coreml or directml.
 
         Raises:
             ModelError: It is not a complete model folder, or a file in it is not its own.
+            UsageError: There is no such device here.
         """
-        return cls(ModelFolder.open(path), threads=threads)
+        return cls(ModelFolder.open(path), threads=threads, device=device)
 
     def using(self, **changes: Any) -> Self:
         """The same model, answering in another way.
@@ -143,7 +146,7 @@ class Locator(Engine):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled is where the model lies and how it answers; it is opened again elsewhere."""
-        return _opened_again, (type(self), self.model.path, self.threads, self.answerer.settings)
+        return _opened_again, (type(self), self.model.path, self.threads, self.device, self.answerer.settings)
 
     def locate_place(self, photos: Sequence[ImageSource], *, top: int = 5) -> Guess:
         """Say where one place is that several photos show; what they say is pooled.
@@ -462,8 +465,10 @@ def _row_names(n: int) -> NDArray[np.object_]:
     return np.array([f"{row:012}" for row in range(n)], dtype=object)
 
 
-def _opened_again(kind: type[Locator], path: Path, threads: int | None, settings: AnswerSettings) -> Locator:
-    locator = kind.load(path, threads=threads)
+def _opened_again(
+    kind: type[Locator], path: Path, threads: int | None, device: str, settings: AnswerSettings
+) -> Locator:
+    locator = kind.load(path, threads=threads, device=device)
     return locator._with(Answerer(locator.model, settings))
 
 

@@ -8,8 +8,9 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from lostfound.data.images import read_file
@@ -17,6 +18,7 @@ from lostfound.data.importers.finding import find_images, may_be_photo
 from lostfound.data.pixels import max_pixels
 from lostfound.errors import ImageError, UsageError
 from lostfound.predict.photos import PassedOver
+from lostfound.predict.videos import VIDEO_SUFFIXES, Video, is_video
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _AHEAD = 16
@@ -48,11 +50,13 @@ class Selection:
         include: Patterns as of a shell, of which a path below the folder, or a name, must match one; all
             where there is none.
         exclude: Patterns of which it must match none.
+        every_s: Seconds between the frames that are taken of videos; None: videos are no photos.
     """
 
     recursive: bool = True
     include: Sequence[str] = field(default_factory=tuple)
     exclude: Sequence[str] = field(default_factory=tuple)
+    every_s: float | None = None
 
     def takes(self, path: str) -> bool:
         """Is a photo taken, by its path below the folder?"""
@@ -85,13 +89,15 @@ def list_sources(
         if path.is_dir():
             passed.folder = path
             start = len(os.path.join(path, ""))  # noqa: PTH118
-            for file in find_images(path, passed):
+            for file in find_images(path, passed, also=VIDEO_SUFFIXES if selection.every_s else ()):
                 if selection.takes(file[start:].replace(os.sep, "/")):
-                    yield from _file(file)
+                    yield from _video(file, selection) if is_video(file) else _file(file)
         elif not path.exists():
             raise UsageError(f"{given} does not exist: give a photo, a folder of photos or an archive")
         elif path.name.lower().endswith(ARCHIVES):
             yield from _archive(path, selection, reading)
+        elif is_video(path.name):
+            yield from _video(str(path), selection)
         else:
             yield from _file(str(path))
 
@@ -128,6 +134,22 @@ def _file(file: str) -> Iterator[Source]:
     except OSError:  # reading it will say so
         size, modified = 0, 0
     yield Source(file, size, modified, lambda: read_file(Path(file)))
+
+
+def _video(file: str, selection: Selection) -> Iterator[Source]:
+    """The frames of a video; of one that can't be read, the video itself, which says why."""
+    (whole,) = _file(file)
+    if selection.every_s is None:
+        yield replace(whole, read=_given(ImageError(f"{Path(file).name}: a video: add --every 2s")))
+        return
+    video = Video(Path(file), selection.every_s)
+    try:
+        count = video.count()
+    except ImageError as error:
+        yield replace(whole, read=_given(error))
+        return
+    for number in range(count):
+        yield replace(whole, name=file + video.name(number), read=partial(video.read, number))
 
 
 def _archive(path: Path, selection: Selection, reading: bool) -> Iterator[Source]:

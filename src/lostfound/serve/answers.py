@@ -36,7 +36,7 @@ class Service:
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self.metrics = Metrics(settings.metrics)
-        self.shelf = Shelf(settings.models, settings.lanes)
+        self.shelf = Shelf(settings.models, settings.lanes, settings.device)
         self.memory = Memory(settings.limits)
         self.batcher = Batcher(settings.limits, settings.lanes, self.metrics, self.shelf.for_one)
         self.heat_maps = HeatMaps()

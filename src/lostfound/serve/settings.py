@@ -65,6 +65,7 @@ class ServeSettings:
         lanes: Photos (or batches) that are worked on at once in each process.
         metrics: Folder in which processes sum up their metrics; None: there is one process.
         limits: How much it takes on.
+        device: What networks are computed on, one of `lostfound.predict.devices.DEVICES`.
     """
 
     models: tuple[tuple[str, Path], ...] = ((STARTER_NAME, STARTER),)
@@ -74,6 +75,7 @@ class ServeSettings:
     lanes: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     metrics: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    device: str = "cpu"
 
 
 def parse_models(given: list[str]) -> tuple[tuple[str, Path], ...]:

@@ -32,10 +32,10 @@ class Shelf:
         for_one: The small ones once more, with all cores, for a photo that comes alone.
     """
 
-    def __init__(self, models: Sequence[tuple[str, Path]], lanes: int = 1) -> None:
-        self.models = {name: Locator.load(path, threads=1) for name, path in models}
+    def __init__(self, models: Sequence[tuple[str, Path]], lanes: int = 1, device: str = "cpu") -> None:
+        self.models = {name: Locator.load(path, threads=1, device=device) for name, path in models}
         self.for_one = {
-            name: Engine(locator.model, threads=lanes)
+            name: Engine(locator.model, threads=lanes, device=device)
             for name, locator in self.models.items()
             if lanes > 1 and locator.model.graph.stat().st_size <= _SMALL
         }

@@ -15,8 +15,9 @@ def print_bench(found: Bench) -> None:
     about = found.about
     height, width = about["input"]
     size = f"{about['model_bytes'] / 1e6:.1f} MB"
-    show(f"{about['model']} ({size}, {width}x{height} pixels), {about['provider']}")
+    show(f"{about['model']} ({size}, {width}x{height} pixels), {about['precision']}, {about['provider']}")
     show(f"{about['processor']}, {about['cores']} cores, load {about['load'] or 0:.1f}; {about['photos']}")
+    show(f"Devices that this ONNX Runtime knows: {', '.join(about['devices'])}")
     show(", ".join(f"{name} {each}" for name, each in about["versions"].items()) + "\n")
     rows = [
         ("one photo, a new process", f"{found.cold_s:.2f} s"),

@@ -82,7 +82,12 @@ def format_of(form: Format | None, output: Path | None) -> Format:
 
 
 def write_located(
-    results: Sequence[LocatedPhoto], form: Format, output: Path | None, *, raw: bool = False
+    results: Sequence[LocatedPhoto],
+    form: Format,
+    output: Path | None,
+    *,
+    raw: bool = False,
+    same_place: bool = False,
 ) -> None:
     """Print answers, or write them to a file."""
     from lostfound.cli.output.models import located_text, print_located
@@ -92,7 +97,7 @@ def write_located(
         from lostfound.pages.map import write_photo_map
 
         assert output is not None
-        write_photo_map(results, output)
+        write_photo_map(results, output, same_place=same_place)
     elif form is Format.table and output is None:
         print_located(results)
     else:

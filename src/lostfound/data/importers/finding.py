@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -65,7 +65,7 @@ class _Unheard:
         pass
 
 
-def find_images(folder: Path, passed: Passed | None = None) -> Iterator[str]:
+def find_images(folder: Path, passed: Passed | None = None, *, also: Collection[str] = ()) -> Iterator[str]:
     """The paths of all image files below a folder, in a stable order, hidden ones left out.
 
     Each folder is searched once: links to others are followed after all else, those that lead back are not.
@@ -74,6 +74,7 @@ def find_images(folder: Path, passed: Passed | None = None) -> Iterator[str]:
     Args:
         folder: Where to search.
         passed: Is told what was not taken, and why.
+        also: Endings of other files to give, such as ".mp4".
     """
     heard = passed or _Unheard()
     start = len(os.path.join(folder, ""))  # noqa: PTH118  # texts: a Path for each of a million takes long
@@ -107,7 +108,7 @@ def find_images(folder: Path, passed: Passed | None = None) -> Iterator[str]:
                 heard.pass_over("hidden")
             elif kind != "file" or hidden:
                 heard.skip(entry.path[start:], HIDDEN if hidden else kind)
-            elif (refused := _refused(entry.path, _suffix(entry.name))) is None:
+            elif (suffix := _suffix(entry.name)) in also or (refused := _refused(entry.path, suffix)) is None:
                 yield entry.path
             elif refused:
                 heard.skip(entry.path[start:], refused)

@@ -16,8 +16,8 @@ from lostfound.evaluation.report import classes, curves, sections
 from lostfound.evaluation.report.mistakes import mistakes_section
 from lostfound.evaluation.report.neighbourhoods import neighbourhoods
 from lostfound.evaluation.report.numbers import by_country
-from lostfound.geo.boundaries import outlines
 from lostfound.geo.names import listed_codes
+from lostfound.pages.base_map import ground
 from lostfound.pages.elements import html
 from lostfound.pages.frame import fill_page, write_page
 from lostfound.partitions import Partition
@@ -72,7 +72,7 @@ def render_report(
         probable = matched.predictions.probabilities is not None
         found.append(sections.neighbourhood_map(len(cells), photos, probable))
     if data:
-        data["outlines"] = outlines()
+        data["ground"] = ground()
     by_cells = partition is not None and matched.predictions.cells is not None and _is_few(partition, matched)
     names = _names(partition)
     found += [

@@ -1,24 +1,35 @@
 "use strict";
 (() => {
-  const { byId, read, make, number, colour, whenColoursChange } = frame;
+  const { byId, read, make, number, colour, whenColoursChange, ground } = frame;
+  const { circle, holdsPole } = circles;
   const { map, countries: outlines, go: fly } = frame.worldMap("map");
-  const entries = read("entries");
-  const list = byId("list");
+  const { labels: answers, entries } = read("located");
+  const FITTED_KM = { all: 1500, one: 2500 };  // larger circles don't make the view smaller
 
   const percent = (p) => p === null ? "" : (p > 0 && p < 0.005 ? "<1%" : p < 1 && p > 0.995 ? ">99%" : `${Math.round(p * 100)}%`);
   const distance = (km) => {
     if (km < 1) return `${Math.round(km * 1000)}\u00a0m`;
     return `${km < 10 ? km.toFixed(1) : number(Math.round(km))}\u00a0km`;
   };
+  // An estimate has no more than two digits.
+  const written = (km) => {
+    const rounded = Number(km.toPrecision(2));
+    if (rounded < 1) return `${number(Math.round(1000 * rounded))} m`;
+    return rounded < 10 ? `${rounded.toFixed(1)} km` : `${number(rounded)} km`;
+  };
   const coordinates = ([latitude, longitude]) =>
     `${Math.abs(latitude).toFixed(3)}° ${latitude < 0 ? "S" : "N"}, ` +
     `${Math.abs(longitude).toFixed(3)}° ${longitude < 0 ? "W" : "E"}`;
-  const best = (entry) => entry.candidates[0];
-  const sureness = (entry) => (entry.guess ? best(entry)?.probability ?? 0 : -1);
+  const candidatesOf = (entry) => entry.candidates.map(([label, probability]) => (
+    { name: answers[label][0], code: answers[label][1], probability }));
+  const best = (entry) => candidatesOf(entry)[0];
+  const radiiOf = (entry) => entry.guess ? entry.radii ?? [] : [];
+  const sureness = (entry) => (entry.guess ? entry.candidates[0]?.[1] ?? 0 : -1);
   const unknown = "I don't know";
-  const within = ({ share, radius }) => `${share}\u00a0%: within ${radius}`;
+  const within = ([share, km]) => `${share}\u00a0%: within ${written(km)}`;
+  const names = (entry) => [entry.name, ...(entry.also ?? []).map(([name]) => name)];
+  const title = (entry) => entry.also ? `${entry.also.length + 1} photos of one place` : entry.name;
 
-  // The dots may be thousands, hence they are drawn on a canvas.
   map.setMaxZoom(16);
   const chosenPane = map.createPane("chosen");
   chosenPane.style.zIndex = 450;
@@ -27,15 +38,28 @@
     coordsToLatLng: ([longitude, latitude]) => L.latLng(latitude, longitude + shift),
   });
   const world = countries(0).addTo(map);
+  const signs = new labels.Labels().addTo(map);
+  signs.setCountries(ground.labels);
+  signs.setCities(ground.cities);
 
-  const dotStyle = () => ({ fillColor: colour("--accent"), color: colour("--card") });
-  const dots = entries.map((entry, index) =>
-    entry.guess && L.circleMarker(entry.guess, { radius: entries.length > 300 ? 4 : 5, weight: 1, fillOpacity: 0.85, ...dotStyle() })
-      .bindTooltip(() => make("span", "", [entry.name, best(entry)?.name].filter(Boolean).join(": ")))
-      .on("click", () => select(index)));
-  const placed = dots.filter(Boolean);
-  const dotLayer = L.layerGroup(placed).addTo(map);
-  whenColoursChange(() => placed.forEach((dot) => dot.setStyle(dotStyle())));
+  // Room for the labels, and for what lies over the map's corners; less on a phone.
+  const go = (bounds, maxZoom) => {
+    const { x, y } = map.getSize();
+    fly(bounds, {
+      paddingTopLeft: [Math.min(90, x * 0.12), Math.min(84, y * 0.14)],
+      paddingBottomRight: [Math.min(90, x * 0.12), Math.min(76, y * 0.2)], maxZoom,
+    });
+  };
+  const dots = new map_dots.Dots(map, {
+    place: (index) => entries[index].guess,
+    said: (index) => best(entries[index])?.name,
+    tell: (index) => [title(entries[index]), best(entries[index])?.name].filter(Boolean).join(": "),
+    colours: () => ({ fillColor: colour("--accent"), color: colour("--card") }),
+    choose: (index) => select(index),
+    gather: (indexes) => gather(indexes),
+    fly: (bounds) => go(bounds, 16),
+  });
+  whenColoursChange(() => dots.draw());
 
   // Hovering a country names it. The dots' canvas lies above the outlines, so they are asked for by position.
   const hover = L.tooltip({ direction: "top", offset: [0, -6], opacity: 1 });
@@ -43,7 +67,7 @@
   map.on("mousemove", (event) => {
     const { clientX, clientY } = event.originalEvent;
     const path = document.elementsFromPoint(clientX, clientY).find((each) => each.classList.contains("country"));
-    if (!path || placed.some((dot) => dot.isTooltipOpen())) return map.closeTooltip(hover);
+    if (!path || dots.named) return map.closeTooltip(hover);
     const { code, name } = path.feature.properties;
     hover.setLatLng(event.latlng).setContent(make("span", "", code in shares ? `${name} ${percent(shares[code])}` : name));
     return map.openTooltip(hover);
@@ -59,40 +83,48 @@
   });
   shade(world);
 
-  // The cards: all exist, so that any can be reached; what's in them is built when they come near.
-  const cards = entries.map((entry, index) => {
-    const card = make("div", "card");
-    card.classList.toggle("bare", !entry.thumbnail);
-    card.classList.toggle("abstained", !entry.guess);
-    card.tabIndex = -1;
-    card.setAttribute("role", "option");
-    card.setAttribute("aria-selected", "false");
-    const answers = entry.candidates.map((each) => `${each.name} ${percent(each.probability)}`);
-    if (!entry.guess) answers.unshift(`${unknown}: ${entry.warning}`);
-    const off = entry.error === null ? [] : [`${distance(entry.error)} from the truth`];
-    card.setAttribute("aria-label", `${entry.name}: ${[...answers, ...entry.circles.map(within), ...off].join(", ")}`);
-    card.addEventListener("click", () => select(index));
-    list.append(card);
-    return card;
-  });
-  const fill = (card) => {
-    if (card.hasChildNodes()) return;
-    const entry = entries[cards.indexOf(card)];
-    if (entry.thumbnail) {
+  // The cards.
+  const described = (entry) => {
+    const said = candidatesOf(entry).map((each) => `${each.name} ${percent(each.probability)}`);
+    if (!entry.guess) said.unshift(`${unknown}: ${entry.warning}`);
+    const off = entry.error === undefined ? [] : [`${distance(entry.error)} from the truth`];
+    return `${title(entry)}: ${[...said, ...radiiOf(entry).map(within), ...off].join(", ")}`;
+  };
+  const pictures = (entry) => [entry.thumbnail, ...(entry.also ?? []).map(([, thumbnail]) => thumbnail)].filter(Boolean);
+  const card = (index) => {
+    const entry = entries[index];
+    const made = make("div", "card");
+    made.classList.toggle("bare", !pictures(entry).length);
+    made.classList.toggle("abstained", !entry.guess);
+    made.setAttribute("role", "option");
+    made.setAttribute("aria-selected", "false");
+    made.setAttribute("aria-label", described(entry));
+    made.addEventListener("click", () => select(index));
+    return made;
+  };
+  const fill = (made, index) => {
+    if (made.hasChildNodes()) return;
+    const entry = entries[index];
+    const shown = pictures(entry);
+    const thumbs = make("div", shown.length > 1 ? "thumbs several" : "thumbs");
+    for (const source of shown) {
       const image = make("img", "thumb");
       image.alt = "";
       image.decoding = "async";
-      image.src = `data:image/jpeg;base64,${entry.thumbnail}`;
-      card.append(image);
+      image.loading = "lazy";
+      image.addEventListener("error", () => image.classList.add("gone"));
+      image.src = source.includes(".") ? source : `data:image/jpeg;base64,${source}`;
+      thumbs.append(image);
     }
+    if (shown.length) made.append(thumbs);
     const top = make("div", "top");
-    const name = make("span", "name", entry.name);
-    name.title = entry.name;
+    const name = make("span", "name", title(entry));
+    name.title = names(entry).join("\n");
     top.append(name);
-    if (entry.error !== null) top.append(make("span", "off", `${distance(entry.error)} off`));
+    if (entry.error !== undefined) top.append(make("span", "off", `${distance(entry.error)} off`));
     const bars = make("div", "bars");
     if (!entry.guess) bars.append(make("div", "unknown", unknown), make("div", "why", entry.warning));
-    for (const { name: label, probability } of entry.candidates) {
+    for (const { name: label, probability } of candidatesOf(entry)) {
       const bar = make("div", "bar");
       const track = make("div", "track");
       const level = make("span", "fill");
@@ -102,29 +134,29 @@
       if (probability !== null) bar.append(track);
       bars.append(bar);
     }
-    entry.circles.forEach((each) => bars.append(make("div", `within share-${each.share}`, within(each))));
+    radiiOf(entry).forEach((each) => bars.append(make("div", `within share-${each[0]}`, within(each))));
     if (entry.guess && entry.warning) bars.append(make("div", "why", `Beware: ${entry.warning}`));
     const more = make("div", "more");
     if (entry.guess) more.append(make("span", "", `Guess: ${coordinates(entry.guess)}`));
     if (entry.truth) more.append(make("span", "", ["Truth", entry.truthName].filter(Boolean).join(": ")));
-    card.append(top, bars, more);
+    if (entry.also) more.append(make("span", "", names(entry).join(", ")));
+    made.append(top, bars, more);
   };
-  const near = new IntersectionObserver((changes) => {
-    for (const { isIntersecting, target } of changes) {
-      if (!isIntersecting) continue;
-      near.unobserve(target);
-      fill(target);
-    }
-  }, { root: list, rootMargin: "800px" });
-  cards.forEach((card) => near.observe(card));
-  if (cards.length) cards[0].tabIndex = 0;
+  const list = new map_list.PhotoList(byId("list"), { card, fill, choose: (index) => select(index, { focus: true }) });
 
-  // Room for the labels, and for what lies over the map's corners.
-  const go = (bounds, maxZoom) =>
-    fly(bounds, { paddingTopLeft: [90, 84], paddingBottomRight: [90, 76], maxZoom });
+  // What the map fits: the places, and their circles up to a sensible size.
+  const around = ([latitude, longitude], km) => {
+    const up = km / 111.2;
+    const across = Math.min(180, up / Math.max(0.1, Math.cos(latitude * Math.PI / 180)));
+    return [[latitude - up, longitude - across], [Math.min(84, latitude + up), longitude + across]];
+  };
   const everything = () => {
-    const shown = placed.filter((dot) => dotLayer.hasLayer(dot)).map((dot) => dot.getLatLng());
-    return shown.length ? L.latLngBounds(shown) : frame.world;
+    const bounds = L.latLngBounds([]);
+    for (const index of list.order) {
+      const entry = entries[index];
+      if (entry.guess) around(entry.guess, Math.min(FITTED_KM.all, radiiOf(entry).at(-1)?.[1] ?? 0)).forEach((corner) => bounds.extend(corner));
+    }
+    return bounds.isValid() ? bounds : frame.world;
   };
 
   // Choosing a photo.
@@ -133,30 +165,31 @@
   const mark = (legend, visible) => document.querySelectorAll(`#legend [data-for=${legend}]`)
     .forEach((each) => { each.hidden = !visible; });
   const show = (index) => {
-    if (chosen !== null) cards[chosen].setAttribute("aria-selected", "false");
+    if (chosen !== null) list.card(chosen)?.setAttribute("aria-selected", "false");
     chosen = index;
     overlay.clearLayers();
     shares = {};
     const entry = index === null ? null : entries[index];
-    for (const { code, probability } of entry?.guess ? entry.candidates : []) {
+    for (const { code, probability } of entry?.guess ? candidatesOf(entry) : []) {
       if (code && probability !== null) shares[code] = (shares[code] || 0) + probability;
     }
     byId("map").classList.toggle("chosen", entry !== null);
-    byId("all").hidden = entry === null || entries.length === 1;
+    byId("all").hidden = (entry === null && spot === null) || entries.length === 1;
+    mark("several", entry === null && document.querySelector("#map .cluster") !== null);
     mark("truth", Boolean(entry?.truth));
-    mark("circles", Boolean(entry?.circles.length));
+    mark("circles", Boolean(entry && radiiOf(entry).length));
     mark("shade", Object.keys(shares).length > 0);
-    if (entry) {
-      cards[index].setAttribute("aria-selected", "true");
-      draw(entry);
-    }
+    if (entry) draw(entry);
     shade(world);
   };
-  // All points that are drawn of a photo.
-  const outline = ({ guess, truth, way, circles }) =>
-    [guess, truth, ...(way || []), ...circles.flatMap(({ area }) => area)].filter(Boolean);
+  // All points that the view should hold of a photo.
+  const outline = (entry) => {
+    const { guess, truth, way } = entry;
+    const areas = radiiOf(entry).map(([, km]) => around(guess, Math.min(km, FITTED_KM.one)));
+    return [guess, truth, ...(way || []), ...areas.flat()].filter(Boolean);
+  };
   // A circle that holds a pole spans all longitudes, and is drawn wherever the world is.
-  const turns = (area) => area.some(([latitude]) => Math.abs(latitude) === 90) ? [-360, 0, 360] : [0];
+  const turns = (area) => holdsPole(area) ? [-360, 0, 360] : [0];
   const turned = (points, turn) => points.map(([latitude, longitude]) => [latitude, longitude + turn]);
   // A circle may end where the map does; there it has no border of its own.
   const borders = (area) => {
@@ -174,20 +207,21 @@
       content: make("span", "", text), permanent: true, direction, offset: [0, direction === "top" ? -10 : 10], opacity: 1,
     });
     const drawn = L.svg({ pane: "chosen", padding: 0.6 });
-    const { guess, truth, way, circles } = entry;
-    const points = outline(entry);
+    const { guess, truth, way } = entry;
+    const areas = radiiOf(entry).map(([share, km]) => ({ share, area: circle(guess[0], guess[1], km) }));
+    const points = [guess, truth, ...(way || []), ...areas.flatMap(({ area }) => area)].filter(Boolean);
     // Where the drawing runs past the date line, the world goes on there.
     for (const [shift, beyond] of [[-360, (lon) => lon < -180], [360, (lon) => lon > 180]]) {
-      const everywhere = circles.some(({ area }) => turns(area).includes(shift));
+      const everywhere = areas.some(({ area }) => turns(area).includes(shift));
       if (!everywhere && !points.some(([, longitude]) => beyond(longitude))) continue;
       const copy = countries(shift);
       overlay.addLayer(copy);
       shade(copy);
     }
-    for (const { share, area } of circles) {
-      for (const points of turns(area).map((turn) => turned(area, turn))) {
-        overlay.addLayer(L.polygon(points, { pane: "chosen", renderer: drawn, className: "area", smoothFactor: 0 }));
-        overlay.addLayer(line(borders(points), `border share-${share}`));
+    for (const { share, area } of areas) {
+      for (const corners of turns(area).map((turn) => turned(area, turn))) {
+        overlay.addLayer(L.polygon(corners, { pane: "chosen", renderer: drawn, className: "area", smoothFactor: 0 }));
+        overlay.addLayer(line(borders(corners), `border share-${share}`));
       }
     }
     if (way) overlay.addLayer(line(way, "arc"));
@@ -199,7 +233,7 @@
       overlay.addLayer(sign(guess, answer, truthAbove ? "bottom" : "top"));
     }
     if (truth) {
-      const off = entry.error === null ? [] : [`${distance(entry.error)}\u00a0off`];
+      const off = entry.error === undefined ? [] : [`${distance(entry.error)}\u00a0off`];
       const text = [entry.truthName ? `Truth: ${entry.truthName}` : "Truth", ...off].join(", ");
       overlay.addLayer(sign(truth, text, truthAbove ? "top" : "bottom"));
     }
@@ -207,56 +241,37 @@
   const select = (index, { focus = false } = {}) => {
     show(index);
     const entry = entries[index];
-    cards.forEach((card, i) => { card.tabIndex = i === index ? 0 : -1; });
-    fill(cards[index]);
-    cards[index].scrollIntoView({ block: "nearest" });
-    if (focus) cards[index].focus({ preventScroll: true });
+    const made = list.reveal(index);
+    if (made) {
+      fill(made, index);
+      made.setAttribute("aria-selected", "true");
+      made.scrollIntoView({ block: "nearest" });
+      if (focus) made.focus({ preventScroll: true });
+    }
     history.replaceState(null, "", `#photo-${index + 1}`);
     const points = outline(entry);
-    if (points.length) go(L.latLngBounds(points), entry.circles.length ? 9 : entry.way ? 5 : 4);
+    if (points.length) go(L.latLngBounds(points), radiiOf(entry).length ? 9 : entry.way ? 5 : 4);
     else go(frame.world);
   };
   const clear = () => {
+    const gathered = spot !== null;
+    spot = null;
     show(null);
     history.replaceState(null, "", "#");
+    if (gathered) arrange();
     go(everything(), 12);
   };
   byId("all").addEventListener("click", clear);
-
-  // Keys: one tab stop for the list, arrows within it.
-  const visible = () => [...list.children].filter((card) => !card.hidden);
-  list.addEventListener("keydown", (event) => {
-    const shown = visible();
-    const at = shown.indexOf(document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: shown.length - 1, Enter: at, " ": at }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    if (shown[to]) select(cards.indexOf(shown[to]), { focus: true });
-  });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && chosen !== null) clear();
+    if (event.key === "Escape" && (chosen !== null || spot !== null)) clear();
   });
 
   // Filtering and ordering.
-  const knowsTruth = entries.some((entry) => entry.error !== null);
+  const knowsTruth = entries.some((entry) => entry.error !== undefined);
   byId("tools").hidden = entries.length < 6;
   document.querySelectorAll("[data-needs-truth]").forEach((option) => { if (!knowsTruth) option.remove(); });
-  const text = entries.map((entry) => [entry.name, entry.guess ? best(entry)?.name : unknown, entry.truthName].join("\n").toLowerCase());
-  byId("filter").addEventListener("input", (event) => {
-    const wanted = event.target.value.trim().toLowerCase();
-    cards.forEach((card, i) => {
-      card.hidden = !text[i].includes(wanted);
-      if (!dots[i]) return;
-      if (card.hidden) dotLayer.removeLayer(dots[i]);
-      else dotLayer.addLayer(dots[i]);
-    });
-    if (cards[chosen]?.hidden) show(null);
-    const first = visible()[0];
-    byId("empty").hidden = Boolean(first);
-    if (first && !visible().some((card) => card.tabIndex === 0)) first.tabIndex = 0;
-    byId("count").textContent = wanted ? `${visible().length} of ${entries.length}` : byId("count").dataset.all;
-  });
-  byId("count").dataset.all = byId("count").textContent;
+  const texts = entries.map((entry) => (
+    [...names(entry), entry.guess ? best(entry)?.name : unknown, entry.truthName].join("\n").toLowerCase()));
   const keys = {
     given: (_, i) => i,
     surest: (entry) => -sureness(entry),
@@ -264,16 +279,48 @@
     nearest: (entry) => entry.error ?? Infinity,
     farthest: (entry) => -(entry.error ?? -Infinity),
   };
+  const all = entries.map((_, i) => i);
+  let sorted = all;
+  let spot = null;  // the photos of one spot, where only these are listed
+  const wanted = () => byId("filter").value.trim().toLowerCase();
+  const matching = () => (wanted() ? sorted.filter((i) => texts[i].includes(wanted())) : sorted);
+  const arrange = () => {
+    const few = spot && new Set(spot);
+    const order = few ? matching().filter((i) => few.has(i)) : matching();
+    list.show(order);
+    byId("empty").hidden = order.length > 0;
+    const { all: whole } = byId("count").dataset;
+    byId("count").textContent = few ? `${number(order.length)} of ${number(entries.length)}, at one spot`
+      : wanted() ? `${number(order.length)} of ${number(entries.length)}` : whole;
+  };
+  const filter = () => {
+    if (chosen !== null && !texts[chosen].includes(wanted())) show(null);
+    spot = null;
+    arrange();
+    dots.show(matching().filter((i) => entries[i].guess));
+  };
+  const gather = (indexes) => {
+    spot = indexes;
+    show(null);
+    arrange();
+  };
+  let waiting = 0;
+  byId("filter").addEventListener("input", () => {
+    clearTimeout(waiting);
+    if (entries.length < 2000) filter();
+    else waiting = setTimeout(filter, 150);
+  });
   byId("order").addEventListener("change", (event) => {
     const values = entries.map(keys[event.target.value]);
-    const order = entries.map((_, i) => i).sort((a, b) => (values[a] - values[b]) || a - b);
-    list.append(...order.map((i) => cards[i]));
-    list.scrollTop = 0;
+    sorted = [...all].sort((a, b) => (values[a] - values[b]) || a - b);
+    arrange();
   });
 
-  byId("empty").hidden = entries.length > 0;
+  byId("count").dataset.all = byId("count").textContent;
+  filter();
+  const { x, y } = map.getSize();
+  map.fitBounds(everything(), { padding: [Math.min(48, x * 0.08), Math.min(48, y * 0.1)], maxZoom: 12, animate: false });
   show(null);
-  map.fitBounds(everything(), { padding: [48, 48], maxZoom: 12, animate: false });
   const asked = Number(/^#photo-(\d+)$/.exec(location.hash)?.[1]) - 1;
   if (entries[asked]) select(asked);
   else if (entries.length === 1) select(0);

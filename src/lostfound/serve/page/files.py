@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lostfound.serve.page.base_map import borders, cities, world
+from lostfound.pages.base_map import borders, cities, world
 
 INDEX = "index.html"
 _TYPES = {
@@ -20,7 +20,7 @@ _TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-_SHARED = ("frame.css", "leaflet.css", "leaflet.js", "LEAFLET-LICENSE")
+_SHARED = ("circles.js", "frame.css", "labels.js", "leaflet.css", "leaflet.js", "LEAFLET-LICENSE")
 """Files of `lostfound.pages` that this page uses too."""
 _MADE: dict[str, Callable[[], bytes]] = {"borders.json": borders, "cities.json": cities, "world.json": world}
 """The base map, made of the packed borders when it is first asked for."""

@@ -1,0 +1,3 @@
+"""A real browser for the pages."""
+
+from html_page import browser  # noqa: F401  # a fixture
