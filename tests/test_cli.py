@@ -93,7 +93,7 @@ def test_the_installed_script_is_the_same_program():
         (["stats", "a", "b"], "unexpected extra argument"),
         (["locate", "a.jpg", "--model", "m", "--format", "xml"], "'xml' is not one of 'table', 'json'"),
         (["locate", "a.jpg", "--model", "m", "--top", "0"], "'--top'"),
-        (["demo", "--places", "1"], "'--places'"),
+        (["demo", "--train", "--places", "1"], "'--places'"),
         (["import", "photos", "--to", "d", "--jobs", "none"], "'--jobs'"),
     ],
 )

@@ -305,6 +305,9 @@ def locate(
 
         results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
     assert form is not None
+    from lostfound.predict.photos import with_gps
+
+    results = with_gps(results)
     write_located(results, form, output, raw=raw)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):

@@ -92,8 +92,8 @@ def write_photo_map(
             written_name(os.path.relpath(each.photo, common)),
             each.guess,
             thumbnail(Path(each.photo), THUMBNAIL_SIDE),
-            each.truth,
-            each.truth_name,
+            each.truth or each.gps,
+            each.truth_name or (None if each.gps is None else "the position in the file"),
         )
         for each in results
         if each.guess is not None

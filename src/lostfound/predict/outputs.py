@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lostfound.geo.sphere import haversine_km
 from lostfound.predict.guess import Guess
 from lostfound.texts import csv_text, json_text
 
@@ -24,13 +25,31 @@ _PLACE = {
 
 @dataclass(frozen=True)
 class LocatedPhoto:
-    """One photo and what came of it: a guess, or the error that stopped it."""
+    """One photo and what came of it: a guess, or the error that stopped it.
+
+    Attributes:
+        photo: Its name.
+        guess: Where it may be.
+        error: Why there is no guess.
+        truth: The known (latitude, longitude), if any.
+        truth_name: What is called so.
+        gps: The (latitude, longitude) that the file itself states, if it does (see
+            `lostfound.predict.photos.with_gps`).
+    """
 
     photo: str
     guess: Guess | None
     error: str | None = None
-    truth: tuple[float, float] | None = None  # known (latitude, longitude), if any
+    truth: tuple[float, float] | None = None
     truth_name: str | None = None
+    gps: tuple[float, float] | None = None
+
+    @property
+    def km_from_gps(self) -> float | None:
+        """How far the guess is from the position in the file; None without one of them."""
+        if self.gps is None or self.guess is None or self.guess.abstained:
+            return None
+        return float(haversine_km((self.guess.latitude, self.guess.longitude), self.gps))
 
 
 def to_json(results: Sequence[LocatedPhoto]) -> str:
@@ -43,7 +62,15 @@ def row(each: LocatedPhoto) -> dict[str, Any]:
     """A photo and what came of it, as plain values."""
     if each.guess is None:
         return {"photo": written_name(each.photo), "error": written_name(each.error or "")}
-    return {"photo": written_name(each.photo), **each.guess.as_dict()}
+    return {"photo": written_name(each.photo), **each.guess.as_dict(), **_own_position(each)}
+
+
+def _own_position(each: LocatedPhoto) -> dict[str, Any]:
+    """What the file itself says of its place, where it does."""
+    if each.gps is None:
+        return {}
+    latitude, longitude = each.gps
+    return {"gps": {"latitude": latitude, "longitude": longitude, "distance_km": each.km_from_gps}}
 
 
 def written_name(name: str) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice, repeat
 from pathlib import Path
 
-from lostfound.data.images import read_exif
+from lostfound.data.images import read_exif, read_file
 from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, may_be_photo
 from lostfound.data.pixels import max_pixels
-from lostfound.errors import LostFoundError, UsageError
+from lostfound.errors import ImageError, LostFoundError, UsageError
 from lostfound.geo.countries import country_name
 from lostfound.predict.engine import Seen, Unanswered
 from lostfound.predict.guess import Guess
@@ -135,6 +136,26 @@ def locate_photos(
     for some in batched(zip(photos, looked, strict=True)):
         located += located_each(locator, some, top, together)
     return located + passed.failed()
+
+
+def with_gps(located: Sequence[LocatedPhoto]) -> list[LocatedPhoto]:
+    """The same, with the position that each photo's file states, in it or beside it (XMP, Google Takeout).
+
+    The position plays no part in the guess: that is of the pixels alone.
+    """
+    from lostfound.data.importers.own_place import own_place  # here, for it brings tables
+    from lostfound.data.importers.sidecars import Sidecars
+
+    sidecars = Sidecars()
+    found = []
+    for each in located:
+        if each.guess is not None:
+            with suppress(OSError, ImageError):  # it was readable a moment ago
+                said = own_place(read_file(Path(each.photo)), sidecars.of(each.photo))
+                if said.latitude is not None and said.longitude is not None:
+                    each = replace(each, gps=(said.latitude, said.longitude))  # noqa: PLW2901
+        found.append(each)
+    return found
 
 
 def taken_at(photo: Path) -> float | None:

@@ -152,11 +152,25 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
             continue
         names = "\n".join(shown_name(each.photo) for each in together)
         candidates = Text(_candidates(guess), style="dim" if guess.abstained else "")
-        table.add_row(names, _answer(guess), candidates, end_section=True)
+        answer = "\n".join([_answer(guess), *_positions(together)])
+        table.add_row(names, answer, candidates, end_section=True)
     console.print(table)
     if any(each.guess and each.guess.abstained for each in results):
         console.print("\n`lostfound locate --always-answer` names a place all the same.", style="dim")
     console.print(f"\nThese are {NOTE}.", style="dim")
+
+
+def _positions(photos: Sequence[LocatedPhoto]) -> list[str]:
+    """What the files themselves say of their place, and how far from it the answer is; in narrow lines."""
+    from lostfound.predict.outputs import written_radius
+
+    lines: list[str] = []
+    for each in photos:
+        if each.gps is not None:
+            lines.append(f"GPS: {each.gps[0]:.3f}, {each.gps[1]:.3f}")
+            if each.km_from_gps is not None:
+                lines.append(f"  {written_radius(each.km_from_gps)} from the answer")
+    return lines
 
 
 def _answer(guess: Guess) -> str:
