@@ -1,4 +1,4 @@
-"""Makes the photos of `lostfound demo` from files whose licences allow to ship them: smaller, with nothing but a place.
+"""Makes the photos of `lostfound demo` from ones that may be shipped: smaller, with nothing but a place.
 
     pip download --no-deps scikit-learn && unzip scikit_learn-*.whl 'sklearn/datasets/images/*'
     python scripts/build_demo_photos.py sklearn/datasets/images

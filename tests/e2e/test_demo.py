@@ -1,4 +1,4 @@
-"""The demo, as a stranger runs it first: real photos located, measured, explained and mapped, without torch."""
+"""The demo, as a stranger runs it first: real photos located, measured, explained and mapped; no torch."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def demo(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="For everything the demo makes; lostfound-demo by default, lostfound-demo-trained with --train.",
+            help="For all that the demo makes; lostfound-demo by default, lostfound-demo-trained with --train.",
         ),
     ] = None,
     photos: Annotated[
@@ -154,8 +154,8 @@ def demo(
     """Show what it does, offline, in under a minute.
 
     Locates a few pictures with the starter in the package, compares the answers with where they are, explains
-    one, and leaves a map and a report. With --train, which needs the extra 'train': the whole way on a generated
-    world, in under five minutes on two cores; one that was stopped goes on with the same command.
+    one, and leaves a map and a report. With --train, which needs the extra 'train': the whole way on a
+    generated world, in under five minutes on two cores; stopped, it goes on with the same command.
     """
     if not train:
         if places is not None or epochs is not None:

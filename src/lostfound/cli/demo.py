@@ -1,4 +1,4 @@
-"""The demo: real photos located, measured, explained and put on a map, by the starter alone; no torch, offline."""
+"""The demo: pictures located, measured, explained and put on a map, by the starter; no torch, offline."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def with_gps(located: Sequence[LocatedPhoto]) -> list[LocatedPhoto]:
             with suppress(OSError, ImageError):  # it was readable a moment ago
                 said = own_place(read_file(Path(each.photo)), sidecars.of(each.photo))
                 if said.latitude is not None and said.longitude is not None:
-                    each = replace(each, gps=(said.latitude, said.longitude))  # noqa: PLW2901
+                    each = replace(each, gps=(said.latitude, said.longitude))
         found.append(each)
     return found
 
