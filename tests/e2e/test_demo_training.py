@@ -101,7 +101,7 @@ def test_it_goes_on_where_it_was_stopped(lostfound, start, demo: Path, tmp_path:
     running = start(*COMMAND, cwd=tmp_path)
     running.wait_until((tmp_path / "lostfound-demo-trained" / "model" / "run" / "run.json").is_file)
     code, printed, said = running.press_ctrl_c("all")
-    assert code == 1
+    assert code == 130
     assert "the same command goes on" in said
     assert "Traceback" not in said
     assert "Done in" not in printed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lostfound.cli.common import AsJson, example, fail, say
+from lostfound.cli.common import AsJson, complain, example, fail, say, say_starter
+from lostfound.cli.input import STANDARD_INPUT, named_as_given, standard_input
 from lostfound.cli.output.located import (
     Format,
     FormatOption,
@@ -266,9 +268,10 @@ def locate(
 ) -> None:
     """Say where photos were taken.
 
-    PHOTO is a file, or a folder that is searched through; there may be several. With --to it may also be a
-    zip or tar archive, which is read in place. Photos that can't be read are reported and the rest go on; the
-    exit code is then 1.
+    PHOTO is a file, a folder that is searched through, or - for a photo on standard input; there may be
+    several. With --to it may also be a zip or tar archive, which is read in place. Photos that can't be read
+    are reported and the rest go on; the exit code is then 1. A position that a file has already plays no part
+    in the answer, and is shown beside it.
     """
     if to is None and (include or exclude or not recursive):
         raise UsageError(
@@ -279,6 +282,8 @@ def locate(
             "--to answers photos one by one, as they come: leave --same-place, --same-trip, --server and "
             "--prior estimate out"
         )
+    if to is not None and STANDARD_INPUT in photos:
+        raise UsageError("a photo on standard input has no name to be kept by: leave --to out")
     form = None if to is not None and output is None else format_of(format, output)
     restriction = {"countries": countries, "excluded": excluded, "box": box, "near": near}
     changes = {} if point is None else {"point": point.value}
@@ -298,21 +303,27 @@ def locate(
         )
         from lostfound.serve.client_photos import locate_photos_by
 
-        results = locate_photos_by(client, photos, top=top, same_place=same_place)
+        by: dict[str, Any] = {"name": None if model is None else str(model), "server": server}
+        answer = partial(locate_photos_by, client)
     else:
         locator = _locator(model, restriction, prior=prior, always_answer=always_answer, **changes)
         from lostfound.predict.photos import locate_photos
+        from lostfound.predict.results import model_identity
 
-        results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
+        by = model_identity(locator)
+        answer = partial(locate_photos, locator=locator, same_trip=same_trip)
     assert form is not None
     from lostfound.predict.photos import with_gps
 
-    results = with_gps(results)
-    write_located(results, form, output, raw=raw)
+    with standard_input(photos) as files:
+        results = with_gps(answer(files, top=top, same_place=same_place))
+        if form is not Format.map:  # whose pictures are read once more
+            results = named_as_given(results, files, photos)
+        write_located(results, form, output, raw=raw, model=by)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
         for each in failed:
-            say(f"{shown_name(each.photo)}: {each.error}")
+            complain(f"{shown_name(each.photo)}: {each.error}")
     if failed:
         fail(f"{len(failed)} of {len(results)} photos could not be read")
 
@@ -320,11 +331,11 @@ def locate(
 def _locator(model: Path | None, restriction: Mapping[str, str | None], **changes: Any) -> Locator:
     """The model of this machine, answering as the options say."""
     from lostfound.predict.locator import Locator
-    from lostfound.predict.model_folder import CARD, STARTER
+    from lostfound.predict.model_folder import STARTER
     from lostfound.predict.restrictions import parse_restriction
 
     if model is None:
-        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+        say_starter()
     within = parse_restriction(**restriction)
     locator = Locator.load(model or STARTER).using(within=within, **changes)
     if terms := locator.model.terms:

@@ -35,6 +35,7 @@ from lostfound.cli.gallery import gallery
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
 from lostfound.files import FULL
+from lostfound.progress import QUIET
 
 _SAME_COMMAND = "what was finished is kept, and the same command goes on"
 _AFTER_CTRL_C = {
@@ -59,6 +60,10 @@ _REMEDIES = {
 """What to do about errors of the system."""
 
 
+class _StoppedError(LostFoundError):
+    """Ctrl-C ended a command."""
+
+
 class _Commands(TyperGroup):
     """The commands; Ctrl-C ends each with a word on how to go on."""
 
@@ -67,7 +72,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             after = _AFTER_CTRL_C.get(ctx.invoked_subcommand or "", "nothing was written")
-            raise LostFoundError(f"stopped; {after}") from None
+            raise _StoppedError(f"stopped; {after}") from None
 
 
 app = typer.Typer(
@@ -79,7 +84,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=example("lostfound demo"),
+    epilog=f"{example('lostfound demo')}\n\n"
+    "Exit codes: 0 done, 1 some or all of it failed, 2 wrong use, 130 stopped by Ctrl-C.",
 )
 app.add_typer(data.COMMANDS)
 app.add_typer(share.COMMANDS)
@@ -115,6 +121,9 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no notes: results and errors alone; anywhere.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
@@ -128,7 +137,7 @@ def demo(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="For all that the demo makes; lostfound-demo by default, lostfound-demo-trained with --train.",
+            help="For all that it makes; lostfound-demo by default, lostfound-demo-trained with --train.",
         ),
     ] = None,
     photos: Annotated[
@@ -173,11 +182,13 @@ def demo(
 
 
 def main() -> None:
-    """Run a command: exit code 0 done, 1 failed, 2 wrong usage."""
+    """Run a command: exit code 0 done, 1 some or all of it failed, 2 wrong use, 130 stopped by Ctrl-C."""
     # Memory that Arrow's own allocator frees it keeps; the system's, NumPy and Python take up again.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    arguments, anywhere = _taken_out(sys.argv[1:], "--debug", "--quiet")
+    debug = "--debug" in anywhere
+    if "--quiet" in anywhere:
+        os.environ[QUIET] = "1"  # also for the processes that are started
     try:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for odd file names
         try:
@@ -193,8 +204,17 @@ def main() -> None:
         fail(*_explain(error))
 
 
+def _taken_out(arguments: list[str], *options: str) -> tuple[list[str], set[str]]:
+    """The arguments without options that may stand anywhere before a `--`, and which of them there were."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found = {each for each in arguments[:end] if each in options}
+    return [*(each for each in arguments[:end] if each not in found), *arguments[end:]], found
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code."""
+    if isinstance(error, _StoppedError):
+        return str(error), 130  # 128 and the signal's number, as shells say it
     if isinstance(error, LostFoundError):
         return str(error), 2 if isinstance(error, UsageError) else 1
     if isinstance(error, OSError) and error.strerror:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from lostfound.geo.sphere import haversine_km
 from lostfound.predict.guess import Guess
 from lostfound.texts import csv_text, json_text
 
+SCHEMA = "lostfound.located/1"
+"""What JSON of located photos is: a new number where a field changes or goes."""
 NOTE = "estimates from pixels alone, not measurements"
 
 # What a table says of the answer's place, and how it is written.
@@ -52,10 +55,18 @@ class LocatedPhoto:
         return float(haversine_km((self.guess.latitude, self.guess.longitude), self.gps))
 
 
-def to_json(results: Sequence[LocatedPhoto]) -> str:
-    """An object with the photos' guesses and those that could not be read."""
+def to_json(results: Sequence[LocatedPhoto], model: Mapping[str, Any] | None = None) -> str:
+    """An object with the photos' guesses and those that could not be read.
+
+    Its fields are promised: of one `schema` they are only added to (docs/command-line.md).
+
+    Args:
+        results: The photos.
+        model: Who answered: its name, and the hash of its files as far as that is known.
+    """
     photos = [row(each) for each in results]
-    return json_text({"note": NOTE, "photos": photos}) + "\n"
+    about = {"schema": SCHEMA, "lostfound": version("lostfound"), "model": model, "note": NOTE}
+    return json_text({**about, "photos": photos}) + "\n"
 
 
 def row(each: LocatedPhoto) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,8 @@ from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator, batched
 from lostfound.predict.outputs import LocatedPhoto
 from lostfound.progress import note, progress
+
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf|file):/+", re.IGNORECASE)
 
 
 class PassedOver:
@@ -84,8 +87,30 @@ def find_photos(paths: Sequence[Path], passed: PassedOver | None = None) -> list
         elif path.exists():
             photos.append(path)
         else:
-            raise UsageError(f"{path} does not exist: give a photo or a folder of photos")
+            raise UsageError(missing(path, "a photo or a folder of photos"))
     return photos
+
+
+def missing(path: Path, wanted: str) -> str:
+    """What to say of a path that does not exist: an address, a pattern that no shell filled in, or a slip.
+
+    Args:
+        path: As it was given.
+        wanted: What could be given in its place.
+    """
+    text = str(path)
+    if address := _ADDRESS.match(text):  # a path holds no two slashes in a row
+        whole = f"{address[1]}://{text[address.end() :].lstrip('/')}"
+        return f"{whole} is an address, and photos are read from disk: download it first, then give {wanted}"
+    if set(text) & set("*?["):
+        start, pattern = Path(path.anchor), str(path.relative_to(path.anchor))
+        with suppress(ValueError, OSError, NotImplementedError):
+            if next(start.glob(pattern), None) is not None:
+                return (
+                    f"{text} is a pattern, which the shell fills in: leave the quotes out, or give {wanted}"
+                )
+        return f"no file matches {text}: look at the pattern, or give {wanted}"
+    return f"{text} does not exist: give {wanted}"
 
 
 def locate_photos(
