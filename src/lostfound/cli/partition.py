@@ -52,8 +52,9 @@ def build(
     """Build a partition from a data set's training split.
 
     DATASET is its folder, KIND that of the cells. The kinds, and their own settings: countries; regions;
-    cities (cities=[Zagreb, Split], radius_km); square (cell_km or cells); voronoi (spacing_km or cells); s2 (max_images); quadtree (split_at); polygons
-    (files=regions.geojson). All take min_images, and centroid=mean or geometric.
+    cities (cities=[Zagreb, Split], radius_km); square (cell_km or cells); voronoi (spacing_km or cells); s2
+    (max_images); quadtree (split_at); polygons (files=regions.geojson). All take min_images, and
+    centroid=mean or geometric.
     """
     from lostfound.data.dataset import Dataset
     from lostfound.files import STANDARD_OUTPUT, write_output
