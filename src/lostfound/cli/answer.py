@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from lostfound.cli.output.located import (
     format_of,
     write_located,
 )
-from lostfound.errors import UsageError
+from lostfound.errors import RecipeError, UsageError
 from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
@@ -145,10 +146,23 @@ def evaluate(
             locator, images, split, unit=None if unit is None else unit.value, ranks=ranks, rules=rules
         )
     print_evaluation(measured, as_json=json)
+    if model is not None and images is not None:
+        _say_left_out(locator.model.config, images, split)
     if to is not None:
         measured.save(to)
         page = write_report(measured, to / REPORT, partition=partition, dataset=images)
         say(f"Report: {page}")
+
+
+def _say_left_out(config: Mapping[str, Any], images: Dataset, split: str) -> None:
+    """Say which images a model's own recipe leaves out, and its card did not count."""
+    from lostfound.cli.output.models import say_left_out
+    from lostfound.settings import parse_settings
+    from lostfound.training.settings import Data
+
+    data = config.get("recipe", {}).get("data", {})
+    with suppress(RecipeError):  # of another version: what it left out can't be told
+        say_left_out(images, split, parse_settings(Data, data, "the model's recipe"))
 
 
 def _score_file(
