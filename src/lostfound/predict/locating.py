@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lostfound.data.importers.sidecars import Sidecars
 from lostfound.errors import ImageError
 from lostfound.files import digest, write_atomic
 from lostfound.predict.engine import Seen, Unanswered
 from lostfound.predict.locator import Locator
 from lostfound.predict.outputs import LocatedPhoto, written_name
-from lostfound.predict.photos import PassedOver, located_each
+from lostfound.predict.photos import PassedOver, located_each, stated_position
 from lostfound.predict.results import ROWS, Known, Results, Row, Stamp, hold
 from lostfound.predict.sources import Selection, Source, list_sources, read_ahead
 from lostfound.progress import progress
@@ -99,6 +100,7 @@ class _Work:
         self._results, self._locator, self._top = results, locator, top
         self._known: Known = results.known()
         self._rows: list[Row] = []
+        self._sidecars = Sidecars()
         self._quickly = 0  # of the known ones, those that were not even read
 
     def do(self, sources: Iterator[Source]) -> Iterator[int]:
@@ -142,8 +144,10 @@ class _Work:
             zip(new, self._locator.look(new.values()), strict=True)
         )
         answers |= {each.photo: each for each in located_each(self._locator, seen, self._top)}
-        for source, stamp, _ in block:
+        for source, stamp, data in block:
             located = replace(answers[stamp.sha256], photo=source.name)
+            if located.guess is not None:
+                located = replace(located, gps=stated_position(data, self._sidecars.of(source.name)))
             if located.error is not None:
                 name = source.name.rpartition("/")[2]
                 located = replace(located, error=f"{name}: {located.error.removeprefix('image: ')}")

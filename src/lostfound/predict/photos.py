@@ -168,7 +168,6 @@ def with_gps(located: Sequence[LocatedPhoto]) -> list[LocatedPhoto]:
 
     The position plays no part in the guess: that is of the pixels alone.
     """
-    from lostfound.data.importers.own_place import own_place  # here, for it brings tables
     from lostfound.data.importers.sidecars import Sidecars
 
     sidecars = Sidecars()
@@ -176,11 +175,20 @@ def with_gps(located: Sequence[LocatedPhoto]) -> list[LocatedPhoto]:
     for each in located:
         if each.guess is not None:
             with suppress(OSError, ImageError):  # it was readable a moment ago
-                said = own_place(read_file(Path(each.photo)), sidecars.of(each.photo))
-                if said.latitude is not None and said.longitude is not None:
-                    each = replace(each, gps=(said.latitude, said.longitude))
+                said = stated_position(read_file(Path(each.photo)), sidecars.of(each.photo))
+                each = replace(each, gps=said)
         found.append(each)
     return found
+
+
+def stated_position(data: bytes, sidecars: tuple[str, ...] = ()) -> tuple[float, float] | None:
+    """The (latitude, longitude) that a photo's file states, in it or in a file beside it; None without one."""
+    if not sidecars and not read_exif(data):
+        return None  # most photos of the web: what reads positions need not be loaded for them
+    from lostfound.data.importers.own_place import own_place
+
+    said = own_place(data, sidecars)
+    return None if said.latitude is None or said.longitude is None else (said.latitude, said.longitude)
 
 
 def taken_at(photo: Path) -> float | None:
