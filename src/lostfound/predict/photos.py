@@ -182,7 +182,7 @@ def with_gps(located: Sequence[LocatedPhoto]) -> list[LocatedPhoto]:
 
 
 def stated_position(data: bytes, sidecars: tuple[str, ...] = ()) -> tuple[float, float] | None:
-    """The (latitude, longitude) that a photo's file states, in it or in a file beside it; None without one."""
+    """The (latitude, longitude) that a photo's file states, in it or beside it; None without one."""
     if not sidecars and not read_exif(data):
         return None  # most photos of the web: what reads positions need not be loaded for them
     from lostfound.data.importers.own_place import own_place
