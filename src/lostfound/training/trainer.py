@@ -97,9 +97,7 @@ def build_trainer(
     return trainer, checkpoints
 
 
-def _callbacks(
-    recipe: Recipe, run: RunFolder, checkpoints: Checkpoints, *, watched: bool
-) -> list[Callback]:
+def _callbacks(recipe: Recipe, run: RunFolder, checkpoints: Checkpoints, *, watched: bool) -> list[Callback]:
     """What a recipe asks for, in the order in which it is called."""
     settings = recipe.trainer
     callbacks: list[Callback] = []
