@@ -167,7 +167,7 @@ def _step_seconds(network: Network, images: torch.Tensor) -> float:
         start = time.perf_counter()
         loss = network.embed(images).float().square().mean()
         if loss.requires_grad:
-            loss.backward()
+            torch.autograd.backward(loss)
         if images.is_cuda:
             torch.cuda.synchronize()
         took = time.perf_counter() - start
