@@ -2,7 +2,7 @@
 FROM python:3.12-slim AS build
 COPY . /source
 RUN python -m venv /opt/lostfound \
-    && /opt/lostfound/bin/pip install --no-cache-dir -c /source/constraints.txt "/source[serve,heic]"
+    && /opt/lostfound/bin/pip install --no-cache-dir -c /source/constraints.txt "/source[serve]"
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --no-create-home lostfound

@@ -1,6 +1,6 @@
 """The game played in a real Chromium by a script that guesses as a model does, and some that guess at random.
 
-    lostfound demo --to lostfound-demo
+    lostfound demo --train --to lostfound-demo
     python benchmarks/people.py lostfound-demo/dataset-96 lostfound-demo/model
 
 What the players' scores come out as must be, to the last digit, what `lostfound evaluate` says of the model's

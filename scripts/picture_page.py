@@ -1,7 +1,7 @@
 """Pictures of the server's page for the docs, by Chromium: on a screen, on one that is dark, and on a phone.
 
-    lostfound demo
-    lostfound serve --model demo=lostfound-demo/model &
+    lostfound demo --train
+    lostfound serve --model demo=lostfound-demo-trained/model &
     python scripts/picture_page.py http://127.0.0.1:8000 docs/images
 
 The photos are drawn: they show the generated world, for photos of real places have no business in the docs.

@@ -1,7 +1,7 @@
 """Pictures of a report for the docs, by Chromium: its head on a screen, and the map of cells on a phone.
 
-    lostfound demo
-    python scripts/picture_report.py lostfound-demo/report/report.html docs/images
+    lostfound demo --train
+    python scripts/picture_report.py lostfound-demo-trained/report/report.html docs/images
 
 Only of the generated world: photos of real places have no business in the docs.
 """

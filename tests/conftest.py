@@ -38,7 +38,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 # Each of these modules is run by one process: what its tests share takes long to make, and others would wait.
 TOGETHER = (
-    *("tests/e2e/test_demo.py", "tests/e2e/test_main_job.py", "tests/e2e/test_real_images.py"),
+    *("tests/e2e/test_demo_training.py", "tests/e2e/test_main_job.py", "tests/e2e/test_real_images.py"),
     *("tests/e2e/test_recipes.py", "tests/e2e/test_repeat.py", "tests/parallel/test_cluster.py"),
     "tests/training/test_fit_resume.py",
     *("tests/serve/test_page.py", "tests/serve/test_page_for_all.py"),
@@ -110,6 +110,8 @@ def fork_server(shared: Path) -> Iterator[Callable[..., ForkServer | None]]:
 
 def does_train(words: Sequence[str]) -> bool:
     """Whether a command trains."""
+    if words[:1] == ["demo"] and "--train" not in words:
+        return False
     return words != [] and words[0] in TRAINING_COMMANDS and not {"-h", "--help"} & set(words)
 
 

@@ -93,7 +93,7 @@ def test_the_installed_script_is_the_same_program():
         (["stats", "a", "b"], "unexpected extra argument"),
         (["locate", "a.jpg", "--model", "m", "--format", "xml"], "'xml' is not one of 'table', 'json'"),
         (["locate", "a.jpg", "--model", "m", "--top", "0"], "'--top'"),
-        (["demo", "--places", "1"], "'--places'"),
+        (["demo", "--train", "--places", "1"], "'--places'"),
         (["import", "photos", "--to", "d", "--jobs", "none"], "'--jobs'"),
     ],
 )
@@ -140,7 +140,7 @@ if __name__ == "__main__":
         ("raise MemoryError", 1, "unexpected MemoryError"),
         ("raise OSError(28, 'No space left on device', 'model/x')", 1, "model/x: No space left on device"),
         ("raise PermissionError(13, 'Permission denied')", 1, "Permission denied"),
-        ("raise KeyboardInterrupt", 1, "stopped; nothing was written"),
+        ("raise KeyboardInterrupt", 130, "stopped; nothing was written"),
         ("from lostfound.errors import ModelError; raise ModelError('no model')", 1, "no model"),
         ("from lostfound.errors import UsageError; raise UsageError('no such')", 2, "no such"),
         ("from lostfound.errors import RecipeError; raise RecipeError('no key')", 2, "no key"),

@@ -12,9 +12,21 @@ from contextvars import ContextVar
 from lostfound.texts import shown
 
 SECONDS_BETWEEN_LINES = 10.0
+QUIET = "LOSTFOUND_QUIET"
+"""The environment variable that turns progress and notes off, in this process and those it starts."""
 
 Advance = Callable[[int], None]
 _SILENT = ContextVar("silent", default=False)
+
+
+def quiet() -> bool:
+    """Whether nothing but results and errors is wanted."""
+    return bool(os.environ.get(QUIET))
+
+
+def on_terminal() -> bool:
+    """Whether a bar can move: somebody looks at standard error, and wants to see more than errors."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not quiet()
 
 
 @contextmanager
@@ -39,11 +51,10 @@ def progress(description: str, total: int, *, done: int = 0) -> Iterator[Advance
     Yields:
         A function to call with the number of units done since the last call.
     """
-    if _SILENT.get():
+    if _SILENT.get() or quiet():
         yield lambda _: None
         return
-    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    show = _bar if on_terminal else _lines
+    show = _bar if on_terminal() else _lines
     with show(description, total, done) as advance:
         yield advance
 
@@ -99,5 +110,6 @@ def written_time(seconds: float) -> str:
 
 
 def note(text: str) -> None:
-    """Say something of long work on standard error."""
-    print(shown(text), file=sys.stderr, flush=True)
+    """Say something of long work on standard error; nothing where quiet is wanted."""
+    if not quiet():
+        print(shown(text), file=sys.stderr, flush=True)

@@ -121,7 +121,7 @@ def test_images_without_coordinates_where_they_are_needed(
 def refused(done: tuple[object, str], folder: Path, parts: list[str]) -> None:
     code, said = done
     assert code == 2
-    assert said.startswith("lostfound: ")
+    assert "\nlostfound: " in f"\n{said}"
     for part in parts:
         assert part in said
     assert list(folder.iterdir()) == []

@@ -150,7 +150,7 @@ def test_stopped_politely_it_finishes_what_is_under_way(
     running.wait_until(lambda: len(services.requests("view")) > 5 if running_log(services) else False)
     os.kill(running.process.pid, number)
     _, said = running.wait()
-    assert running.process.returncode == 1
+    assert running.process.returncode == 130
     assert "stopped; what was finished is kept, and the same command goes on" in said
     done = lostfound(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -156,7 +156,7 @@ def test_a_search_that_is_stopped_goes_on(lostfound, start, space, dataset_folde
     running = start(*command, cwd=tmp_path)
     running.wait_until((out / "trials.csv").is_file)
     code, _, said = running.press_ctrl_c("all")
-    assert code == 1
+    assert code == 130
     assert "the same command goes on" in said
     done = lostfound(*command)
     assert "[1" not in begun(done.stderr)

@@ -1,108 +1,115 @@
-"""The demo, small: stopped, gone on with, and run again."""
+"""The demo, as a stranger runs it first: real photos located, measured, explained and mapped; no torch."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-COMMAND = ("demo", "--places", 60, "--epochs", 1)
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(made_once, lostfound) -> Path:
     """The folder where a demo ran to its end; what it printed is in said.json."""
 
     def build(folder: Path) -> None:
         folder.mkdir()
-        done = lostfound(*COMMAND, cwd=folder)
+        done = lostfound("demo", cwd=folder)
         assert done.returncode == 0, done.stderr
         (folder / "said.json").write_text(json.dumps([done.stdout, done.stderr]))
 
     return made_once("demo", build)
 
 
-def listed(said: str) -> dict[str, str]:
+def said(demo: Path) -> str:
+    return str(json.loads((demo / "said.json").read_text())[0])
+
+
+def listed(text: str) -> dict[str, str]:
     """The paths that a demo prints at its end."""
-    return dict(re.findall(r"^  (\w+) +(\S+)$", said.partition("Done in")[2], flags=re.MULTILINE))
+    return dict(re.findall(r"^  (Map|Report|Why) +(\S+)$", text.partition("Done in")[2], flags=re.MULTILINE))
 
 
-def test_it_leaves_a_model_a_report_and_a_map_and_prints_where(demo: Path):
-    said, _ = json.loads((demo / "said.json").read_text())
-    paths = listed(said)
-    assert set(paths) == {"Model", "Report", "Map"}
-    assert {path.name for path in (demo / paths["Report"]).parent.iterdir()} == {
-        *("report.html", "metrics.json", "predictions.parquet", "confusion.png"),
-    }
-    assert (demo / paths["Model"] / "model.onnx").is_file()
-    page = (demo / paths["Map"]).read_text()
-    assert page.lower().startswith("<!doctype html>")
-    assert "generated world" in page
+def test_it_leaves_a_map_a_report_and_an_explanation_and_prints_where(demo: Path):
+    paths = listed(said(demo))
+    assert set(paths) == {"Map", "Report", "Why"}
+    for path in paths.values():
+        assert (demo / path).read_text(encoding="utf-8").lower().startswith("<!doctype html>")
 
 
-def test_it_tells_its_steps_and_that_it_is_synthetic(demo: Path):
-    said, errors = json.loads((demo / "said.json").read_text())
-    assert re.findall(r"^== (\d)/6", said, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
-    assert "synthetic" in said
-    assert "top-1 accuracy" in said
-    assert "Traceback" not in errors
+def test_the_map_shows_photos_and_drawings_at_their_true_places(demo: Path):
+    page = (demo / listed(said(demo))["Map"]).read_text(encoding="utf-8")
+    assert "summer-palace.jpg" in page
+    assert page.count('"truthName":"') == 5
+    assert "drawings of a world that does not exist" in page
+    assert "CC BY 2.0" in page
 
 
-def test_its_model_card_says_synthetic(demo: Path):
-    assert "synthetic" in (demo / "lostfound-demo" / "model" / "README.md").read_text()
+def test_a_picture_of_no_place_is_refused(demo: Path):
+    row = re.search(r"flower\.jpg +(I don't know)", said(demo))
+    assert row, said(demo)
 
 
-def test_its_new_photos_were_never_trained_on(demo: Path):
-    folder = demo / "lostfound-demo"
-    trained, new = (
-        {path.read_bytes() for path in (folder / name / "images").iterdir()}
-        for name in ("generated-world", "new-photos")
-    )
-    assert new
-    assert trained & new == set()
+def test_a_position_in_a_file_is_shown(demo: Path):
+    assert "GPS: 39.998, 116.270" in said(demo)
+
+
+def test_it_is_honest_about_what_it_measured(demo: Path):
+    text = said(demo)
+    assert "is no measurement: 5 pictures, 4 of them drawings, are far too few" in text
+    assert "often wrong" in text
+    measured = json.loads((demo / "lostfound-demo" / "report" / "metrics.json").read_text())
+    assert measured["metrics"]["top_1_accuracy"]["n"] == 5
+
+
+def test_its_photos_come_with_their_notice(demo: Path):
+    photos = demo / "lostfound-demo" / "photos"
+    notice = (photos / "NOTICE.md").read_text(encoding="utf-8")
+    for photo in photos.glob("*.jpg"):
+        assert f"`{photo.name}`" in notice
 
 
 @pytest.mark.slow
-def test_again_it_does_nothing_twice(demo: Path, lostfound):
-    graph = demo / "lostfound-demo" / "model" / "model.onnx"
-    before = graph.stat().st_mtime_ns
-    again = lostfound(*COMMAND, cwd=demo)
+def test_again_it_goes_through(demo: Path, lostfound, tmp_path: Path):
+    shutil.copytree(demo, tmp_path / "again")
+    again = lostfound("demo", cwd=tmp_path / "again")
     assert again.returncode == 0, again.stderr
-    assert "from an earlier run" in again.stdout
-    assert graph.stat().st_mtime_ns == before
-    assert listed(again.stdout) == listed(json.loads((demo / "said.json").read_text())[0])
+    assert listed(again.stdout) == listed(said(demo))
 
 
-def test_other_settings_are_refused(demo: Path, lostfound):
-    done = lostfound("demo", "--places", 70, "--epochs", 1, cwd=demo)
-    assert done.returncode == 2
-    assert "other settings" in done.stderr
-    assert "--to" in done.stderr
+@pytest.mark.slow
+def test_own_photos_take_the_place_of_its_own(demo: Path, lostfound, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    shutil.copy(demo / "lostfound-demo" / "photos" / "summer-palace.jpg", tmp_path / "mine")
+    done = lostfound("demo", "--photos", "mine", "--to", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "drawing" not in done.stdout
+    page = (tmp_path / "out" / "map.html").read_text(encoding="utf-8")
+    assert page.count('"truthName":"') == 1
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, lostfound):
+def test_own_photos_without_a_place_are_located_all_the_same(demo: Path, lostfound, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    shutil.copy(demo / "lostfound-demo" / "photos" / "flower.jpg", tmp_path / "mine")
+    done = lostfound("demo", "--photos", "mine", "--to", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to compare with" in done.stderr
+    assert set(listed(done.stdout)) == {"Map", "Why"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--places", 60], "give --train with them"),
+        (["--photos", "gone"], "gone does not exist"),
+        (["--to", "."], "choose another folder with --to"),
+    ],
+)
+def test_wrong_use_makes_nothing(lostfound, tmp_path: Path, arguments: list[object], said: str):
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = lostfound("demo", "--to", ".", cwd=tmp_path)
+    done = lostfound("demo", *arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert "choose another folder with --to" in done.stderr
+    assert said in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-@pytest.mark.slow  # the steps go on one by one in test_interrupts
-def test_it_goes_on_where_it_was_stopped(lostfound, start, demo: Path, tmp_path: Path):
-    running = start(*COMMAND, cwd=tmp_path)
-    running.wait_until((tmp_path / "lostfound-demo" / "model" / "run" / "run.json").is_file)
-    code, printed, said = running.press_ctrl_c("all")
-    assert code == 1
-    assert "the same command goes on" in said
-    assert "Traceback" not in said
-    assert "Done in" not in printed
-    again = lostfound(*COMMAND, cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    found, expected = (
-        json.loads((folder / "lostfound-demo" / "report" / "metrics.json").read_text())["metrics"]
-        for folder in (tmp_path, demo)
-    )
-    assert found == expected

@@ -52,7 +52,7 @@ def test_import_goes_on_where_it_was_stopped(
     running = start(*command, cwd=tmp_path)
     running.wait_until(lambda: len(list(tmp_path.glob("data/.import-*/*.parquet"))) >= 2)
     code, printed, said = running.press_ctrl_c(whom)
-    assert code == 1
+    assert code == 130
     assert "lostfound: stopped; what was finished is kept, and the same command goes on" in said
     assert "Traceback" not in said
     assert printed == ""
@@ -90,7 +90,7 @@ def stop_training(
     running = start(*command, cwd=folder)
     running.wait_until(lambda: list(folder.glob("model/run/**/last.ckpt")))
     code, _, said = running.press_ctrl_c(whom)
-    assert code == 1
+    assert code == 130
     assert "lostfound: stopped; the same command with --resume goes on" in said
     assert "Traceback" not in said
     assert "8/8" not in said

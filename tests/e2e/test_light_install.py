@@ -9,7 +9,9 @@ import venv
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image
 
 import lostfound as package
 
@@ -81,7 +83,7 @@ def test_nothing_for_training_is_there(light_python: Path, name: str):
 def test_the_whole_package_but_training_and_serving_can_be_imported(light_python: Path):
     code = """
 import importlib, pkgutil, lostfound
-of_extras = ("training", "models", "serve.", "play.app", "play.start", "cli.demo", "__main__")
+of_extras = ("training", "models", "serve.", "play.app", "play.start", "cli.demo_training", "__main__")
 for module in pkgutil.walk_packages(lostfound.__path__, "lostfound."):
     if not module.name.removeprefix("lostfound.").startswith(of_extras):
         importlib.import_module(module.name)
@@ -158,7 +160,9 @@ print(model.locate({str(photo)!r}).country)
     assert done.stdout == f"{expected}\n", done.stderr
 
 
-@pytest.mark.parametrize("command", [("train", "demo", "--data", "data", "--to", "model"), ("demo",)])
+@pytest.mark.parametrize(
+    "command", [("train", "demo", "--data", "data", "--to", "model"), ("demo", "--train")]
+)
 def test_training_names_the_extra_to_install(light, tmp_path: Path, command: tuple[str, ...]):
     done = light(*command, cwd=tmp_path)
     assert done.returncode == 1
@@ -175,8 +179,15 @@ def test_collecting_names_the_extra_to_install(light, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_heic_names_the_extra_to_install(light, world: Path, model_folder: Path, tmp_path: Path):
-    (tmp_path / "photo.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
-    done = light("locate", ".", "--model", model_folder, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "pip install 'lostfound[heic]'" in done.stdout
+@pytest.mark.slow
+def test_the_demo_runs_to_its_end(light, tmp_path: Path):
+    done = light("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "lostfound-demo" / "map.html").is_file()
+
+
+def test_photos_of_iphones_are_located(light, world: Path, tmp_path: Path):
+    pillow_heif.from_pillow(Image.open(next((world / "images").iterdir()))).save(tmp_path / "photo.heic")
+    done = light("locate", "photo.heic", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["photos"][0]["candidates"]

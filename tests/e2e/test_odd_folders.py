@@ -122,7 +122,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("command", ["import", "prepare", "publish", "train", "compare", "demo", "average"])
+@pytest.mark.parametrize(
+    "command", ["import", "prepare", "publish", "train", "compare", "demo", "demo --train", "average"]
+)
 @pytest.mark.slow
 def test_no_command_touches_a_folder_of_something_else(
     lostfound, world, dataset_folder, model_folder, tmp_path, command
@@ -150,10 +152,11 @@ def test_no_command_touches_a_folder_of_something_else(
         "train": ("demo", "--data", dataset_folder, "--to", theirs, "--overwrite"),
         "compare": (study, "--data", dataset_folder, "--to", theirs),
         "demo": ("--to", theirs),
+        "demo --train": ("--train", "--to", theirs),
         "average": (model_folder, model_folder, "--data", dataset_folder, "--to", theirs),
     }[command]
 
-    done = lostfound(command, *arguments, cwd=tmp_path)
+    done = lostfound(command.partition(" ")[0], *arguments, cwd=tmp_path)
 
     assert done.returncode in (1, 2)
     assert str(theirs) in done.stderr

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 
 from lostfound.claims import holding
 from lostfound.errors import UsageError
@@ -201,3 +202,16 @@ def test_parts_end_where_they_would_without_a_stop(
     )
     assert whole == stopped
     assert len(whole) == 3
+
+
+def test_a_position_that_a_file_states_is_kept_beside_the_answer(
+    photos: Path, tmp_path: Path, locator: Locator
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.IFD.GPSInfo] = {1: "S", 2: (33.0, 30.0, 0.0), 3: "E", 4: (151.0, 15.0, 0.0)}
+    with Image.open(next(photos.glob("*.jpg"))) as image:
+        image.save(photos / "own.jpg", exif=exif)
+    locate_into([photos], tmp_path / "results", locator)
+    stated = {Path(each.photo).name: each.gps for each in Results.open(tmp_path / "results")}
+    assert stated.pop("own.jpg") == (-33.5, 151.25)
+    assert set(stated.values()) == {None}

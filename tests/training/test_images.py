@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import set_column
 from lostfound.errors import RecipeError
-from lostfound.training.images import LabelledImages, select_images, training_images
+from lostfound.training.images import LabelledImages, left_out, select_images, training_images
 from lostfound.training.settings import Data
 
 
@@ -72,6 +74,38 @@ def test_only_images_with_coordinates(dataset: Dataset) -> None:
 def test_a_choice_that_leaves_nothing_is_refused(dataset: Dataset, settings: Data) -> None:
     with pytest.raises(RecipeError, match=r"none of the 96 images of .* data\.countries and data\.located"):
         select_images(dataset, settings)
+
+
+@pytest.mark.parametrize(
+    ("lost", "settings", "why"),
+    [
+        ("latitude", Data(located=True), {"have no coordinates, which data.located asks for": 96}),
+        ("country", Data(countries=["FR"]), {"have no country": 96}),
+        (
+            "latitude country",
+            Data(countries=["FR"], located=True),
+            {"have no country, and have no coordinates to tell it by": 96},
+        ),
+        ("", Data(countries=["IS"]), {"are in other countries than data.countries": 96}),
+    ],
+)
+def test_images_that_are_left_out_are_told_by_why(
+    dataset: Dataset, lost: str, settings: Data, why: dict[str, int]
+) -> None:
+    nothing: list[object] = [None] * len(dataset)
+    without = changed(dataset, **dict.fromkeys(lost.split(), nothing))
+    assert left_out(without, settings) == why
+    with pytest.raises(RecipeError, match=re.escape(f"(96 {next(iter(why))}")):
+        select_images(without, settings)
+
+
+def test_each_image_is_left_out_once(dataset: Dataset) -> None:
+    latitudes: list[object] = [
+        each if row % 3 else None for row, each in enumerate(dataset.records["latitude"].to_pylist())
+    ]
+    some, settings = changed(dataset, latitude=latitudes), Data(countries=["FR", "KE"], located=True)
+    assert sum(left_out(some, settings).values()) + len(select_images(some, settings)) == 96
+    assert left_out(dataset, Data()) == {}
 
 
 def test_training_and_validation_come_from_their_splits(dataset: Dataset) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +15,14 @@ from lostfound.cli.common import (
     AsJson,
     DeviceOption,
     EngineName,
+    complain,
     engine_of,
     example,
     fail,
     say,
+    say_starter,
 )
+from lostfound.cli.input import STANDARD_INPUT, named_as_given, standard_input
 from lostfound.cli.output.located import (
     Format,
     FormatOption,
@@ -26,7 +31,7 @@ from lostfound.cli.output.located import (
     format_of,
     write_located,
 )
-from lostfound.errors import UsageError
+from lostfound.errors import RecipeError, UsageError
 from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
@@ -153,10 +158,23 @@ def evaluate(
             locator, images, split, unit=None if unit is None else unit.value, ranks=ranks, rules=rules
         )
     print_evaluation(measured, as_json=json)
+    if model is not None and images is not None:
+        _say_left_out(locator.model.config, images, split)
     if to is not None:
         measured.save(to)
         page = write_report(measured, to / REPORT, partition=partition, dataset=images)
         say(f"Report: {page}")
+
+
+def _say_left_out(config: Mapping[str, Any], images: Dataset, split: str) -> None:
+    """Say which images a model's own recipe leaves out, and its card did not count."""
+    from lostfound.cli.output.models import say_left_out
+    from lostfound.settings import parse_settings
+    from lostfound.training.settings import Data
+
+    data = config.get("recipe", {}).get("data", {})
+    with suppress(RecipeError):  # of another version: what it left out can't be told
+        say_left_out(images, split, parse_settings(Data, data, "the model's recipe"))
 
 
 def _score_file(
@@ -283,9 +301,10 @@ def locate(
 ) -> None:
     """Say where photos were taken.
 
-    PHOTO is a file, or a folder that is searched through; there may be several. With --to it may also be a
-    zip or tar archive, which is read in place, and with --every a video. Photos that can't be read are
-    reported and the rest go on; the exit code is then 1.
+    PHOTO is a file, a folder that is searched through, or - for a photo on standard input; there may be
+    several. With --to it may also be a zip or tar archive, which is read in place, and with --every a video.
+    Photos that can't be read are reported and the rest go on; the exit code is then 1. A position that a file
+    has already plays no part in the answer, and is shown beside it.
     """
     if to is None and (include or exclude or every or not recursive or engine != "local"):
         raise UsageError(
@@ -297,6 +316,8 @@ def locate(
             "--to answers photos one by one, as they come: leave --same-place, --same-trip, --server and "
             "--prior estimate out"
         )
+    if to is not None and STANDARD_INPUT in photos:
+        raise UsageError("a photo on standard input has no name to be kept by: leave --to out")
     form = None if to is not None and output is None else format_of(format, output)
     restriction = {"countries": countries, "excluded": excluded, "box": box, "near": near}
     changes = {} if point is None else {"point": point.value}
@@ -327,18 +348,27 @@ def locate(
         )
         from lostfound.serve.client_photos import locate_photos_by
 
-        results = locate_photos_by(client, photos, top=top, same_place=same_place)
+        by: dict[str, Any] = {"name": None if model is None else str(model), "server": server}
+        answer = partial(locate_photos_by, client)
     else:
         locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
         from lostfound.predict.photos import locate_photos
+        from lostfound.predict.results import model_identity
 
-        results = locate_photos(photos, locator, top=top, same_place=same_place, same_trip=same_trip)
+        by = model_identity(locator)
+        answer = partial(locate_photos, locator=locator, same_trip=same_trip)
     assert form is not None
-    write_located(results, form, output, raw=raw, same_place=same_place)
+    from lostfound.predict.photos import with_gps
+
+    with standard_input(photos) as files:
+        results = with_gps(answer(files, top=top, same_place=same_place))
+        if form is not Format.map:  # whose pictures are read once more
+            results = named_as_given(results, files, photos)
+        write_located(results, form, output, raw=raw, same_place=same_place, model=by)
     failed = [each for each in results if each.guess is None]
     if failed and (form is not Format.table or output is not None):
         for each in failed:
-            say(f"{shown_name(each.photo)}: {each.error}")
+            complain(f"{shown_name(each.photo)}: {each.error}")
     if failed:
         fail(f"{len(failed)} of {len(results)} photos could not be read")
 
@@ -359,11 +389,11 @@ def _locator(
 ) -> Locator:
     """The model of this machine, answering as the options say."""
     from lostfound.predict.locator import Locator
-    from lostfound.predict.model_folder import CARD, STARTER
+    from lostfound.predict.model_folder import STARTER
     from lostfound.predict.restrictions import parse_restriction
 
     if model is None:
-        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+        say_starter()
     within = parse_restriction(**restriction)
     locator = Locator.load(model or STARTER, device=device).using(within=within, **changes)
     if terms := locator.model.terms:

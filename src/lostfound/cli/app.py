@@ -36,6 +36,7 @@ from lostfound.cli.gallery import gallery
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
 from lostfound.files import FULL
+from lostfound.progress import QUIET
 
 _SAME_COMMAND = "what was finished is kept, and the same command goes on"
 _AFTER_CTRL_C = {
@@ -60,6 +61,10 @@ _REMEDIES = {
 """What to do about errors of the system."""
 
 
+class _StoppedError(LostFoundError):
+    """Ctrl-C ended a command."""
+
+
 class _Commands(TyperGroup):
     """The commands; Ctrl-C ends each with a word on how to go on."""
 
@@ -68,7 +73,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             after = _AFTER_CTRL_C.get(ctx.invoked_subcommand or "", "nothing was written")
-            raise LostFoundError(f"stopped; {after}") from None
+            raise _StoppedError(f"stopped; {after}") from None
 
 
 app = typer.Typer(
@@ -80,7 +85,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=example("lostfound demo"),
+    epilog=f"{example('lostfound demo')}\n\n"
+    "Exit codes: 0 done, 1 some or all of it failed, 2 wrong use, 130 stopped by Ctrl-C.",
 )
 app.add_typer(data.COMMANDS)
 app.add_typer(share.COMMANDS)
@@ -117,6 +123,9 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no notes: results and errors alone; anywhere.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
@@ -124,37 +133,64 @@ def options(
     """Options of all commands; main() and a callback act on them."""
 
 
-@app.command(epilog=example("lostfound demo"))
+@app.command(epilog=example("lostfound demo", "lostfound demo --train"))
 def demo(
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="For everything the demo makes.")] = Path(
-        "lostfound-demo"
-    ),
-    places: Annotated[int, typer.Option(metavar="N", help="Places of the generated world.", min=50)] = 960,
-    epochs: Annotated[
-        int | None,
+    to: Annotated[
+        Path | None,
         typer.Option(
-            metavar="N", help="Epochs of the training; as many as its recipe says by default.", min=1
+            metavar="FOLDER",
+            help="For all that it makes; lostfound-demo by default, lostfound-demo-trained with --train.",
         ),
     ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Your own photos, in the place of those in the package."),
+    ] = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train",
+            help="The whole way: draw a world of streets, prepare it, and train, measure and use a model.",
+        ),
+    ] = False,
+    places: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --train: places of the generated world; 960.", min=50),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --train: epochs; as many as its recipe says by default.", min=1),
+    ] = None,
 ) -> None:
-    """Show the whole way on a generated world, offline.
+    """Show what it does, offline, in under a minute.
 
-    Draws street scenes, imports and prepares them, trains a country classifier, evaluates it on places it
-    never saw, and locates new photos: under five minutes on two cores. A demo that was stopped goes on
-    with the same command.
+    Locates a few pictures with the starter in the package, compares the answers with where they are, explains
+    one, and leaves a map and a report. With --train, which needs the extra 'train': the whole way on a
+    generated world, in under five minutes on two cores; stopped, it goes on with the same command.
     """
-    require_training("the demo trains a model")
-    from lostfound.cli.demo import run_demo
+    if not train:
+        if places is not None or epochs is not None:
+            raise UsageError("--places and --epochs are the training's: give --train with them")
+        from lostfound.cli.demo import run_demo
 
-    run_demo(to, places=places, epochs=epochs)
+        run_demo(to or Path("lostfound-demo"), photos)
+        return
+    if photos is not None:
+        raise UsageError("--train draws its own pictures: leave --photos out (`lostfound train` takes yours)")
+    require_training("the demo trains a model")
+    from lostfound.cli.demo_training import run_training_demo
+
+    run_training_demo(to or Path("lostfound-demo-trained"), places=places or 960, epochs=epochs)
 
 
 def main() -> None:
-    """Run a command: exit code 0 done, 1 failed, 2 wrong usage."""
+    """Run a command: exit code 0 done, 1 some or all of it failed, 2 wrong use, 130 stopped by Ctrl-C."""
     # Memory that Arrow's own allocator frees it keeps; the system's, NumPy and Python take up again.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    arguments, anywhere = _taken_out(sys.argv[1:], "--debug", "--quiet")
+    debug = "--debug" in anywhere
+    if "--quiet" in anywhere:
+        os.environ[QUIET] = "1"  # also for the processes that are started
     try:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for odd file names
         try:
@@ -170,8 +206,17 @@ def main() -> None:
         fail(*_explain(error))
 
 
+def _taken_out(arguments: list[str], *options: str) -> tuple[list[str], set[str]]:
+    """The arguments without options that may stand anywhere before a `--`, and which of them there were."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found = {each for each in arguments[:end] if each in options}
+    return [*(each for each in arguments[:end] if each not in found), *arguments[end:]], found
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code."""
+    if isinstance(error, _StoppedError):
+        return str(error), 130  # 128 and the signal's number, as shells say it
     if isinstance(error, LostFoundError):
         return str(error), 2 if isinstance(error, UsageError) else 1
     if isinstance(error, OSError) and error.strerror:

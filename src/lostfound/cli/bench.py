@@ -14,7 +14,7 @@ COMMANDS = typer.Typer(rich_markup_mode=None)
 
 @COMMANDS.command(epilog=example("lostfound bench models/mine --photos holiday"))
 def bench(
-    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", hidden=True)] = None,
+    model: Annotated[Path | None, typer.Argument(metavar="MODEL", hidden=True)] = None,
     photos: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Photos to locate; by default generated ones of two sizes."),

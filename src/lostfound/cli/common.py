@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from lostfound.errors import MissingExtraError, UsageError
+from lostfound.progress import quiet
 from lostfound.texts import shown
 
 if TYPE_CHECKING:
@@ -92,8 +93,21 @@ def require_training(what: str) -> None:
         )
 
 
+def say_starter() -> None:
+    """Say in a line that the starter answers, and where it is told how often it is wrong."""
+    from lostfound.predict.model_folder import CARD, STARTER
+
+    say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+
+
 def say(text: str) -> None:
-    """Say something to the person, not to the next program in the pipe."""
+    """Say something to the person, not to the next program in the pipe; nothing where quiet is wanted."""
+    if not quiet():
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Say what went wrong, also where quiet is wanted."""
     print(shown(text), file=sys.stderr)  # noqa: T201
 
 
@@ -104,5 +118,5 @@ def show(text: str = "", *, flush: bool = False) -> None:
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """End the command with a message."""
-    say(f"lostfound: {message}")
+    complain(f"lostfound: {message}")
     raise SystemExit(code)

@@ -1,131 +1,198 @@
-"""The whole way on a generated world: from nothing to a located photo, offline."""
+"""The demo: pictures located, measured, explained and put on a map, by the starter; no torch, offline."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 from lostfound.claims import claim_folder
-from lostfound.cli.common import show
-from lostfound.cli.output.data import print_import
-from lostfound.cli.output.models import print_evaluation, print_fit, print_located
+from lostfound.cli.common import say, show
+from lostfound.cli.output.explanation import print_explanation
+from lostfound.cli.output.models import print_evaluation, print_located
+from lostfound.cli.output.tables import counted
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.data.preparing.prepare import prepare
-from lostfound.data.stats_plot import draw_stats
-from lostfound.evaluation.card import measure
-from lostfound.evaluation.evaluate import Evaluation
+from lostfound.errors import DatasetError
+from lostfound.evaluation.evaluate import evaluate
 from lostfound.evaluation.report.page import REPORT, write_report
 from lostfound.files import write_atomic
 from lostfound.geo.countries import country_name
+from lostfound.pages.explanation import PAGE, write_explanation
 from lostfound.pages.map import write_photo_map
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import CONFIG
 from lostfound.predict.outputs import LocatedPhoto
+from lostfound.predict.photos import find_photos, locate_photos, with_gps
 from lostfound.progress import progress
-from lostfound.training.fit import FitResult
-from lostfound.training.recipe import load_recipe
-from lostfound.training.settings import Recipe
-from lostfound.training.train import train_model
 from lostfound.world import SYNTHETIC_SOURCE, sample_places, write_world
 
-WORLD_SIZE, PREPARED_SIZE, VIEWS, NEW_PHOTOS = 128, 96, 4, 12
-NEW_WORLD_SEED = 2  # another world than the one trained on: none of its places was seen
-SHOWN = 4
+PHOTOS = files("lostfound.cli") / "demo_photos"
+"""The photos in the package; those that have GPS show a place."""
+DRAWINGS, DRAWN_SIZE, WORLD_SEED = 4, 320, 7
 MARKER = "demo.json"
+_FEW = 100
+"""Fewer pictures than this measure nothing, and the demo says so."""
 
 
-def run_demo(to: Path, *, places: int, epochs: int | None) -> None:
-    """Generate, import, prepare, train, evaluate and locate; prints what it does and where it leaves it.
+def run_demo(to: Path, photos: Path | None = None) -> None:
+    """Locate, measure, explain and map photos; prints what it does and where it leaves it.
 
     Args:
-        to: The folder for all of it; a demo that was stopped there goes on, and does nothing twice.
-        places: Places of the generated world.
-        epochs: Epochs of the training; the recipe's if None.
+        to: The folder for all of it; an earlier demo's is written anew.
+        photos: A folder of photos in the place of those in the package and the drawings.
 
     Raises:
-        UsageError: The folder holds something else, or a demo with other settings.
+        UsageError: The folder holds something else, or there are no photos.
     """
     start = time.monotonic()
-    recipe = load_recipe("demo", [f"trainer.epochs={epochs}"] if epochs else [])
-    about = {"made_by": "lostfound demo: synthetic, safe to delete", "places": places}
+    given = None if photos is None else find_photos([photos])  # before anything is written
+    _claim(to, photos)
+    locator = Locator.load()
+    drawn: dict[Path, LocatedPhoto] = {}
+    if given is None:
+        given, drawn = _packaged(to / "photos"), _draw(to / SYNTHETIC_SOURCE)
+        sources = [to / "photos", to / SYNTHETIC_SOURCE]
+    else:
+        assert photos is not None
+        sources = [photos]
+    pictures = [*given, *drawn]
+    _step(f"1/4  Locating {_what(given, drawn)}")
+    located = with_gps(locate_photos(pictures, locator))
+    print_located(located)
+    _step("2/4  Comparing the answers with where the pictures are")
+    report = _measure(locator, sources, to, len(drawn))
+    _step("3/4  Why? One answer explained")
+    shown = _most_telling(located)
+    explanation = locator.explain(shown, method="cam")
+    write_explanation(to / "why", explanation, name=shown.name, note="Model: the starter.")
+    show(f"{shown}:\n")
+    print_explanation(explanation)
+    _step("4/4  A map")
+    page = _map(locator, located, drawn, to / "map.html")
+    show(f"\nDone in {time.monotonic() - start:.0f} s. Open these in a browser:")
+    for name, path in (("Map", page), ("Report", report), ("Why", to / "why" / PAGE)):
+        if path is not None:
+            show(f"  {name:7} {path}")
+    _what_next(own=photos is not None)
+
+
+def _claim(to: Path, photos: Path | None) -> None:
+    about = {"made_by": "lostfound demo: safe to delete", "photos": None if photos is None else str(photos)}
     claim_folder(
         to,
         MARKER,
-        json.dumps({**about, "epochs": recipe.trainer.epochs}) + "\n",
+        json.dumps(about) + "\n",
         made_by="a demo's",
-        other="holds a demo with other settings",
+        other="holds another demo",
     )
-    _step("1/6  Drawing a world of street scenes (synthetic)")
-    world = _generate(to / SYNTHETIC_SOURCE, places=places, seed=1)
-    _step("2/6  Importing")
-    imported = import_images([world], to / "dataset", size=WORLD_SIZE)
-    print_import(imported, to / "dataset")
-    _step(f"3/6  Preparing: {PREPARED_SIZE} pixels are enough for a small network")
-    prepared = _prepare(imported.dataset, to / f"dataset-{PREPARED_SIZE}")
-    picture = to / "dataset.png"
-    write_atomic(picture, draw_stats(prepared))
-    show(f"{len(prepared)} images; a picture of them: {picture}")
-    _step("4/6  Training a country classifier from scratch")
-    measured = _train_and_measure(recipe, prepared, to / "model")
-    locator = Locator.load(to / "model")
-    folder = measured.save(to / "report")
-    report = write_report(measured, folder / REPORT, partition=locator.model.partition, dataset=prepared)
-    print_evaluation(measured)
-    _step("6/6  Locating new photos")
-    results = _locate_new(locator, to / "new-photos")
-    print_located(results[:SHOWN])
-    show(f"({SHOWN} of {len(results)}; all of them, with the true places, are on the map)")
-    page = write_photo_map(
-        results,
-        to / "map.html",
-        title="Photos of a generated world, located",
-        note="The photos are synthetic: drawings of a world that does not exist.",
-    )
-    show(f"\nDone in {time.monotonic() - start:.0f} s. All of it is synthetic: a drawn world.")
-    for what, path in (("Model", to / "model"), ("Report", report), ("Map", page)):
-        show(f"  {what:7} {path}")
-    show("Open the report and the map in a browser. Next, your own photos: `lostfound import --help`.")
 
 
 def _step(text: str) -> None:
     show(f"\n== {text}", flush=True)
 
 
-def _prepare(dataset: Dataset, to: Path) -> Dataset:
-    if (to / "dataset.json").is_file():
-        return Dataset.open(to)
-    return prepare(dataset, to, size=PREPARED_SIZE).dataset
+def _what(given: Sequence[Path], drawn: Sequence[Path] | dict[Path, LocatedPhoto]) -> str:
+    photos = counted(len(given), "photo")
+    return f"{photos} and {counted(len(drawn), 'drawing')} of streets" if drawn else photos
 
 
-def _train_and_measure(recipe: Recipe, dataset: Dataset, to: Path) -> Evaluation:
-    def after_fit(result: FitResult | None) -> None:
-        if result is None:
-            show("The model is there, from an earlier run.")
-        else:
-            print_fit(result)
-        _step("5/6  Evaluating on places it never saw")
-
-    if (to / CONFIG).is_file():
-        after_fit(None)
-        return measure(to, dataset)
-    return train_model(recipe, dataset, to, resume="always", after_fit=after_fit).evaluation
+def _packaged(to: Path) -> list[Path]:
+    """The package's photos as files that can be opened, with their notice."""
+    to.mkdir(parents=True, exist_ok=True)
+    for each in PHOTOS.iterdir():
+        if each.name.endswith((".jpg", ".md")):
+            write_atomic(to / each.name, each.read_bytes())
+    return find_photos([to])
 
 
-def _generate(folder: Path, *, places: int, seed: int) -> Path:
-    with progress("Drawing", places * VIEWS) as advance:
-        return write_world(folder, places=places, views=VIEWS, size=WORLD_SIZE, seed=seed, progress=advance)
-
-
-def _locate_new(locator: Locator, folder: Path) -> list[LocatedPhoto]:
-    """Locate photos of another generated world, and keep their true places for the map."""
-    write_world(folder, places=NEW_PHOTOS, views=1, size=WORLD_SIZE, seed=NEW_WORLD_SEED)
-    places = {place.place_id: place for place in sample_places(NEW_PHOTOS, seed=NEW_WORLD_SEED)}
-    photos = sorted((folder / "images").glob("*.jpg"))
-    results = []
-    for photo, guess in zip(photos, locator.locate(list(photos)), strict=True):
-        place = places[photo.stem.rpartition("_")[0]]
+def _draw(to: Path) -> dict[Path, LocatedPhoto]:
+    """Drawn street scenes, each with the place that it was drawn for."""
+    with progress("Drawing", DRAWINGS) as advance:
+        write_world(to, places=DRAWINGS, views=1, size=DRAWN_SIZE, seed=WORLD_SEED, progress=advance)
+    places = {each.place_id: each for each in sample_places(DRAWINGS, seed=WORLD_SEED)}
+    found = {}
+    for file in sorted((to / "images").glob("*.jpg")):
+        place = places[file.stem.rpartition("_")[0]]
+        name = f"{country_name(place.country)}, as drawn"
         truth = (place.latitude, place.longitude)
-        results.append(LocatedPhoto(str(photo), guess, truth=truth, truth_name=country_name(place.country)))
-    return results
+        found[file] = LocatedPhoto(str(file), None, truth=truth, truth_name=name)
+    return found
+
+
+def _measure(locator: Locator, sources: Sequence[Path], to: Path, drawings: int) -> Path | None:
+    """Score the answers to pictures whose place is known; the report, or None where there is none."""
+    folder = to / "dataset"
+    if folder.is_dir():  # an earlier demo's, and its photos may be others by now
+        shutil.rmtree(folder)
+    try:
+        dataset: Dataset = import_images(sources, folder, jobs=1).dataset
+    except DatasetError as error:
+        say(f"Nothing to compare with: {error}")
+        return None
+    measured = evaluate(locator, dataset, "all")
+    print_evaluation(measured)
+    if len(dataset) < _FEW:
+        of_them = f", {drawings} of them drawings," if drawings else ""
+        show(
+            f"\nThis shows how a model is measured, and is no measurement: {counted(len(dataset), 'picture')}"
+            f"{of_them} are far too few, as the intervals say."
+        )
+    saved = measured.save(to / "report")
+    return write_report(measured, saved / REPORT, partition=locator.model.partition, dataset=dataset)
+
+
+def _most_telling(located: Sequence[LocatedPhoto]) -> Path:
+    """The photo to explain: a real one that has a place, and of those the one that the model is surest of."""
+
+    def telling(each: LocatedPhoto) -> tuple[bool, bool, float]:
+        assert each.guess is not None
+        return each.gps is not None, not each.guess.abstained, each.guess.probability or 0.0
+
+    return Path(max((each for each in located if each.guess), key=telling).photo)
+
+
+def _map(
+    locator: Locator, located: Sequence[LocatedPhoto], drawn: dict[Path, LocatedPhoto], to: Path
+) -> Path:
+    """A map of what has a place, answered also where the model would rather not; the rest stays as it is."""
+    known = [each for each in located if each.gps or Path(each.photo) in drawn]
+    show(
+        'On the map the model answers also where it said "I don\'t know" (--always-answer), so that there is '
+        "something to see; lines lead to the true places."
+    )
+    answering = locator.using(always_answer=True)
+    answered = locate_photos([Path(each.photo) for each in known], answering) if known else []
+    anew = {each.photo: each.guess for each in answered}
+    entries = []
+    for each in located:
+        truth = drawn.get(Path(each.photo), each)
+        entries.append(
+            replace(
+                each,
+                guess=anew.get(each.photo, each.guess),
+                truth=truth.truth,
+                truth_name=truth.truth_name,
+            )
+        )
+    note = "Model: the starter, which is often wrong."
+    if drawn:
+        note += (
+            " The street scenes are drawings of a world that does not exist. Photos: danielbuechele and "
+            "vultilion on Flickr, CC BY 2.0 (photos/NOTICE.md)."
+        )
+    return write_photo_map(entries, to, title="Where was this? The demo's answers", note=note)
+
+
+def _what_next(*, own: bool) -> None:
+    show("\nThe starter in the package is small and often wrong; it says so where it can. Next:")
+    nexts = [
+        ("lostfound locate PHOTO...", "your own photos"),
+        ("lostfound demo --photos FOLDER", "all of this with your own photos that have GPS"),
+        ("lostfound demo --train", "a model trained and measured, in minutes (needs the extra 'train')"),
+    ]
+    for command, what in nexts[own * 2 :] if own else nexts:
+        show(f"  {command:32} {what}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lostfound.cli.common import example, say
+from lostfound.cli.common import example, say, say_starter
 from lostfound.errors import UsageError
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
@@ -64,10 +64,10 @@ def explain(
     from lostfound.data.dataset import Dataset
     from lostfound.pages.explanation import PAGE, write_explanation
     from lostfound.predict.locator import Locator
-    from lostfound.predict.model_folder import CARD, STARTER
+    from lostfound.predict.model_folder import STARTER
 
     if model is None:
-        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+        say_starter()
     dataset = None if like is None else Dataset.open(like)
     explanation = Locator.load(model or STARTER).explain(photo, country, method.value, like=dataset)
     note = "Model: the starter." if model is None else f"Model: {model.name}."

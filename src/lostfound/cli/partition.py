@@ -34,12 +34,15 @@ _LISTED = 5
 
 
 @partition.command(
-    epilog=example("lostfound partition build data/streets --kind s2 --set max_images=200 --to s2.parquet")
+    epilog=example("lostfound partition build data/streets s2 --set max_images=200 --to s2.parquet")
 )
 def build(
     dataset: DatasetFolder,
-    kind: Annotated[str, typer.Option(metavar="KIND", help="Kind of cells.", show_default=False)],
     to: Annotated[Path, typer.Option(metavar="FILE", help="The partition (GeoParquet).", show_default=False)],
+    named: Annotated[str | None, typer.Argument(metavar="KIND", hidden=True)] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Kind of cells, if it isn't named above.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the kind.", show_default=False),
@@ -48,17 +51,30 @@ def build(
 ) -> None:
     """Build a partition from a data set's training split.
 
-    The kinds, and their own settings: countries; regions; cities (cities=[Zagreb, Split], radius_km); square
-    (cell_km or cells); voronoi (spacing_km or cells); s2 (max_images); quadtree (split_at); polygons
-    (files=regions.geojson). All take min_images, and centroid=mean or geometric.
+    DATASET is its folder, KIND that of the cells. The kinds, and their own settings: countries; regions;
+    cities (cities=[Zagreb, Split], radius_km); square (cell_km or cells); voronoi (spacing_km or cells); s2
+    (max_images); quadtree (split_at); polygons (files=regions.geojson). All take min_images, and
+    centroid=mean or geometric.
     """
     from lostfound.data.dataset import Dataset
     from lostfound.files import STANDARD_OUTPUT, write_output
 
-    built = _build(Dataset.open(dataset), kind, _settings(set_ or (), "--set "))
+    built = _build(Dataset.open(dataset), _one_kind(named, kind), _settings(set_ or (), "--set "))
     write_output(to, built.to_parquet())
     if to != STANDARD_OUTPUT:
         _print_summary(built, to, as_json=json)
+
+
+def _one_kind(named: str | None, kind: str | None) -> str:
+    """The kind that was given, as an argument or as an option."""
+    if named is not None and kind is not None and named != kind:
+        raise UsageError(f"two kinds of cells, {named} and {kind}: give one")
+    chosen = named or kind
+    if chosen is None:
+        from lostfound.partitions import PARTITION_KINDS
+
+        raise UsageError(f"which kind of cells? Give one of {', '.join(PARTITION_KINDS)}")
+    return chosen
 
 
 @partition.command(epilog=example("lostfound partition show s2.parquet --to s2.png --to s2.html"))

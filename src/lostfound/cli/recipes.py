@@ -15,7 +15,7 @@ COMMANDS = typer.Typer(rich_markup_mode=None)
 @COMMANDS.command(epilog=example("lostfound recipes", "lostfound recipes london --variant square"))
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", hidden=True, autocompletion=complete_recipe)
+        str | None, typer.Argument(metavar="RECIPE", hidden=True, autocompletion=complete_recipe)
     ] = None,
     variant: Annotated[
         str | None,

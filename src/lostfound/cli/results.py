@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lostfound.cli.common import example, fail, say
+from lostfound.cli.common import complain, example, fail, say
 from lostfound.cli.output.located import (
     Format,
     FormatOption,
@@ -43,7 +43,8 @@ def export(
     form = format_of(format, output)
     from lostfound.predict.results import Results
 
-    write_located(list(Results.open(folder)), form, output, raw=raw)
+    results = Results.open(folder)
+    write_located(list(results), form, output, raw=raw, model=results.about["model"])
 
 
 def locate_to(
@@ -68,8 +69,8 @@ def locate_to(
         + f"; {len(run.results)} in {to}"
     )
     if form is not None:
-        write_located(list(run.results), form, output, raw=raw)
+        write_located(list(run.results), form, output, raw=raw, model=run.results.about["model"])
     for name, reason in run.unreadable[:_SHOWN]:
-        say(f"{shown_name(name)}: {reason}")
+        complain(f"{shown_name(name)}: {reason}")
     if run.unreadable:
         fail(f"{len(run.unreadable)} photos could not be read: {to / UNREADABLE} lists them")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from lostfound.cli.common import DeviceOption, example, say, show
+from lostfound.cli.common import DeviceOption, example, say, say_starter, show
 from lostfound.errors import UsageError
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
@@ -121,9 +121,7 @@ def serve(
 def _tell(model: str, address: str, *, alone: bool, token: bool) -> None:
     show(f"Serving {model} at {address} (Ctrl-C ends it)", flush=True)
     if model == "starter":
-        from lostfound.predict.model_folder import CARD, STARTER
-
-        say(f"Model: the starter in the package, a small one that is often wrong: see {STARTER / CARD}")
+        say_starter()
     if not alone:
         who = "whoever has a token" if token else "whoever reaches this machine"
         say(

@@ -41,9 +41,9 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|MODEL|URL|hub",
+            metavar="FILE|MODEL|URL|hub|none",
             help="Weights of the backbone: a file, another model, an address that ends with #sha256=HEX "
-            "(fetched once), or 'hub' to fetch the library's.",
+            "(fetched once), 'hub' to fetch the library's, or 'none' to start from scratch.",
         ),
     ] = None,
     set_: Annotated[
@@ -58,6 +58,13 @@ def train(
             help="Repeat the run that made a model: its recipe, images and weights.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only say what would be learnt from, what is left out, and about what it takes.",
+        ),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the folder.")] = False,
 ) -> None:
@@ -72,13 +79,25 @@ def train(
 
     if from_ is None:
         loaded, dataset = _asked_for(recipe, data, set_ or (), variant, list_, remote)
-        weights = local_weights(weights)
+        if weights is None and not resume:
+            _warn_of_scratch(loaded)
+        weights = None if weights == "none" else local_weights(weights)
     else:
         if recipe or variant or weights or list_:
             raise UsageError("--from takes the run's own recipe, images and weights: leave RECIPE out")
         loaded, dataset, weights = _as_before(from_, data, set_ or ())
-    from lostfound.cli.output.models import print_evaluation, print_fit
-    from lostfound.training.train import train_model  # torch takes seconds: a mistake above shows at once
+    from lostfound.cli.output.models import print_evaluation, print_fit, say_left_out
+
+    say("Loading torch")  # which takes seconds: a mistake above shows at once
+    if dry_run:
+        from lostfound.cli.output.training import print_plan
+        from lostfound.training.plan import plan_training
+        from lostfound.training.run_folder import RunFolder
+
+        RunFolder(to, loaded, dataset, weights).check(resume=resume, overwrite=overwrite)
+        print_plan(loaded, plan_training(loaded, dataset, weights))
+        return
+    from lostfound.training.train import train_model
 
     trained = train_model(
         loaded,
@@ -90,7 +109,17 @@ def train(
         after_fit=print_fit,
     )
     print_evaluation(trained.evaluation)
+    say_left_out(dataset, str(trained.evaluation.about["split"]), loaded.data)
     show(f"Model: {to}")
+
+
+def _warn_of_scratch(recipe: Recipe) -> None:
+    """Say that a recipe whose source starts from pretrained weights is given none."""
+    if recipe.model.pretrained and not recipe.model.backbone.startswith("lostfound:"):
+        say(
+            f"From scratch: the source of {recipe.name} starts from pretrained weights, without which a "
+            "model learns far less from few images. Give --weights, or --weights none if that is meant"
+        )
 
 
 def _asked_for(

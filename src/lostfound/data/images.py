@@ -281,10 +281,8 @@ def _opened(data: bytes, at_least: int | None = None) -> Iterator[Image.Image]:
 def _open(data: bytes) -> Image.Image:
     formats = _FORMATS
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError:
-            raise ImageError("HEIC photos need an extra: pip install 'lostfound[heic]'") from None
+        from pillow_heif import register_heif_opener  # here, since few photos need it
+
         register_heif_opener()
         formats = (*_FORMATS, "HEIF")
     if data.startswith(_TIFF):

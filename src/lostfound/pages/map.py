@@ -116,7 +116,13 @@ def write_photo_map(
     names = _short_names([each.photo for each in results])
     pictures = _pictures(located, path)
     entries = [
-        MapEntry(names[each.photo], each.guess, picture, each.truth, each.truth_name)
+        MapEntry(
+            names[each.photo],
+            each.guess,
+            picture,
+            each.truth or each.gps,
+            each.truth_name or (None if each.gps is None else "the position in the file"),
+        )
         for each, picture in zip(located, pictures, strict=True)
         if each.guess is not None
     ]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lostfound.data.importers.sidecars import Sidecars
 from lostfound.errors import ImageError, UsageError
 from lostfound.files import digest, write_atomic
 from lostfound.parallel.cluster import RayEngine
@@ -16,7 +17,7 @@ from lostfound.predict.answerer import AnswerSettings
 from lostfound.predict.engine import BATCH_SIZE, Seen, Unanswered
 from lostfound.predict.locator import Locator
 from lostfound.predict.outputs import LocatedPhoto, written_name
-from lostfound.predict.photos import PassedOver, located_each
+from lostfound.predict.photos import PassedOver, located_each, stated_position
 from lostfound.predict.results import ROWS, Known, Results, Row, Stamp, hold, model_identity
 from lostfound.predict.sources import Selection, Source, list_sources, read_ahead
 from lostfound.progress import progress
@@ -114,6 +115,7 @@ class _Work:
         self._asking: set[str] = set()  # by hash
         self._failed: dict[str, LocatedPhoto] = {}  # by hash, of this run
         self._passed = 0  # known or unreadable ones that are not told of yet
+        self._sidecars = Sidecars()
 
     def do(self, sources: Iterator[Source]) -> Iterator[int]:
         """Locate photos; gives how many were done, now and then."""
@@ -192,9 +194,11 @@ class _Work:
         """Take the answers to a block; those that it needs of others were taken before."""
         answers = {each.photo: each for each in found}
         self._failed |= {name: each for name, each in answers.items() if each.error is not None}
-        for source, stamp, _ in block:
+        for source, stamp, data in block:
             answer = answers.get(stamp.sha256) or self._answered(stamp.sha256) or self._failed[stamp.sha256]
             located = replace(answer, photo=source.name)
+            if located.guess is not None:
+                located = replace(located, gps=stated_position(data, self._sidecars.of(source.name)))
             if located.error is not None:
                 name = source.name.rpartition("/")[2]
                 located = replace(located, error=f"{name}: {located.error.removeprefix('image: ')}")

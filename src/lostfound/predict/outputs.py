@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
+from lostfound.geo.sphere import haversine_km
 from lostfound.predict.guess import Guess
 from lostfound.texts import csv_text, json_text
 
+SCHEMA = "lostfound.located/1"
+"""What JSON of located photos is: a new number where a field changes or goes."""
 NOTE = "estimates from pixels alone, not measurements"
 
 # What a table says of the answer's place, and how it is written.
@@ -24,26 +28,60 @@ _PLACE = {
 
 @dataclass(frozen=True)
 class LocatedPhoto:
-    """One photo and what came of it: a guess, or the error that stopped it."""
+    """One photo and what came of it: a guess, or the error that stopped it.
+
+    Attributes:
+        photo: Its name.
+        guess: Where it may be.
+        error: Why there is no guess.
+        truth: The known (latitude, longitude), if any.
+        truth_name: What is called so.
+        gps: The (latitude, longitude) that the file itself states, if it does (see
+            `lostfound.predict.photos.with_gps`).
+    """
 
     photo: str
     guess: Guess | None
     error: str | None = None
-    truth: tuple[float, float] | None = None  # known (latitude, longitude), if any
+    truth: tuple[float, float] | None = None
     truth_name: str | None = None
+    gps: tuple[float, float] | None = None
+
+    @property
+    def km_from_gps(self) -> float | None:
+        """How far the guess is from the position in the file; None without one of them."""
+        if self.gps is None or self.guess is None or self.guess.abstained:
+            return None
+        return float(haversine_km((self.guess.latitude, self.guess.longitude), self.gps))
 
 
-def to_json(results: Sequence[LocatedPhoto]) -> str:
-    """An object with the photos' guesses and those that could not be read."""
+def to_json(results: Sequence[LocatedPhoto], model: Mapping[str, Any] | None = None) -> str:
+    """An object with the photos' guesses and those that could not be read.
+
+    Its fields are promised: of one `schema` they are only added to (docs/command-line.md).
+
+    Args:
+        results: The photos.
+        model: Who answered: its name, and the hash of its files as far as that is known.
+    """
     photos = [row(each) for each in results]
-    return json_text({"note": NOTE, "photos": photos}) + "\n"
+    about = {"schema": SCHEMA, "lostfound": version("lostfound"), "model": model, "note": NOTE}
+    return json_text({**about, "photos": photos}) + "\n"
 
 
 def row(each: LocatedPhoto) -> dict[str, Any]:
     """A photo and what came of it, as plain values."""
     if each.guess is None:
         return {"photo": written_name(each.photo), "error": written_name(each.error or "")}
-    return {"photo": written_name(each.photo), **each.guess.as_dict()}
+    return {"photo": written_name(each.photo), **each.guess.as_dict(), **_own_position(each)}
+
+
+def _own_position(each: LocatedPhoto) -> dict[str, Any]:
+    """What the file itself says of its place, where it does."""
+    if each.gps is None:
+        return {}
+    latitude, longitude = each.gps
+    return {"gps": {"latitude": latitude, "longitude": longitude, "distance_km": each.km_from_gps}}
 
 
 def written_name(name: str) -> str:

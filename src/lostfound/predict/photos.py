@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice, repeat
 from pathlib import Path
 
-from lostfound.data.images import read_exif
+from lostfound.data.images import read_exif, read_file
 from lostfound.data.importers.finding import HIDDEN, RAW, find_images, is_raw, may_be_photo
 from lostfound.data.pixels import max_pixels
-from lostfound.errors import LostFoundError, UsageError
+from lostfound.errors import ImageError, LostFoundError, UsageError
 from lostfound.geo.countries import country_name
 from lostfound.predict.engine import Seen, Unanswered
 from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator, batched
 from lostfound.predict.outputs import LocatedPhoto
 from lostfound.progress import note, progress
+
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf|file):/+", re.IGNORECASE)
 
 
 class PassedOver:
@@ -83,8 +87,30 @@ def find_photos(paths: Sequence[Path], passed: PassedOver | None = None) -> list
         elif path.exists():
             photos.append(path)
         else:
-            raise UsageError(f"{path} does not exist: give a photo or a folder of photos")
+            raise UsageError(missing(path, "a photo or a folder of photos"))
     return photos
+
+
+def missing(path: Path, wanted: str) -> str:
+    """What to say of a path that does not exist: an address, a pattern that no shell filled in, or a slip.
+
+    Args:
+        path: As it was given.
+        wanted: What could be given in its place.
+    """
+    text = str(path)
+    if address := _ADDRESS.match(text):  # a path holds no two slashes in a row
+        whole = f"{address[1]}://{text[address.end() :].lstrip('/')}"
+        return f"{whole} is an address, and photos are read from disk: download it first, then give {wanted}"
+    if set(text) & set("*?["):
+        start, pattern = Path(path.anchor), str(path.relative_to(path.anchor))
+        with suppress(ValueError, OSError, NotImplementedError):
+            if next(start.glob(pattern), None) is not None:
+                return (
+                    f"{text} is a pattern, which the shell fills in: leave the quotes out, or give {wanted}"
+                )
+        return f"no file matches {text}: look at the pattern, or give {wanted}"
+    return f"{text} does not exist: give {wanted}"
 
 
 def locate_photos(
@@ -135,6 +161,34 @@ def locate_photos(
     for some in batched(zip(photos, looked, strict=True)):
         located += located_each(locator, some, top, together)
     return located + passed.failed()
+
+
+def with_gps(located: Sequence[LocatedPhoto]) -> list[LocatedPhoto]:
+    """The same, with the position that each photo's file states, in it or beside it (XMP, Google Takeout).
+
+    The position plays no part in the guess: that is of the pixels alone.
+    """
+    from lostfound.data.importers.sidecars import Sidecars
+
+    sidecars = Sidecars()
+    found = []
+    for each in located:
+        if each.guess is not None:
+            with suppress(OSError, ImageError):  # it was readable a moment ago
+                said = stated_position(read_file(Path(each.photo)), sidecars.of(each.photo))
+                each = replace(each, gps=said)
+        found.append(each)
+    return found
+
+
+def stated_position(data: bytes, sidecars: tuple[str, ...] = ()) -> tuple[float, float] | None:
+    """The (latitude, longitude) that a photo's file states, in it or beside it; None without one."""
+    if not sidecars and not read_exif(data):
+        return None  # most photos of the web: what reads positions need not be loaded for them
+    from lostfound.data.importers.own_place import own_place
+
+    said = own_place(data, sidecars)
+    return None if said.latitude is None or said.longitude is None else (said.latitude, said.longitude)
 
 
 def taken_at(photo: Path) -> float | None:

@@ -296,7 +296,8 @@ def _values(row: Row) -> dict[str, Any]:
     place: dict[str, Any] = {}
     if located.guess is not None:
         place = located.guess.as_dict()
-        place["guess"] = json.dumps(asdict(located.guess), ensure_ascii=False, allow_nan=False)
+        own = {} if located.gps is None else {"gps": located.gps}
+        place["guess"] = json.dumps({**asdict(located.guess), **own}, ensure_ascii=False, allow_nan=False)
     return {
         "photo": written_name(located.photo),
         "sha256": stamp.sha256,
@@ -308,9 +309,12 @@ def _values(row: Row) -> dict[str, Any]:
 
 
 def _row(values: dict[str, Any]) -> Row:
-    guess = None if values["guess"] is None else _guess(json.loads(values["guess"]))
+    kept = {} if values["guess"] is None else json.loads(values["guess"])
+    own = kept.pop("gps", None)
+    guess = _guess(kept) if kept else None
     stamp = Stamp(values["sha256"], values["bytes"], values["modified_ns"])
-    return Row(LocatedPhoto(values["photo"], guess, values["error"]), stamp)
+    gps = None if own is None else (own[0], own[1])
+    return Row(LocatedPhoto(values["photo"], guess, values["error"], gps=gps), stamp)
 
 
 def _guess(values: dict[str, Any]) -> Guess:

@@ -17,7 +17,7 @@ from lostfound.data.images import read_file
 from lostfound.data.importers.finding import find_images, may_be_photo
 from lostfound.data.pixels import max_pixels
 from lostfound.errors import ImageError, UsageError
-from lostfound.predict.photos import PassedOver
+from lostfound.predict.photos import PassedOver, missing
 from lostfound.predict.videos import VIDEO_SUFFIXES, Video, is_video
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -93,7 +93,7 @@ def list_sources(
                 if selection.takes(file[start:].replace(os.sep, "/")):
                     yield from _video(file, selection) if is_video(file) else _file(file)
         elif not path.exists():
-            raise UsageError(f"{given} does not exist: give a photo, a folder of photos or an archive")
+            raise UsageError(missing(given, "a photo, a folder of photos or an archive"))
         elif path.name.lower().endswith(ARCHIVES):
             yield from _archive(path, selection, reading)
         elif is_video(path.name):

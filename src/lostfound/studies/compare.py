@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from lostfound.claims import claim_folder
@@ -10,6 +9,7 @@ from lostfound.errors import LostFoundError
 from lostfound.evaluation.card import measure
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.predict.locator import Locator
+from lostfound.progress import note
 from lostfound.studies.memory import free_memory
 from lostfound.studies.report import write_report
 from lostfound.studies.results import StudyResults, judge
@@ -46,7 +46,7 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
         if state == "done":
             continue
         going_on = ", going on" if state == "stopped" else ""
-        _say(f"[{number}/{len(runs)}] {run.label}{going_on}")
+        note(f"[{number}/{len(runs)}] {run.label}{going_on}")
         try:
             if run.needs is not None and run.needs.key in failed:
                 raise LostFoundError(f"it needs the model of {run.needs.label}, which failed")
@@ -54,7 +54,7 @@ def run_study(study: Study, runs: list[StudyRun], to: Path) -> StudyResults:
         except Exception as error:  # of any kind: the other runs don't depend on it
             known = isinstance(error, LostFoundError)
             failed[run.key] = str(error) if known else f"{type(error).__name__}: {error}"
-            _say(f"{run.label} failed: {failed[run.key]}")
+            note(f"{run.label} failed: {failed[run.key]}")
         free_memory()
         last_of_seed = number == len(runs) or runs[number].seed != run.seed
         if last_of_seed and number < len(runs):
@@ -84,8 +84,3 @@ def _train_and_judge(run: StudyRun) -> None:
         measured = evaluate(Locator.load(run.model), run.judged_on, run.split, unit=run.unit)
     measured.save(run.report)
     run.finish()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

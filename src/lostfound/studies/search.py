@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError, DiskFullError, LostFoundError, ModelError, UsageError
 from lostfound.evaluation.metrics import METRICS, metric_name
+from lostfound.progress import note
 from lostfound.studies import queue
 from lostfound.studies.memory import free_memory
 from lostfound.studies.runs import HUB, identity
@@ -200,7 +200,7 @@ def run_search(
             after_each(study)
         elif queue.running(study):
             if not told:
-                _say("Waiting for trials that other processes run; Ctrl-C leaves them at it")
+                note("Waiting for trials that other processes run; Ctrl-C leaves them at it")
                 told = True
             time.sleep(_PATIENCE_S)
         else:
@@ -237,7 +237,7 @@ def _run(search: Search, trial: Trial, count: int) -> float:
     try:
         settings = search.space.suggest(trial)
         tried = ", ".join(f"{key.rpartition('.')[2]} {said(value)}" for key, value in settings.items())
-        _say(f"[{slot + 1}/{count}] {tried}")
+        note(f"[{slot + 1}/{count}] {tried}")
         value, pruned = _train(search, trial, settings, search.to / "trials" / f"{slot:04d}")
     except (DatasetError, ModelError, DiskFullError):  # whatever the settings: the next would fail as well
         raise
@@ -245,7 +245,7 @@ def _run(search: Search, trial: Trial, count: int) -> float:
         known = isinstance(error, LostFoundError)
         message = str(error) if known else f"{type(error).__name__}: {error}"
         trial.set_user_attr(queue.ERROR, message)
-        _say(f"It failed: {message}")
+        note(f"It failed: {message}")
         raise _FailedError from error
     if pruned:
         raise TrialPruned
@@ -277,8 +277,3 @@ def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Pa
     trial.set_user_attr(SECONDS, round(result.seconds, 1))
     remove_files(folder, MODEL)  # the logs stay; a model can be trained from the best settings
     return result.best_score, pruned
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -64,8 +64,8 @@ def build_training(recipe: Recipe, dataset: Dataset, weights: str | Path | None)
     monitor = recipe.trainer.monitor or objective.monitor
     validation = Validation.of(objective.decoder, val, val_rows[:, 0], monitor)
     lightning.seed_everything(recipe.seed, verbose=False)
-    network, preprocessing, report = _build_network(recipe, objective, weights)
-    locking = _build_locking(recipe, network)
+    network, preprocessing, report = build_network(recipe, objective, weights)
+    locking = build_locking(recipe, network)
     locked = list(locking.locked)
     pretrained = set(report.loaded) if report else set()
     module = TrainingModule(network, objective, validation, recipe, locking, pretrained)
@@ -73,9 +73,15 @@ def build_training(recipe: Recipe, dataset: Dataset, weights: str | Path | None)
     return Training(module, batches, val, monitor, preprocessing, report, locked)
 
 
-def _build_network(
+def build_network(
     recipe: Recipe, objective: Objective, weights: str | Path | None
 ) -> tuple[Network, Preprocessing, WeightsReport | None]:
+    """The network, how an image becomes its input, and what was loaded, if weights were given.
+
+    Raises:
+        RecipeError: The recipe does not fit the backbone.
+        ModelError: The weights can't be used.
+    """
     from_hub = weights == HUB
     backbone = build_backbone(recipe.model.backbone, recipe.model.options, pretrained=from_hub)
     report = None
@@ -95,7 +101,12 @@ def _build_network(
     return Network(backbone, preprocessing, objective.build_head), preprocessing, report
 
 
-def _build_locking(recipe: Recipe, network: Network) -> Locking:
+def build_locking(recipe: Recipe, network: Network) -> Locking:
+    """The layers that a recipe locks.
+
+    Raises:
+        RecipeError: It names some that the backbone lacks.
+    """
     lock, (height, width) = recipe.model.lock, recipe.input.size
     return Locking(
         network.backbone,

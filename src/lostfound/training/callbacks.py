@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from lostfound.errors import LostFoundError
 from lostfound.evaluation.metrics import METRICS
+from lostfound.progress import note
 from lostfound.training.run_folder import RunFolder
 from lostfound.training.settings import Monitor
 
@@ -187,8 +187,7 @@ class EpochLines(Callback):
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in said.items())
         seconds = time.monotonic() - self.start
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        sys.stderr.write(f"{epoch}  {numbers}  {seconds:.1f} s\n")
-        sys.stderr.flush()
+        note(f"{epoch}  {numbers}  {seconds:.1f} s")
 
 
 class EpochCallback(Callback):

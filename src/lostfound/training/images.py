@@ -62,16 +62,47 @@ def select_images(dataset: Dataset, settings: Data) -> Dataset:
         RecipeError: None is left.
     """
     records = dataset.records
-    if settings.countries is not None:
-        records = records.filter(pc.is_in(records["country"], pa.array(settings.countries, pa.string())))
-    if settings.located:
-        records = records.filter(pc.and_(pc.is_valid(records["latitude"]), pc.is_valid(records["longitude"])))
-    if not records.num_rows and len(dataset):
+    wanted = ~_elsewhere(records, settings) & ~_without_coordinates(records, settings)
+    if not wanted.any() and len(dataset):
+        why = "; ".join(f"{count} {reason}" for reason, count in left_out(dataset, settings).items())
         raise RecipeError(
             f"none of the {len(dataset)} images of {dataset.folder} is what data.countries and data.located "
-            "ask for: change them, or use another data set"
+            f"ask for ({why}): change them, or use another data set"
         )
-    return dataset.with_records(records)
+    return dataset.with_records(records.filter(pa.array(wanted)))
+
+
+def left_out(dataset: Dataset, settings: Data) -> dict[str, int]:
+    """Why images of a data set are none of a recipe's, in words, and how many for each reason; each once."""
+    records = dataset.records
+    elsewhere, nowhere = _elsewhere(records, settings), _without_coordinates(records, settings)
+    no_country = np.asarray(pc.is_null(records["country"]).to_numpy(zero_copy_only=False), dtype=bool)
+    no_place = np.asarray(~_located(records))
+    reasons = {
+        "have no country, and have no coordinates to tell it by": elsewhere & no_country & no_place,
+        "have no country": elsewhere & no_country & ~no_place,
+        "are in other countries than data.countries": elsewhere & ~no_country,
+        "have no coordinates, which data.located asks for": nowhere & ~elsewhere,
+    }
+    return {reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()}
+
+
+def _elsewhere(records: pa.Table, settings: Data) -> NDArray[np.bool_]:
+    """Which records are in none of the recipe's countries, (n,)."""
+    if settings.countries is None:
+        return np.zeros(records.num_rows, dtype=bool)
+    there = pc.is_in(records["country"], pa.array(settings.countries, pa.string()))
+    return np.asarray(~there.to_numpy(zero_copy_only=False).astype(bool))
+
+
+def _without_coordinates(records: pa.Table, settings: Data) -> NDArray[np.bool_]:
+    """Which records lack the coordinates that the recipe asks for, (n,)."""
+    return np.asarray(~_located(records)) if settings.located else np.zeros(records.num_rows, dtype=bool)
+
+
+def _located(records: pa.Table) -> NDArray[np.bool_]:
+    known = pc.and_(pc.is_valid(records["latitude"]), pc.is_valid(records["longitude"]))
+    return np.asarray(known.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def training_images(settings: Data, dataset: Dataset) -> tuple[LabelledImages, LabelledImages]:

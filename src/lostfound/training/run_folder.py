@@ -89,8 +89,9 @@ class RunFolder:
         self.weights = weights
         self.writes = _is_first()
         weights_path = weights if weights in (None, HUB) else str(Path(str(weights)).resolve())
-        # Neither the device nor the number of processes changes what is computed.
-        same = recipe.model_dump(mode="json", exclude={"trainer": {"workers", "device"}})
+        # Neither the device nor the number of processes changes what is computed, nor what is said of it.
+        unsaid = {"trainer": {"workers", "device"}, "model": {"pretrained"}}
+        same = recipe.model_dump(mode="json", exclude=unsaid)
         self.settings: dict[str, Any] = {
             "recipe": same,
             "data": {"dataset": dataset.name, "records_sha256": dataset.info["records_sha256"]},

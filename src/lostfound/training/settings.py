@@ -187,6 +187,9 @@ class Model(Section):
     backbone: str = Field(
         description="a timm model by name; torchvision's: torchvision:googlenet; small ones: lostfound:cnn5"
     )
+    pretrained: bool = Field(
+        False, description="its source starts from pretrained weights: a run without --weights says so"
+    )
     options: dict[str, Any] = Field({}, description="keyword arguments of the model")
     dropout: float = Field(0.0, ge=0, lt=1, description="before the head")
     hidden: int | None = Field(None, ge=1, description="units of a hidden layer (ReLU) in the head")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from lostfound.errors import RecipeError
 from lostfound.files import write_atomic
+from lostfound.progress import on_terminal
 from lostfound.training.callbacks import (
     LOG_EVERY,
     ChannelsLast,
@@ -64,8 +63,8 @@ def build_trainer(
         check_processes(recipe, processes)
     check_trackers(recipe)
     checkpoints = Checkpoints(run, monitor, settings.patience)
-    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    callbacks = _callbacks(recipe, run, checkpoints, on_terminal=on_terminal)
+    watched = on_terminal()
+    callbacks = _callbacks(recipe, run, checkpoints, watched=watched)
     if on_epoch is not None:
         callbacks.append(EpochCallback(on_epoch))
     try:
@@ -82,7 +81,7 @@ def build_trainer(
             plugins=[_AtomicCheckpointIO()],
             logger=False,  # Tracking gives it the recipe's
             default_root_dir=run.folder,
-            enable_progress_bar=on_terminal,
+            enable_progress_bar=watched,
             enable_checkpointing=False,  # our own callback does it
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -98,9 +97,7 @@ def build_trainer(
     return trainer, checkpoints
 
 
-def _callbacks(
-    recipe: Recipe, run: RunFolder, checkpoints: Checkpoints, *, on_terminal: bool
-) -> list[Callback]:
+def _callbacks(recipe: Recipe, run: RunFolder, checkpoints: Checkpoints, *, watched: bool) -> list[Callback]:
     """What a recipe asks for, in the order in which it is called."""
     settings = recipe.trainer
     callbacks: list[Callback] = []
@@ -114,7 +111,7 @@ def _callbacks(
     if settings.compile:
         callbacks.append(Compile())
     callbacks += [Tracking(run), checkpoints, EpochLines(checkpoints.monitor)]
-    if on_terminal:
+    if watched:
         callbacks.append(ProgressBar(leave=False, console_kwargs={"stderr": True}))
     return callbacks
 

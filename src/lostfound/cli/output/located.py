@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from lostfound.files import STANDARD_OUTPUT
 from lostfound.texts import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lostfound.predict.outputs import LocatedPhoto
 
@@ -88,8 +88,9 @@ def write_located(
     *,
     raw: bool = False,
     same_place: bool = False,
+    model: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print answers, or write them to a file."""
+    """Print answers, or write them to a file; `model` says who answered, in JSON."""
     from lostfound.cli.output.models import located_text, print_located
     from lostfound.files import write_output
 
@@ -108,6 +109,8 @@ def write_located(
             data = located_text(results).encode(errors="backslashreplace")
         elif form is Format.csv:
             data = outputs.to_csv(results, raw=raw).encode(errors="backslashreplace")
+        elif form is Format.json:
+            data = outputs.to_json(results, model).encode()
         else:
             data = FORMS[form].write(results)
         if output is None:

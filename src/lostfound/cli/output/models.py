@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from lostfound.cli.common import show
+from lostfound.cli.common import say, show
 from lostfound.cli.output.tables import counted, make_console, make_table, print_json
 from lostfound.texts import shown_name
 
 if TYPE_CHECKING:
+    from lostfound.data.dataset import Dataset
     from lostfound.evaluation.evaluate import Evaluation
     from lostfound.evaluation.report.versus import Comparison
     from lostfound.predict.guess import Guess
     from lostfound.predict.model_folder import ModelFolder
     from lostfound.predict.outputs import LocatedPhoto
     from lostfound.training.fit import FitResult
+    from lostfound.training.settings import Data
 
 _ANSWER_WIDTH = 22  # leaves room for names in 80 columns
 
@@ -72,6 +74,28 @@ def print_evaluation(measured: Evaluation, *, as_json: bool = False) -> None:
     if outside:
         where = ", ".join(measured.about["countries_outside_all_cells"])
         show(f"{counted(outside, 'image')} in no cell of the model, counted as wrong: {where}")
+
+
+def say_left_out(dataset: Dataset, split: str, settings: Data) -> None:
+    """Say which images of a split a recipe leaves out, where another count of them may surprise.
+
+    Args:
+        dataset: With all of its images.
+        split: That was measured on.
+        settings: What the recipe says of its images.
+    """
+    from lostfound.training.images import left_out
+
+    part = dataset if split == "all" else dataset.split(split)
+    reasons = left_out(part, settings)
+    if reasons:
+        why = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
+        kept = len(part) - sum(reasons.values())
+        which = "all" if split == "all" else split
+        say(
+            f"The recipe is about {kept} of the {len(part)} {which} images, and `lostfound train` counts "
+            f"those alone; `lostfound evaluate` counts all ({why})"
+        )
 
 
 def print_calibration(model: ModelFolder, *, as_json: bool = False) -> None:
@@ -152,11 +176,25 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
             continue
         names = "\n".join(shown_name(each.photo) for each in together)
         candidates = Text(_candidates(guess), style="dim" if guess.abstained else "")
-        table.add_row(names, _answer(guess), candidates, end_section=True)
+        answer = "\n".join([_answer(guess), *_positions(together)])
+        table.add_row(names, answer, candidates, end_section=True)
     console.print(table)
     if any(each.guess and each.guess.abstained for each in results):
         console.print("\n`lostfound locate --always-answer` names a place all the same.", style="dim")
     console.print(f"\nThese are {NOTE}.", style="dim")
+
+
+def _positions(photos: Sequence[LocatedPhoto]) -> list[str]:
+    """What the files themselves say of their place, and how far from it the answer is; in narrow lines."""
+    from lostfound.predict.outputs import written_radius
+
+    lines: list[str] = []
+    for each in photos:
+        if each.gps is not None:
+            lines.append(f"GPS: {each.gps[0]:.3f}, {each.gps[1]:.3f}")
+            if each.km_from_gps is not None:
+                lines.append(f"  {written_radius(each.km_from_gps)} from the answer")
+    return lines
 
 
 def _answer(guess: Guess) -> str:
