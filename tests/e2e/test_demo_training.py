@@ -29,6 +29,7 @@ def listed(said: str) -> dict[str, str]:
     return dict(re.findall(r"^  (\w+) +(\S+)$", said.partition("Done in")[2], flags=re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_it_leaves_a_model_a_report_and_a_map_and_prints_where(demo: Path):
     said, _ = json.loads((demo / "said.json").read_text())
     paths = listed(said)
@@ -42,6 +43,7 @@ def test_it_leaves_a_model_a_report_and_a_map_and_prints_where(demo: Path):
     assert "generated world" in page
 
 
+@pytest.mark.slow
 def test_it_tells_its_steps_and_that_it_is_synthetic(demo: Path):
     said, errors = json.loads((demo / "said.json").read_text())
     assert re.findall(r"^== (\d)/6", said, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
@@ -50,10 +52,12 @@ def test_it_tells_its_steps_and_that_it_is_synthetic(demo: Path):
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_its_model_card_says_synthetic(demo: Path):
     assert "synthetic" in (demo / "lostfound-demo-trained" / "model" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_its_new_photos_were_never_trained_on(demo: Path):
     folder = demo / "lostfound-demo-trained"
     trained, new = (
@@ -75,6 +79,7 @@ def test_again_it_does_nothing_twice(demo: Path, lostfound):
     assert listed(again.stdout) == listed(json.loads((demo / "said.json").read_text())[0])
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused(demo: Path, lostfound):
     done = lostfound("demo", "--train", "--places", 70, "--epochs", 1, cwd=demo)
     assert done.returncode == 2
