@@ -66,10 +66,14 @@ def main() -> None:
     parser.add_argument("--litserve-path", type=Path)
     parser.add_argument("--litserve-seconds", type=int, help="of each load on LitServe; as long if not given")
     parser.add_argument("--skip-litserve", action="store_true")
+    parser.add_argument("--turns", type=int, help="only this often: ONNX Runtime alone and a load, in turn")
     given = parser.parse_args()
     clients = [int(each) for each in given.clients.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         photos = make_photos(Path(folder))
+        if given.turns:
+            in_turns(photos, max(clients), given)
+            return
         print("# The server under load\n")
         print(f"`python benchmarks/serve.py --seconds {given.seconds}`: {machine()}; ", end="")
         print(versions("onnxruntime", "uvicorn", "fastapi", "pillow") + ".")
@@ -107,6 +111,33 @@ def main() -> None:
             if number in theirs:
                 said += f"; {ours[number].per_second / theirs[number].per_second:.2f} times LitServe"
             print(said)
+
+
+def in_turns(photos: Path, clients: int, given: argparse.Namespace) -> None:
+    """What the server does of ONNX Runtime alone where the machine's speed changes by the minute."""
+    from lostfound.predict.model_folder import STARTER, ModelFolder
+
+    model = ModelFolder.open(STARTER)
+    data = [path.read_bytes() for path in sorted(photos.iterdir())]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the best way of `bare` on this class of machine
+    session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
+
+    def whole(start: int) -> None:
+        session.run(["outputs", "mean_features"], {"images": model.preprocessing(data[start])[None]})
+
+    cores, ratios = len(os.sched_getaffinity(0)), []
+    print(f"{machine()}; {versions('onnxruntime', 'uvicorn', 'fastapi', 'pillow')}.\n")
+    print(f"| ONNX Runtime alone | {clients} clients | ratio |\n|---|---|---|")
+    with server() as (url, _):
+        for _ in range(given.turns):
+            alone = rate_of(whole, cores, 1, given.bare_seconds)
+            served = closed_loop(url, "/v1/locate", photos, clients, given.bare_seconds).per_second
+            ratios.append(served / alone)
+            print(f"| {alone:.1f} | {served:.1f} | {served / alone:.3f} |", flush=True)
+    low, middle, high = np.quantile(ratios, [0, 0.5, 1])
+    spread = f"{low:.1%} to {high:.1%}"
+    print(f"\nMedian of {len(ratios)} turns of {given.bare_seconds} s: {middle:.1%} ({spread}).")
 
 
 def make_photos(folder: Path) -> Path:
