@@ -106,7 +106,7 @@ def _packaged(to: Path) -> list[Path]:
     for each in PHOTOS.iterdir():
         if each.name.endswith((".jpg", ".md")):
             write_atomic(to / each.name, each.read_bytes())
-    return find_photos([to])
+    return sorted(find_photos([to]), reverse=True)  # the one that shows a place comes first
 
 
 def _draw(to: Path) -> dict[Path, LocatedPhoto]:
@@ -162,7 +162,7 @@ def _map(
     known = [each for each in located if each.gps or Path(each.photo) in drawn]
     show(
         'On the map the model answers also where it said "I don\'t know" (--always-answer), so that there is '
-        "something to see; lines lead to the true places."
+        "something to see; choose a picture to see where it really is."
     )
     answering = locator.using(always_answer=True)
     answered = locate_photos([Path(each.photo) for each in known], answering) if known else []
