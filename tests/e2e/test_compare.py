@@ -69,7 +69,7 @@ def test_a_study_that_is_stopped_goes_on(lostfound, start, study, dataset_folder
     running = start(*command, cwd=tmp_path)
     running.wait_until(lambda: is_judged(out, "plain"))
     code, printed, said = running.press_ctrl_c("all")
-    assert (code, printed) == (1, "")
+    assert (code, printed) == (130, "")
     assert "the same command goes on" in said
     model = out / "plain" / "seed-0" / "model" / "model.onnx"
     before = model.stat().st_mtime_ns
