@@ -206,7 +206,7 @@ def test_after_ctrl_c_the_same_command_goes_on(small_game):
         if os.getpgid(number) == os.getpgid(process.pid):
             os.kill(number, signal.SIGINT)  # as a terminal does
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
     summary = game.summary("--rounds", 12, "--workers", 2)
