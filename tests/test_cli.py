@@ -13,7 +13,18 @@ import pytest
 COMMANDS = (
     *("demo", "import", "prepare", "stats", "list", "publish", "collect", "partition"),
     "recipes",
-    *("train", "average", "compare", "tune", "calibrate", "convert", "gallery", "evaluate", "locate"),
+    *(
+        "train",
+        "average",
+        "compare",
+        "tune",
+        "calibrate",
+        "convert",
+        "quantize",
+        "gallery",
+        "evaluate",
+        "locate",
+    ),
     *("export", "tag", "bench", "report", "explain", "serve", "play", "compare-people"),
 )
 

@@ -126,7 +126,9 @@ def test_locating_on_workers_gives_the_same_bytes_even_if_one_is_killed(source, 
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "ray.killed").exists()
-    assert done.stdout.split() == [str(each) for each in (alone.asked, alone.copied, len(alone.unreadable))]
+    assert done.stdout.split()[-3:] == [
+        str(each) for each in (alone.asked, alone.copied, len(alone.unreadable))
+    ]
     assert contents(tmp_path / "ray") == contents(tmp_path / "alone")
 
 

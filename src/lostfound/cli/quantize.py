@@ -33,7 +33,7 @@ def quantize(
         int, typer.Option(metavar="N", help="Training images that tell how large activations are.", min=1)
     ] = 256,
 ) -> None:
-    """Make a model of eight bits: quicker where the processor can.
+    """Make a model compute in eight bits, and measure the loss.
 
     MODEL and DATASET are their folders. The new model answers, and is measured, as any other; the original
     stays as it is. How much quicker it is here, `lostfound bench` says of both. Needs the extra train.
