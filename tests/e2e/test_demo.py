@@ -99,6 +99,14 @@ def test_own_photos_without_a_place_are_located_all_the_same(demo: Path, lostfou
     assert set(listed(done.stdout)) == {"Map", "Why"}
 
 
+def test_own_photos_of_which_none_can_be_read_are_said(lostfound, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "bad.jpg").write_bytes(b"no photo")
+    done = lostfound("demo", "--photos", "mine", "--to", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "none of the photos in mine can be read" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

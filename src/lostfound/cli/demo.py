@@ -17,7 +17,7 @@ from lostfound.cli.output.models import print_evaluation, print_located
 from lostfound.cli.output.tables import counted
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
-from lostfound.errors import DatasetError
+from lostfound.errors import DatasetError, UsageError
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.evaluation.report.page import REPORT, write_report
 from lostfound.files import write_atomic
@@ -46,7 +46,7 @@ def run_demo(to: Path, photos: Path | None = None) -> None:
         photos: A folder of photos in the place of those in the package and the drawings.
 
     Raises:
-        UsageError: The folder holds something else, or there are no photos.
+        UsageError: The folder holds something else, or there are no photos that can be read.
     """
     start = time.monotonic()
     given = None if photos is None else find_photos([photos])  # before anything is written
@@ -63,6 +63,8 @@ def run_demo(to: Path, photos: Path | None = None) -> None:
     _step(f"1/4  Locating {_what(given, drawn)}")
     located = with_gps(locate_photos(pictures, locator))
     print_located(located)
+    if all(each.guess is None for each in located):
+        raise UsageError(f"none of the photos in {photos} can be read")
     _step("2/4  Comparing the answers with where the pictures are")
     report = _measure(locator, sources, to, len(drawn))
     _step("3/4  Why? One answer explained")
