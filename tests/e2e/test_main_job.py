@@ -194,7 +194,7 @@ def test_a_table_is_what_locate_shows(lostfound, photos: Path, model_folder: Pat
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("out.json", '{\n  "note"'),
+        ("out.json", '{\n  "schema"'),
         ("out.CSV", "photo,latitude,longitude,"),
         ("out.geojson", '{"type": "FeatureCollection"'),
         ("out.html", "<!doctype html>"),
