@@ -167,7 +167,7 @@ def test_crashed_pages_and_killed_browsers_are_replaced(small_game):
 @pytest.mark.slow
 def test_a_page_that_hangs_is_replaced(small_game):
     game = small_game(hang=True)
-    process = game.start("--json", "--rounds", 2, "--timeout", 8)
+    process = game.start("--json", "--rounds", 2, "--timeout", 20)
     game.wait_for("given", 1, process)
     time.sleep(1)
     game.change(hang=False)
