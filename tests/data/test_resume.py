@@ -38,7 +38,7 @@ if __name__ == "__main__":
 """
 SLOW = pytest.mark.slow
 CHUNKS = 12
-TIMEOUT = 30
+TIMEOUT = 300
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def small_disk(script, folder, *arguments):
         ["unshare", "-rm", "sh", "-c", command, str(folder), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 

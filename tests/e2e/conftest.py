@@ -74,7 +74,7 @@ class Running:
 
     def leaves_nothing_running(self) -> None:
         """Its processes have ended, or do soon."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.group() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert self.group() == []

@@ -112,7 +112,7 @@ class TestForkServer:
 
     def test_nothing_of_the_package_is_loaded_before(self, server, tmp_path):
         write_package(tmp_path, "sys.exit(7)")
-        done = server.run([], cwd=tmp_path, env=dict(os.environ), timeout=60)
+        done = server.run([], cwd=tmp_path, env=dict(os.environ), timeout=300)
         assert done.returncode == 7
 
     @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ class TestForkServer:
     )
     def test_it_is_a_process_as_any(self, server, tmp_path, code, returncode, stdout, stderr):
         write_package(tmp_path, code)
-        warm = server.run(["a", "é"], cwd=tmp_path, env=dict(os.environ), timeout=60)
+        warm = server.run(["a", "é"], cwd=tmp_path, env=dict(os.environ), timeout=300)
         cold = subprocess.run(
             [sys.executable, "-m", "lostfound", "a", "é"],
             cwd=tmp_path,
@@ -201,5 +201,5 @@ class TestForkServer:
         )
         server = ForkServer(["threaded"], os.environ | {"PYTHONPATH": str(tmp_path)}, tmp_path / "address")
         with pytest.raises(RuntimeError, match="the imports have started threads"):
-            server.run(["--version"], cwd=None, env=dict(os.environ), timeout=60)
+            server.run(["--version"], cwd=None, env=dict(os.environ), timeout=300)
         server.close()

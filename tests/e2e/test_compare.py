@@ -198,7 +198,7 @@ def postgresql() -> Iterator[str]:
     def run(tool: str, *arguments: object) -> None:
         command = [str(tools[-1] / tool), *map(str, arguments)]
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user is not None else {}
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=60, **who)
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=300, **who)
 
     data = folder / "data"
     run("initdb", "-D", data, "-A", "trust", "-U", "lostfound")

@@ -23,7 +23,7 @@ from lostfound.partitions import Partition
 def partition(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `lostfound partition ...` in a process of its own."""
     command = [sys.executable, "-c", "from lostfound.cli import main; main()", "partition"]
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=300)
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -238,5 +238,5 @@ class TestHelp:
             "import sys, lostfound.cli; "
             "print(*{'numpy', 'shapely', 'pyarrow', 'matplotlib', 'pydantic'} & set(sys.modules))"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
         assert (done.stdout.strip(), done.stderr) == ("", "")

@@ -68,7 +68,7 @@ def render(path: Path, profile: Path, fragment: str = "") -> Page:
         f"--user-data-dir={profile}", "--force-prefers-reduced-motion",
     ]  # fmt: skip
     command = [CHROMIUM, *flags, path.as_uri() + fragment]
-    run = subprocess.run(command, capture_output=True, timeout=120, check=True, encoding="utf-8")
+    run = subprocess.run(command, capture_output=True, timeout=300, check=True, encoding="utf-8")
     return Page(run.stdout.replace("&nbsp;", " "))
 
 

@@ -34,7 +34,7 @@ def test_never_more_is_taken_than_there_is_and_nobody_waits_for_ever(sizes, proc
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
 
     assert not any(thread.is_alive() for thread in threads)
     assert len(most) == len(sizes)

@@ -73,7 +73,7 @@ def test_killed_again_and_again(kills: int, start_game: Callable[..., Any], tmp_
         server.kill()
         server.again()
     for thread in threads:
-        thread.join(120)
+        thread.join(300)
     ends.set()
     assert failed == []
     _, guesses = read_study(folder)

@@ -24,7 +24,7 @@ def http(start_server: Callable[..., Any], model_folder: Path, point_model_folde
     server = start_server(
         "--model", "starter", "--model", f"mine={model_folder}", "--model", f"point={point_model_folder}"
     )
-    with httpx2.Client(base_url=server.url, timeout=60) as client:
+    with httpx2.Client(base_url=server.url, timeout=300) as client:
         yield client
 
 

@@ -39,7 +39,7 @@ def run(command: list[str], folder: Path, url: str) -> str:
 
     source = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"SERVER": url, "PYTHONPATH": source}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -24,7 +24,7 @@ httpx2 = pytest.importorskip("httpx2", reason="httpx2 is not installed: extra 'c
 @pytest.fixture(scope="module")
 def http(start_server: Callable[..., Any]) -> Any:
     server = start_server("--max-photos", 8, "--max-bytes", 1, "--max-pixels", 1)
-    with httpx2.Client(base_url=server.url, timeout=60) as client:
+    with httpx2.Client(base_url=server.url, timeout=300) as client:
         yield client
 
 

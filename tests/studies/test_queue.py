@@ -188,7 +188,7 @@ def test_several_processes_share_the_queue(url, tmp_path):
         )
         for _ in range(4)
     ]
-    said = [process.communicate(timeout=120) for process in processes]
+    said = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, said
     assert sorted(int(line) for out, _ in said for line in out.split()) == list(range(12))
 

@@ -158,7 +158,7 @@ def test_crashed_pages_and_killed_browsers_are_replaced(small_game):
     kill_one(process.pid, renderer=True)
     game.wait_for("guessed", 7, process)
     kill_one(process.pid, renderer=False)
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["counts"]["restarts"] == 2
     game.check(12)
@@ -171,7 +171,7 @@ def test_a_page_that_hangs_is_replaced(small_game):
     game.wait_for("given", 1, process)
     time.sleep(1)
     game.change(hang=False)
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["counts"]["restarts"] >= 1
     game.check(2)
@@ -205,7 +205,7 @@ def test_after_ctrl_c_the_same_command_goes_on(small_game):
     for number in (process.pid, *descendants(process.pid)):
         if os.getpgid(number) == os.getpgid(process.pid):
             os.kill(number, signal.SIGINT)  # as a terminal does
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err

@@ -36,7 +36,7 @@ def search(folder):
     heard, found = Heard(), []
     thread = threading.Thread(target=lambda: found.extend(find_images(folder, heard)), daemon=True)
     thread.start()
-    thread.join(30)
+    thread.join(300)
     assert not thread.is_alive()
     return [os.path.relpath(each, folder) for each in found], heard
 

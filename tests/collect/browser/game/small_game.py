@@ -58,7 +58,7 @@ class SmallGame:
 
     def collect(self, *options: object, **variables: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*options, **variables)
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def summary(self, *options: object) -> dict:
