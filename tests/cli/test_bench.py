@@ -12,6 +12,7 @@ def test_the_table_has_a_row_for_everything(capsys: pytest.CaptureFixture[str]) 
     about = {
         **{"model": "mine", "model_bytes": 2_000_000, "input": [224, 320], "provider": "CPU"},
         **{"processor": "one", "cores": 2, "load": 0.5, "photos": "3 files", "versions": {"numpy": "2"}},
+        **{"precision": "fp32", "devices": ["cpu"]},
     }
     print_bench(Bench(about, 0.5, 60.0, 12.0, {"decode": 1.5}, dict.fromkeys(BATCHES, 80.0), 70.0, 0.875))
     printed = capsys.readouterr().out

@@ -63,6 +63,7 @@ class Player:
             self.page.keyboard.type(name)
             self.page.locator(".offer", has_text=name).first.wait_for()
             self.page.keyboard.press("Enter")
+            self.page.wait_for_function("() => !document.querySelector('[role=combobox]').value")
         self.page.keyboard.press("Enter")
 
     def after(self, number: int) -> None:
@@ -103,7 +104,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Player]]:
     ) -> Player:
         phone = {"is_mobile": True, "has_touch": True} if size == PHONE else {}
         context = browser.new_context(viewport=size, reduced_motion="reduce", **phone, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         return Player(context.new_page(), url, name, own_clock=own_clock)
 

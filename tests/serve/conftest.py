@@ -53,7 +53,7 @@ def visit(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # 
         context = browser.new_context(
             viewport=size, reduced_motion="reduce", accept_downloads=True, **phone, **options
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         return Visit(context.new_page(), url or page_server.url)
 
