@@ -105,6 +105,8 @@ def fork_server(shared: Path) -> Iterator[Callable[..., ForkServer | None]]:
 
     yield find
     for server in servers.values():
+        server.leave()
+    for server in servers.values():
         server.close()
 
 

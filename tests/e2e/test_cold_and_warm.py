@@ -194,6 +194,31 @@ class TestForkServer:
             server.run([], cwd=tmp_path, env=dict(os.environ), timeout=3)
         assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
 
+    def test_two_clients_that_each_started_one_of_two_servers_end(self, tmp_path):
+        """As test processes do: neither waits for the other."""
+        code = """
+import os, sys, time
+from pathlib import Path
+from fork_server import ForkServer
+first, second = (ForkServer(["json"], dict(os.environ), Path(each)) for each in sys.argv[1:3])
+Path(sys.argv[3]).touch()
+while len(list(Path(sys.argv[3]).parent.glob("up-*"))) < 2:
+    time.sleep(0.01)
+for each in (first, second):
+    each.leave()
+for each in (first, second):
+    each.close()
+"""
+        helpers = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent / "helpers")}
+        places = [str(tmp_path / name) for name in ("one", "two")]
+        clients = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, *order, str(tmp_path / f"up-{number}")], env=helpers
+            )
+            for number, order in enumerate((places, places[::-1]))
+        ]
+        assert [client.wait(timeout=300) for client in clients] == [0, 0]
+
     def test_a_library_that_starts_a_thread_is_refused(self, tmp_path: Path):
         """A fork would lose the thread."""
         (tmp_path / "threaded.py").write_text(

@@ -231,9 +231,13 @@ class ForkServer:
             raise
         return subprocess.CompletedProcess(started.args, started.wait(), out, err)
 
-    def close(self) -> None:
-        """Leave the server, which ends when all have; who started it waits for that."""
+    def leave(self) -> None:
+        """Ask for nothing more: the server ends when all have left it."""
         self._connection.close()
+
+    def close(self) -> None:
+        """Leave the server; who started it waits for its end, so leave all servers first."""
+        self.leave()
         if self._process is not None:
             self._said()
 
