@@ -128,8 +128,8 @@ def in_turns(photos: Path, clients: int, given: argparse.Namespace) -> None:
 
     cores, ratios = len(os.sched_getaffinity(0)), []
     print(f"{machine()}; {versions('onnxruntime', 'uvicorn', 'fastapi', 'pillow')}.\n")
-    print(f"| ONNX Runtime alone | {clients} clients | ratio |\n|---|---|---|")
     with server() as (url, _):
+        print(f"| ONNX Runtime alone | {clients} clients | ratio |\n|---|---|---|")
         for _ in range(given.turns):
             alone = rate_of(whole, cores, 1, given.bare_seconds)
             served = closed_loop(url, "/v1/locate", photos, clients, given.bare_seconds).per_second
