@@ -66,6 +66,7 @@ def test_an_input_need_not_be_square(tmp_path: Path) -> None:
     backbone = build_backbone("test_resnet", {}, pretrained=False)
     network = Network(backbone, preprocessing, lambda features: linear_head(features, 5))
     export_onnx(network, preprocessing, tmp_path / "model.onnx")
+    assert b".py" not in (tmp_path / "model.onnx").read_bytes(), "it tells where its code lay"
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape[1:] == [40, 72, 3]
 
