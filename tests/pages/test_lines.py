@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import pytest
 import shapely
+from circles import circle
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lostfound.geo.sphere import haversine_km
-from lostfound.pages.lines import circle, great_circle
+from lostfound.pages.lines import great_circle
 
 points = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 radii = st.floats(0.01, 20_015)

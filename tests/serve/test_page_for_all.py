@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from circles import circle
 from html_page import needs_browser
 from page_visit import DESKTOP, DROP, PHONE, Visit
 
-from lostfound.pages.lines import circle
 from lostfound.predict.outputs import written_radius
 
 pytest.importorskip("fastapi", reason="the server is not installed: extra 'serve'")

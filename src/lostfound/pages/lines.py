@@ -1,4 +1,4 @@
-"""Lines on the sphere as a flat map draws them: the way between two places, the circle around one.
+"""Lines on the sphere as a flat map draws them: the way between two places (circles.js has the circles).
 
 Longitudes run on past ±180 where a line crosses the date line, so that neighbours are never a map's width
 apart.
@@ -10,12 +10,9 @@ import math
 
 import numpy as np
 
-from lostfound.geo.sphere import EARTH_RADIUS_KM, destination, from_unit_vectors, haversine_km, unit_vectors
+from lostfound.geo.sphere import EARTH_RADIUS_KM, from_unit_vectors, haversine_km, unit_vectors
 
 Point = tuple[float, float]  # (latitude, longitude), degrees
-
-# So close that a circle looks round, and closest to the north and the south, where it may pass by a pole.
-_BEARINGS_DEG = 90 * (1 - np.cos(np.linspace(0, np.pi, 61)))
 
 
 def great_circle(start: Point, end: Point, *, step_km: float = 300.0) -> list[Point]:
@@ -36,33 +33,6 @@ def great_circle(start: Point, end: Point, *, step_km: float = 300.0) -> list[Po
     shares = np.linspace(0, 1, max(1, math.ceil(length / step_km)) + 1)[1:-1, None]
     vectors = np.sin((1 - shares) * angle) * unit_vectors(start) + np.sin(shares * angle) * unit_vectors(end)
     return _unwrapped([start, *map(tuple, from_unit_vectors(vectors).tolist()), end])
-
-
-def circle(centre: Point, radius_km: float) -> list[Point]:
-    """The part of a map that lies within a distance of a place.
-
-    Args:
-        centre: (latitude, longitude), degrees.
-        radius_km: Along great circles; at most half the way round the Earth.
-
-    Returns:
-        The corners of its border, from the north over the east; longitudes are within 180° of the centre's.
-        A circle that holds a pole spans all of them, and has corners at latitude ±90, where the map ends:
-        there is no border of the circle between them and their neighbours.
-    """
-    latitude, longitude = centre
-    radius = math.degrees(radius_km / EARTH_RADIUS_KM)
-    half = destination((latitude, 0.0), _BEARINGS_DEG, radius_km)
-    # The other half is its mirror image, which is why none of this needs to know of the date line.
-    east = [(lat, longitude + abs(lon)) for lat, lon in half.tolist()]
-    west = [(lat, longitude - abs(lon)) for lat, lon in half.tolist()]
-    border = east
-    if radius - latitude > 90:
-        border += [(-90.0, longitude + 180), (-90.0, longitude - 180)]
-    border += reversed(west)
-    if radius + latitude > 90:
-        border += [(90.0, longitude - 180), (90.0, longitude + 180)]
-    return border
 
 
 def _unwrapped(points: list[Point]) -> list[Point]:

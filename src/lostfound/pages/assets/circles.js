@@ -1,4 +1,4 @@
-// The part of a map that lies within a distance of a place; as lostfound.pages.lines has it in Python.
+// The part of a map that lies within a distance of a place.
 
 export const EARTH_RADIUS_KM = 6371.0088;
 const RAD = Math.PI / 180;
