@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lostfound.download import cache_folder, fetch, resolve_weights
+from lostfound.download import fetch, resolve_weights
 from lostfound.errors import DatasetError, UsageError
 
 CONTENT = bytes(range(256)) * 2000
@@ -171,14 +171,3 @@ def test_a_training_fetches_its_weights_once(
         assert config["training"]["weights"] == "start.safetensors"
     assert len(server.asked) == 1
     assert files(cache) == ["start.safetensors"]
-
-
-def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("LOSTFOUND_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "lostfound"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder().name == "lostfound"
-    assert cache_folder().is_relative_to(Path.home())

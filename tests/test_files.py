@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lostfound.files import (
+    cache_folder,
     digest,
     file_digest,
     remove_partials,
@@ -330,3 +331,14 @@ def test_standard_output_goes_on_where_it_was(tmp_path, name, kind):
         assert names(tmp_path) == ["output"]
 
     assert done == b"before\ndata\nafter\n"
+
+
+def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("LOSTFOUND_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("LOSTFOUND_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "lostfound"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder().name == "lostfound"
+    assert cache_folder().is_relative_to(Path.home())

@@ -3,23 +3,19 @@
 import hashlib
 import os
 import re
-import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lostfound.errors import DatasetError, UsageError
-from lostfound.files import digest, file_digest, write_atomic
+from lostfound.files import cache_folder
 from lostfound.progress import progress
 
 _CHUNK = 1 << 20
-_LARGE = 64 << 20
-"""Files from so many bytes on are not hashed each time."""
 _TIMEOUT_S = 30.0
 _KEPT = 50
 """Letters of a file's name in that of its partial file, which must not be longer than names may be."""
@@ -27,43 +23,6 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 _SCHEMES = ("https://", "http://")
 # A server that is starting or busy may refuse a connection, and take the next.
 _PAUSES_S = (0.2, 1.0)
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept.
-
-    ``$LOSTFOUND_CACHE``, else ``lostfound`` in ``$XDG_CACHE_HOME``, else in the system's own place for
-    caches: ``~/.cache``, on macOS ``~/Library/Caches``, on Windows ``%LOCALAPPDATA%``.
-    """
-    if own := os.environ.get("LOSTFOUND_CACHE"):
-        return Path(own)
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared) / "lostfound"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "lostfound"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lostfound"
-    return Path.home() / ".cache" / "lostfound"
-
-
-def is_unchanged(path: Path, sha256: str) -> bool:
-    """Does a file have this hash?
-
-    Of a large one it is remembered, as long as its size and time stay: a network of a gigabyte takes a second
-    or two to hash.
-    """
-    about = path.stat()
-    if about.st_size < _LARGE:
-        return file_digest(path) == sha256
-    seen = f"{path.resolve()}\n{about.st_size}\n{about.st_mtime_ns}\n{sha256}"
-    mark = cache_folder() / "verified" / digest(seen.encode(errors="surrogateescape"))
-    if mark.is_file():
-        return True
-    if file_digest(path) != sha256:
-        return False
-    with suppress(OSError):  # a cache that can't be written only costs time
-        write_atomic(mark, b"")
-    return True
 
 
 def resolve_weights(weights: str | None) -> str | None:

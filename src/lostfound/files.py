@@ -20,6 +20,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The system's errors for a disk that has no room."""
 _NAMELESS = FULL | {errno.EFBIG}
 """Errors of writing that don't say which file it was."""
+_LARGE = 64 << 20
+"""Files from so many bytes on are not hashed each time."""
 
 
 def digest(data: bytes) -> str:
@@ -31,6 +33,43 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_unchanged(path: Path, sha256: str) -> bool:
+    """Does a file have this hash?
+
+    Of a large one it is remembered, as long as its size and time stay: a network of a gigabyte takes a second
+    or two to hash.
+    """
+    about = path.stat()
+    if about.st_size < _LARGE:
+        return file_digest(path) == sha256
+    seen = f"{path.resolve()}\n{about.st_size}\n{about.st_mtime_ns}\n{sha256}"
+    mark = cache_folder() / "verified" / digest(seen.encode(errors="surrogateescape"))
+    if mark.is_file():
+        return True
+    if file_digest(path) != sha256:
+        return False
+    with suppress(OSError):  # a cache that can't be written only costs time
+        write_atomic(mark, b"")
+    return True
+
+
+def cache_folder() -> Path:
+    """Where is kept what can be had again: files that were fetched, features, pixels.
+
+    ``$LOSTFOUND_CACHE``, else ``lostfound`` in ``$XDG_CACHE_HOME``, else in the system's own place for
+    caches: ``~/.cache``, on macOS ``~/Library/Caches``, on Windows ``%LOCALAPPDATA%``.
+    """
+    if own := os.environ.get("LOSTFOUND_CACHE"):
+        return Path(own)
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "lostfound"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lostfound"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lostfound"
+    return Path.home() / ".cache" / "lostfound"
 
 
 @contextmanager

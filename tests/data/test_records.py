@@ -6,7 +6,6 @@ from lostfound.data.records import (
     SCHEMA,
     coordinates,
     counts,
-    known_moment,
     select_split,
     set_column,
     strings,
@@ -57,15 +56,3 @@ def test_a_file_is_replaced_whole(tmp_path):
 
     assert path.read_bytes() == b"two"
     assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("text", ["2019-05", "2008-10-22T16:28:39", "1826-06-01", "last summer", None])
-def test_a_moment_that_can_be_is_kept(text):
-    assert known_moment(text) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["0001-01-01T00:00:00Z", "0000-00-00", "1601-01-01", "1970-01-01T00:00:00Z", "9999-12-31"]
-)
-def test_what_stands_for_no_moment_is_none(text):
-    assert known_moment(text) is None

@@ -63,6 +63,17 @@ def test_cells_by_hand() -> None:
     )
 
 
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all probabilities would be too many at once, images are measured block by block."""
+    points = [[48.8, 2.3], [43.3, 5.4], [35.6, 139.7], [34.7, 135.5], [45.8, 4.8]]
+    outputs = np.array([[2.0, 0.0], [0.0, 2.0], [0.0, 2.0], [1.0, 0.0], [3.0, 1.0]])
+    countries = ["FR", "FR", "JP", "JP", "FR"]
+    whole = validation(CellDecoder(PARTITION), points, countries, "top_1_accuracy").measure(outputs)
+    monkeypatch.setattr("lostfound.training.validation.MOST_NUMBERS", 4)
+    in_blocks = validation(CellDecoder(PARTITION), points, countries, "top_1_accuracy").measure(outputs)
+    assert in_blocks == pytest.approx(whole)
+
+
 def test_bare_points_by_hand() -> None:
     answers = PointDecoder()
     truth = validation(

@@ -14,7 +14,7 @@ from typing import Any
 from lostfound.collect.boxes import Box
 from lostfound.collect.ledger import Ledger
 from lostfound.collect.tasks import NewTask
-from lostfound.data.records import known_moment
+from lostfound.data.moments import known_moment
 from lostfound.errors import UsageError
 from lostfound.geo.sphere import haversine_km, location_problem
 

@@ -16,8 +16,9 @@ from lostfound.data.chunks import Encoded, Skipped, remove_work, run_chunks, wor
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import decoded
 from lostfound.data.importers.encoding import JPEG_QUALITY, to_store
+from lostfound.data.moments import known_moment
 from lostfound.data.phash import perceptual_hash
-from lostfound.data.records import SCHEMA, known_moment, strings
+from lostfound.data.records import SCHEMA, strings
 from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
 from lostfound.files import digest

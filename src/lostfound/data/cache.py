@@ -21,9 +21,8 @@ from PIL import features
 from lostfound.data.dataset import Dataset, StoredImages
 from lostfound.data.images import Preprocessing
 from lostfound.data.writing import writing
-from lostfound.download import cache_folder
 from lostfound.errors import DiskFullError
-from lostfound.files import digest, write_atomic
+from lostfound.files import cache_folder, digest, write_atomic
 from lostfound.parallel.blocks import Blocks
 from lostfound.progress import note
 

@@ -13,11 +13,10 @@ from typing import Any
 import yaml
 
 from lostfound.data.sharing.publish import may_be_published
-from lostfound.download import is_unchanged
 from lostfound.errors import ModelError, UsageError, refused_as
 from lostfound.evaluation.card import HUB_HEADER, hub_result
 from lostfound.evaluation.evaluate import Evaluation
-from lostfound.files import write_atomic
+from lostfound.files import is_unchanged, write_atomic
 from lostfound.hub import HUB, Repository, is_on_hub, upload
 from lostfound.predict.model_folder import CARD, CONFIG, ModelFolder
 from lostfound.predict.model_source import whole_folder

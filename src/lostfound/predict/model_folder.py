@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.data.images import Preprocessing
-from lostfound.download import is_unchanged
 from lostfound.errors import ModelError, refused_as
-from lostfound.files import digest, file_digest, write_atomic, writing_atomically
+from lostfound.files import digest, file_digest, is_unchanged, write_atomic, writing_atomically
 from lostfound.hub import cached_repository, is_on_hub, own_folder
 from lostfound.partitions import Partition
 from lostfound.predict.calibration import Calibration

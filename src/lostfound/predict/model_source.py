@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lostfound import hub
-from lostfound.download import is_unchanged, resolve_weights
+from lostfound.download import resolve_weights
 from lostfound.errors import ModelError
+from lostfound.files import is_unchanged
 from lostfound.hub import Repository, is_on_hub
 from lostfound.predict.model_folder import CARD, CONFIG, NOT_FOR_ANSWERS, read_config
 

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import coordinates
-from lostfound.download import cache_folder
 from lostfound.errors import DatasetError, ModelError
-from lostfound.files import digest, writing_atomically
+from lostfound.files import cache_folder, digest, writing_atomically
 from lostfound.geo.sphere import haversine_km
 from lostfound.predict.engine import Seen
 from lostfound.predict.features import unit_length

@@ -96,11 +96,18 @@ class Support:
         support = cls(points.astype(np.float64), weights.astype(np.float64), numbers.astype(np.int64))
         n = len(support.points)
         good = support.points.shape == (n, 2) and support.weights.shape == support.cells.shape == (n,)
-        if not good or not np.array_equal(np.unique(support.cells), np.arange(cells)):
+        if not good or not _are_all(support.cells, cells):
             raise ValueError(f"points that are not of {cells} cells")
         if not np.isfinite(support.points).all() or not (support.weights >= 0).all():
             raise ValueError("points or weights that are none")
         return support
+
+
+def _are_all(numbers: NDArray[np.int64], count: int) -> bool:
+    """Are they 0 to count - 1, each at least once?"""
+    if not len(numbers) or numbers.min() < 0 or numbers.max() >= count:
+        return False
+    return bool(np.bincount(numbers, minlength=count).all())
 
 
 def _groups(cells: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
 from lostfound.data.writing import writing
-from lostfound.download import cache_folder
-from lostfound.files import write_atomic
+from lostfound.files import cache_folder, write_atomic
 from lostfound.models.network import Network, evaluation_mode
 from lostfound.progress import progress
 from lostfound.training.loading import ImageSamples, build_loader

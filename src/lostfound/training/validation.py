@@ -15,7 +15,7 @@ from lostfound.evaluation.evaluate import metric_samples
 from lostfound.evaluation.matching import Matched, Truth
 from lostfound.evaluation.metrics import METRICS
 from lostfound.partitions import OUTSIDE
-from lostfound.predict.decoders import OutputDecoder, ranked
+from lostfound.predict.decoders import OutputDecoder, names_of, ranked
 from lostfound.predict.levels import Levels
 from lostfound.predict.locator import MOST_NUMBERS
 from lostfound.predict.predictions import Predictions, concatenated
@@ -75,8 +75,9 @@ class Validation:
         partition = self.decoder.partition
         return None if partition is None or partition.kind == "countries" else Levels.of(partition, None)
 
-    def _predictions(self, outputs: NDArray[np.floating[Any]]) -> Predictions:
-        belief = self.decoder.believe(outputs)
+    def _predictions(self, outputs: NDArray[np.floating[Any]], rows: slice) -> Predictions:
+        ids = names_of(None, len(outputs))
+        belief = self.decoder.believe(outputs[rows], ids[rows])
         found = ranked(belief, 1)
         if self._levels is None:
             return found
@@ -85,7 +86,7 @@ class Validation:
     def measure(self, outputs: NDArray[np.floating[Any]]) -> dict[str, float]:
         """The numbers that can be told, of outputs (n, width): as the finished model's are measured."""
         matched = Matched(
-            concatenated([self._predictions(outputs[rows]) for rows in self._blocks]), self.truth
+            concatenated([self._predictions(outputs, rows) for rows in self._blocks]), self.truth
         )
         inside = self.cells != OUTSIDE
         measured = _MEASURED

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.data.importers.source import Listing, SourceImage, files_below
-from lostfound.data.records import known_moment
+from lostfound.data.moments import known_moment
 from lostfound.geo.sphere import location_problem
 
 NO_GPS = "no location: no GPS in the file"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from lostfound.data.images import read_exif
 from lostfound.data.importers import exif, json_places, xmp
-from lostfound.data.records import known_moment
+from lostfound.data.moments import known_moment
 from lostfound.geo.sphere import location_problem
 
 ESTIMATE_MARK = "lostfound estimate"

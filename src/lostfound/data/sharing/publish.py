@@ -17,9 +17,8 @@ from lostfound.data.dataset import Dataset
 from lostfound.data.records import SCHEMA, SPLITS, strings
 from lostfound.data.sharing.card import HUB_SPLITS, dataset_card
 from lostfound.data.writing import writing
-from lostfound.download import cache_folder
 from lostfound.errors import DatasetError, UsageError
-from lostfound.files import digest, remove_partials, write_atomic
+from lostfound.files import cache_folder, digest, remove_partials, write_atomic
 from lostfound.hub import upload
 from lostfound.progress import Advance, progress
 
