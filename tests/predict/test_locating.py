@@ -14,12 +14,13 @@ from PIL import ExifTags, Image
 
 from lostfound.claims import holding
 from lostfound.errors import UsageError
+from lostfound.pages.map import write_photo_map
 from lostfound.predict import results as results_module
 from lostfound.predict.locating import UNREADABLE, locate_into
 from lostfound.predict.locator import Locator
 from lostfound.predict.photos import locate_photos
 from lostfound.predict.results import Results
-from lostfound.predict.sources import Selection
+from lostfound.predict.sources import Selection, read_again
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,15 @@ def test_archives_are_read_in_place(photos: Path, tmp_path: Path, locator: Locat
         before
     )
     assert locate_into([zipped, tarred], tmp_path / "results", locator).asked == 0
+
+    page = write_photo_map(list(run.results), tmp_path / "map.html").read_text(encoding="utf-8")
+    assert page.count('"thumbnail":') == 3
+    again = list(read_again([*found, str(photos / "00.jpg"), str(tmp_path / "gone.zip" / "a.jpg")]))
+    pictures = [(photos / name).read_bytes() for name in ("00.jpg", "01.jpg", "02.jpg")]
+    assert again[:3] == pictures
+    assert again[4] == photos / "00.jpg"
+    zipped.unlink()
+    assert isinstance(next(read_again(found)), Path)  # which says itself that it is no more
 
 
 def test_a_damaged_archive_costs_nothing_that_was_answered(

@@ -11,10 +11,15 @@ from PIL import Image
 from lostfound.errors import ImageError, UsageError
 from lostfound.predict.locating import locate_into
 from lostfound.predict.locator import Locator
-from lostfound.predict.sources import Selection, list_sources, read_ahead
+from lostfound.predict.sources import Selection, list_sources, read_again, read_ahead
 from lostfound.predict.videos import Video, parse_every
 
 av = pytest.importorskip("av")
+
+
+# The matrix of a track (ISO/IEC 14496-12, 8.3.2) that a camera held upright writes: the picture is to
+# be turned a quarter clockwise.
+QUARTER = b"".join(n.to_bytes(4, "big", signed=True) for n in (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
 
 
 def write_video(path, seconds=6, rate=5, size=(96, 64)):
@@ -48,6 +53,8 @@ def test_a_frame_every_so_often(film):
     assert [each.name.removeprefix(str(film)) for each in sources] == ["#t=0.0", "#t=2.0", "#t=4.0"]
     assert [level(data) for _, data in read_ahead(sources)] == [0, 2, 4]
     assert {each.size for each in sources} == {film.stat().st_size}
+    again = read_again([*(each.name for each in sources), f"{film}#t=600.0"])
+    assert [data and level(data) for data in again] == [0, 2, 4, None]
 
 
 def test_a_frame_is_the_same_in_whatever_order_they_are_read(film):
@@ -55,6 +62,26 @@ def test_a_frame_is_the_same_in_whatever_order_they_are_read(film):
     count = forward.count()
     assert count == 12
     assert [forward.read(n) for n in range(count)] == [backward.read(n) for n in reversed(range(count))][::-1]
+
+
+def test_frames_of_a_camera_held_upright_are_upright(tmp_path):
+    with av.open(str(tmp_path / "lying.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        picture = np.zeros((64, 96, 3), dtype=np.uint8)
+        picture[:, :48] = 255  # its left is bright
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    data = (tmp_path / "lying.mp4").read_bytes()
+    matrix = data.index(b"tkhd") + 4 + 40
+    (tmp_path / "upright.mp4").write_bytes(data[:matrix] + QUARTER + data[matrix + len(QUARTER) :])
+
+    frame = Image.open(io.BytesIO(Video(tmp_path / "upright.mp4", 1).read(0))).convert("L")
+    assert frame.size == (64, 96)
+    top, bottom = np.asarray(frame)[:40].mean(), np.asarray(frame)[-40:].mean()
+    assert top > 200
+    assert bottom < 50
 
 
 def test_in_folders_videos_are_taken_where_frames_are_asked_for(film):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,12 +24,15 @@ from lostfound.pages.lines import Point, great_circle
 from lostfound.pages.thumbnails import thumbnail
 from lostfound.predict.guess import Guess
 from lostfound.predict.outputs import LocatedPhoto, written_name
+from lostfound.predict.sources import read_again
 from lostfound.progress import progress
 
 THUMBNAIL_SIDE, SMALL_SIDE = 240, 144
 """Pixels of the shorter side of a thumbnail within the page, and of one beside it."""
 MOST_WITHIN = 300
 """So many thumbnails are held within the page."""
+AT_ONCE = 64
+"""Photos that are read before their thumbnails are made."""
 Picture = bytes | str
 """A thumbnail: a JPEG to be held within the page; or the address of one, as the page names it."""
 
@@ -152,9 +155,9 @@ def _pictures(located: Sequence[LocatedPhoto], page: Path) -> list[Picture | Non
     within = len(located) <= MOST_WITHIN or page == STANDARD_OUTPUT
     folder = page.with_name(f"{page.stem}_files")
 
-    def make(numbered: tuple[int, LocatedPhoto]) -> Picture | None:
-        number, each = numbered
-        made = thumbnail(Path(each.photo), THUMBNAIL_SIDE if within else SMALL_SIDE)
+    def make(numbered: tuple[int, Path | bytes | None]) -> Picture | None:
+        number, photo = numbered
+        made = None if photo is None else thumbnail(photo, THUMBNAIL_SIDE if within else SMALL_SIDE)
         if within or made is None:
             return made
         file = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
@@ -170,9 +173,10 @@ def _pictures(located: Sequence[LocatedPhoto], page: Path) -> list[Picture | Non
 
     found: list[Picture | None] = []
     with progress("Thumbnails", len(located)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for picture in pool.map(make, enumerate(located)):
-            found.append(picture)
-            advance(1)
+        photos = enumerate(read_again(each.photo for each in located))
+        while some := list(islice(photos, AT_ONCE)):  # few are in memory at a time
+            found += pool.map(make, some)
+            advance(len(some))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Photos of any number, one by one: files of folders, and of archives, which are read in place."""
+"""Photos of any number, one by one: files of folders, and of archives and videos, which are read in place."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from lostfound.data.images import read_file
 from lostfound.data.importers.finding import find_images, may_be_photo
@@ -196,3 +197,65 @@ def _given(data: bytes | ImageError) -> Callable[[], bytes]:
         return data
 
     return read
+
+
+def read_again(names: Iterable[str]) -> Iterator[Path | bytes | None]:
+    """The photos that results name, in order: paths, or the bytes of what lies in archives and videos.
+
+    Names of one archive or video should follow each other, as they do in results: it is opened once then.
+
+    Args:
+        names: As `Source.name` is.
+
+    Returns:
+        None for those that can't be read any more.
+    """
+    holder: str | None = None
+    read: Callable[[str], bytes] = _nothing
+    for name in names:
+        within = _holder(name)
+        if within is None:
+            yield Path(name)
+            continue
+        data = None
+        with suppress(Exception):  # of damaged archives and videos their readers raise nearly anything
+            if within != holder:
+                holder, read = within, _nothing
+                read = _reader(within)
+            data = read(name[len(within) + 1 :])
+        yield data
+
+
+def _holder(name: str) -> str | None:
+    """The archive or video that a photo lies in; None if it is a file of its own."""
+    if os.path.lexists(name):
+        return None
+    video, _, _ = name.rpartition("#t=")
+    if is_video(video):
+        return video
+    within = (str(each) for each in PurePath(name).parents if each.name.lower().endswith(ARCHIVES))
+    return next((each for each in within if os.path.isfile(each)), None)  # noqa: PTH113
+
+
+def _reader(holder: str) -> Callable[[str], bytes]:
+    if is_video(holder):
+        video = Video(Path(holder), 0.001)  # of a thousandth second each, as times are written
+        return lambda fragment: video.read(round(1000 * float(fragment.removeprefix("t="))))
+    if zipfile.is_zipfile(holder):
+        archive = zipfile.ZipFile(holder)
+        return lambda name: _given(
+            _member(archive.getinfo(name).file_size, lambda: archive.read(name), True)
+        )()
+    tar = tarfile.open(holder, "r:*")  # noqa: SIM115  # open as long as its photos are read
+
+    def from_tar(name: str) -> bytes:
+        member = tar.getmember(name)
+        file = tar.extractfile(member)
+        assert file is not None
+        return _given(_member(member.size, file.read, reading=True))()
+
+    return from_tar
+
+
+def _nothing(name: str) -> bytes:
+    raise FileNotFoundError(name)
