@@ -1,6 +1,7 @@
 """A converted GeoCLIP beside the package `geoclip`, with the same CLIP of random weights behind both.
 
     python benchmarks/published.py GEOCLIP --work FOLDER [--layers 24] [--photos 16] [--rounds 3]
+        [--precision int8]
 
 GEOCLIP is the folder of the package, with its weights, or one that holds it. The first run makes CLIP and
 converts it into --work (of the real shape, ViT-L/14, that takes 4 GB there, and minutes); later ones use what
@@ -64,31 +65,35 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=24, help="of CLIP; 24 is the real number")
     parser.add_argument("--photos", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", default="fp32", help="that ours is converted with")
     arguments = parser.parse_args()
     package = next(
         each
         for each in (arguments.geoclip, arguments.geoclip / "geoclip")
         if (each / "model" / "weights").is_dir()
     )
-    clip, model = prepare(package, arguments.work, arguments.layers)
+    clip, model = prepare(package, arguments.work, arguments.layers, arguments.precision)
     with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder), arguments.photos, 1024, 768)
         photos = sorted(Path(folder).iterdir())
         print(f"{machine()}; {versions('lostfound', 'onnxruntime', 'torch', 'transformers', 'numpy')}")
-        print(f"CLIP of {arguments.layers} layers, {arguments.photos} photos of 1024x768")
+        print(
+            f"CLIP of {arguments.layers} layers, lostfound's in {arguments.precision}, "
+            f"{arguments.photos} photos of 1024x768"
+        )
         start_up(package, clip, model, photos[0], arguments.rounds)
         rates(package, clip, model, photos, arguments.rounds)
     print(f"at the end: {machine()}")
 
 
-def prepare(package: Path, work: Path, layers: int) -> tuple[Path, Path]:
+def prepare(package: Path, work: Path, layers: int, precision: Any) -> tuple[Path, Path]:
     """CLIP with random weights, and the model folder made of it; once."""
     import torch
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
     from lostfound.models.published.convert import convert
 
-    clip, model = work / f"clip-{layers}", work / f"geoclip-{layers}"
+    clip, model = work / f"clip-{layers}", work / f"geoclip-{layers}-{precision}"
     if not (clip / "preprocessor_config.json").is_file():
         torch.manual_seed(0)
         text = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
@@ -104,7 +109,7 @@ def prepare(package: Path, work: Path, layers: int) -> tuple[Path, Path]:
         CLIPModel(config).save_pretrained(clip)
         CLIPImageProcessor().save_pretrained(clip)
     if not model.is_dir():
-        convert("geoclip", model, weights=str(package), backbone=str(clip))
+        convert("geoclip", model, weights=str(package), backbone=str(clip), precision=precision)
     return clip, model
 
 

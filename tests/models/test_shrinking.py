@@ -14,7 +14,8 @@ from lostfound.models.backbones import build_backbone
 from lostfound.models.export import export_onnx
 from lostfound.models.heads import linear_head
 from lostfound.models.network import Network
-from lostfound.models.shrinking import Precision, shrink
+from lostfound.models.shrinking import Precision, part_weights, shrink
+from lostfound.predict.model_folder import GRAPH_WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,16 @@ def test_what_sixteen_bits_can_not_hold_stays(tmp_path: Path) -> None:
     shrink(path, "fp16-weights")
     (kept,) = onnx.load(path).graph.initializer
     assert np.array_equal(numpy_helper.to_array(kept), weights)
+
+
+@pytest.mark.slow
+def test_a_large_graph_has_its_weights_beside_it(graph: Path, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(graph.read_bytes())
+    part_weights(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
+    monkeypatch.setattr("lostfound.models.shrinking.LARGE", 1)
+    part_weights(path)
+    assert (tmp_path / GRAPH_WEIGHTS).stat().st_size > 0.8 * graph.stat().st_size
+    assert path.stat().st_size < 0.2 * graph.stat().st_size
+    assert np.array_equal(outputs(path), outputs(graph))

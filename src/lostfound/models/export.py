@@ -18,6 +18,7 @@ from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
 from lostfound.files import write_atomic
 from lostfound.models.network import Network
+from lostfound.models.shrinking import part_weights
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.features import mean_axes
 from lostfound.predict.model_folder import GRAPH, WEIGHTS, ModelFolder, write_folder
@@ -52,6 +53,7 @@ def write_model(
         ModelError: The network can't be exported, or the graph's outputs differ from its own.
     """
     difference = export_onnx(network, preprocessing, work / GRAPH)
+    part_weights(work / GRAPH)
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     write_atomic(work / WEIGHTS, safetensors.torch.save(tensors))
     training = {**config["training"], "onnx_logit_difference": difference}

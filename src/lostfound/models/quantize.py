@@ -23,7 +23,7 @@ from lostfound.evaluation.evaluate import Evaluation, evaluate, metric_samples
 from lostfound.evaluation.metrics import METRICS
 from lostfound.files import file_digest, write_atomic
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import CARD, CONFIG, GRAPH, WEIGHTS, ModelFolder
+from lostfound.predict.model_folder import CARD, CONFIG, GRAPH, GRAPH_WEIGHTS, WEIGHTS, ModelFolder
 from lostfound.progress import progress
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def _write(model: ModelFolder, folder: Path, quantized: Mapping[str, Any]) -> No
     """Everything that answers, but for the graph, as the original has it; `config.json` last."""
     files = {}
     for name in model.config["files"]:
-        if name == WEIGHTS:  # what trains on is the original
+        if name in (WEIGHTS, GRAPH_WEIGHTS):  # what trains on is the original
             continue
         if name != GRAPH and not (folder / name).is_file():
             shutil.copyfile(model.path / name, folder / name)

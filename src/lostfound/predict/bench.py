@@ -163,7 +163,7 @@ def _about(locator: Locator, photos: Sequence[Path] | None, count: int, rounds: 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "model": locator.model.name,
-        "model_bytes": locator.model.graph.stat().st_size,
+        "model_bytes": locator.model.graph_bytes,
         "input": [locator.model.preprocessing.height, locator.model.preprocessing.width],
         "provider": locator.session.get_providers()[0],
         "device": locator.device,

@@ -100,6 +100,7 @@ def _matrices(model: ModelFolder, shape: tuple[int, int]) -> Iterator[NDArray[np
     try:
         import onnx
         from onnx import numpy_helper
+        from onnx.external_data_helper import load_external_data_for_tensor
     except ImportError:
         return
     # ONNX Runtime runs graphs but doesn't show their constants
@@ -109,7 +110,7 @@ def _matrices(model: ModelFolder, shape: tuple[int, int]) -> Iterator[NDArray[np
             onnx.TensorProto.FLOAT16,
         ):
             if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                continue
+                load_external_data_for_tensor(tensor, str(model.path))
             matrix = numpy_helper.to_array(tensor).astype(np.float32)
             if matrix.shape == shape:
                 yield matrix

@@ -32,6 +32,8 @@ GRAPH, WEIGHTS, PARTITION, CALIBRATION = (
     "partition.parquet",
     "calibration.json",
 )
+GRAPH_WEIGHTS = "model.onnx.data"
+"""The weights of a large graph, which lie beside it and are mapped into memory."""
 STATISTICS = "statistics.npz"
 """Arrays that calibrating adds: where in their cells photos are, what photos look like, the head."""
 CONFIG, CARD = "config.json", "README.md"
@@ -92,6 +94,12 @@ class ModelFolder:
     def graph(self) -> Path:
         """The ONNX graph."""
         return self.path / GRAPH
+
+    @property
+    def graph_bytes(self) -> int:
+        """How large it is, with its weights."""
+        names = [name for name in (GRAPH, GRAPH_WEIGHTS) if name in self.config["files"]]
+        return sum((self.path / name).stat().st_size for name in names)
 
     @cached_property
     def statistics(self) -> Mapping[str, NDArray[Any]]:
@@ -253,7 +261,7 @@ def write_folder(
 
     Args:
         path: The model folder to be.
-        parts: A folder on the same disk that holds the graph, and the weights and a place tower if there are
+        parts: A folder on the same disk that holds the graph, and weights and a place tower if there are
             any; they are moved.
         decoder: From the graph's outputs to predictions.
         temperature: The calibration's.
@@ -261,7 +269,8 @@ def write_folder(
     """
     (path / CONFIG).unlink(missing_ok=True)
     partition = decoder.partition
-    names = [GRAPH, *(name for name in sorted(NOT_FOR_ANSWERS) if (parts / name).is_file()), CALIBRATION]
+    there = [name for name in (GRAPH_WEIGHTS, *sorted(NOT_FOR_ANSWERS)) if (parts / name).is_file()]
+    names = [GRAPH, *there, CALIBRATION]
     labels: dict[str, Any] = {}
     if partition is not None:
         write_atomic(parts / PARTITION, partition.to_parquet())

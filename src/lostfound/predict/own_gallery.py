@@ -22,7 +22,7 @@ from lostfound.partitions.kinds.gallery import gallery_partition
 from lostfound.predict.features import unit_length
 from lostfound.predict.gallery import GalleryDecoder
 from lostfound.predict.locator import Locator
-from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
+from lostfound.predict.model_folder import CARD, GRAPH, GRAPH_WEIGHTS, ModelFolder, write_folder
 from lostfound.predict.model_source import whole_folder
 from lostfound.predict.place_tower import PLACE_TOWER
 from lostfound.predict.views import grouped_means
@@ -158,7 +158,7 @@ def _write(model: ModelFolder, decoder: GalleryDecoder, about: Mapping[str, Any]
         parts, folder = Path(work) / "parts", Path(work) / "model"
         parts.mkdir()
         folder.mkdir()
-        for name in (GRAPH, *([PLACE_TOWER] if PLACE_TOWER in model.config["files"] else [])):
+        for name in {GRAPH, GRAPH_WEIGHTS, PLACE_TOWER} & model.config["files"].keys():
             shutil.copyfile(model.path / name, parts / name)
         write_folder(folder, parts, decoder, 1.0, {**config, "own_gallery": dict(about)})
         if (model.path / CARD).is_file():

@@ -19,7 +19,7 @@ from lostfound.geo.sphere import haversine_km
 from lostfound.predict.engine import Seen
 from lostfound.predict.features import unit_length
 from lostfound.predict.guess import Guess
-from lostfound.predict.model_folder import GRAPH
+from lostfound.predict.model_folder import GRAPH, GRAPH_WEIGHTS
 from lostfound.progress import note, progress
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def _read_block(path: Path, count: int) -> NDArray[np.float16] | None:
 
 
 def _key(locator: Locator, dataset: Dataset) -> str:
-    model = [locator.model.config["files"][GRAPH], locator.model.preprocessing.as_dict()]
+    files = locator.model.config["files"]
+    model = [files[GRAPH], files.get(GRAPH_WEIGHTS), locator.model.preprocessing.as_dict()]
     images = digest("\n".join(dataset.records["sha256"].to_pylist()).encode())
     return digest(json.dumps([1, model, images], sort_keys=True).encode())[:32]

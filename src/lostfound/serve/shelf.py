@@ -37,7 +37,7 @@ class Shelf:
         self.for_one = {
             name: Engine(locator.model, threads=lanes, device=device)
             for name, locator in self.models.items()
-            if lanes > 1 and locator.model.graph.stat().st_size <= _SMALL
+            if lanes > 1 and locator.model.graph_bytes <= _SMALL
         }
         self.default = models[0][0]
         self._ready = lru_cache(_REMEMBERED)(self._prepared)
@@ -77,7 +77,7 @@ class Shelf:
             "name": name,
             "default": name == self.default,
             "kind": model.config["task"]["kind"],
-            "version": model.config["files"]["model.onnx"][:12],
+            "version": model.fingerprint[:12],
             "views": model.views,
             "explains": ["cam", "occlusion"] if self.has_class_activation(name) else ["occlusion"],
             "same_place": True,

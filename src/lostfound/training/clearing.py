@@ -11,7 +11,16 @@ from typing import Any
 
 from lostfound.claims import LOCK
 from lostfound.files import remove_partials
-from lostfound.predict.model_folder import CALIBRATION, CARD, CONFIG, GRAPH, PARTITION, STATISTICS, WEIGHTS
+from lostfound.predict.model_folder import (
+    CALIBRATION,
+    CARD,
+    CONFIG,
+    GRAPH,
+    GRAPH_WEIGHTS,
+    PARTITION,
+    STATISTICS,
+    WEIGHTS,
+)
 
 RUN = "run"
 """Below a model's folder: its training's."""
@@ -25,7 +34,7 @@ RECIPE, ENVIRONMENT, IMAGES, STATE, TRACKERS = (
 BEST, LAST = "best.ckpt", "last.ckpt"
 CHECKPOINTS, PARTS = "checkpoints", "model"
 LOGGERS = ("csv", "tensorboard", "mlflow", "wandb")
-MODEL = (CONFIG, GRAPH, WEIGHTS, PARTITION, CALIBRATION, STATISTICS, CARD)
+MODEL = (CONFIG, GRAPH, GRAPH_WEIGHTS, WEIGHTS, PARTITION, CALIBRATION, STATISTICS, CARD)
 
 
 def holds_model(folder: Path) -> bool:

@@ -19,6 +19,8 @@ from lostfound.models.published.geoclip import decoder_of, read_weights
 from lostfound.models.published.sources import Source
 from lostfound.models.published.tensors import read_tensors
 from lostfound.predict.locator import Locator
+from lostfound.predict.model_folder import GRAPH_WEIGHTS
+from lostfound.predict.own_gallery import build_listed_gallery
 from lostfound.predict.place_tower import PlaceTower, equal_earth
 from lostfound.predict.restrictions import Restriction
 
@@ -196,6 +198,26 @@ def test_fewer_bits_answer_nearly_the_same(
     cosine = np.sum(small.run(PHOTO[None]) * whole.run(PHOTO[None]))
     assert cosine > {"fp16": 0.9999, "int8": 0.97}[precision]
     assert made.decoder.embeddings.dtype == np.float16
+
+
+@pytest.mark.slow
+def test_weights_of_a_large_one_lie_beside_its_graph(
+    clip_folder: Path, geoclip_model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """It answers the same, has galleries of one's own, and a damaged file is named."""
+    monkeypatch.setattr("lostfound.models.shrinking.LARGE", 1)
+    release = write_release(tmp_path / "release")
+    model = convert("geoclip", tmp_path / "m", weights=str(release), backbone=str(clip_folder))
+    assert set(model.config["files"]) == {*Locator.load(geoclip_model).model.config["files"], GRAPH_WEIGHTS}
+    assert model.graph_bytes > 4 * model.graph.stat().st_size
+    assert Locator(model).locate(PHOTO) == Locator.load(geoclip_model).locate(PHOTO)
+    (tmp_path / "places.csv").write_text("name,lat,lon\nParis,48.9,2.4\nRome,41.9,12.5\n")
+    own = build_listed_gallery(model.path, tmp_path / "places.csv", tmp_path / "own")
+    assert {each.name for each in Locator(own).locate(PHOTO).candidates} == {"Paris", "Rome"}
+    data = (tmp_path / "m" / GRAPH_WEIGHTS).read_bytes()
+    (tmp_path / "m" / GRAPH_WEIGHTS).write_bytes(data[:-1])
+    with pytest.raises(ModelError, match=r"model\.onnx\.data is not this model's own"):
+        Locator.load(tmp_path / "m")
 
 
 def test_what_is_not_geoclip_is_refused(clip_folder: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lostfound.hub import HUB
 from lostfound.models.export import export_onnx
 from lostfound.models.published import classifier, geoclip, osv5m, plonk, streetclip
 from lostfound.models.published.sources import License, Source, opened
-from lostfound.models.shrinking import Precision, shrink
+from lostfound.models.shrinking import Precision, part_weights, shrink
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
 from lostfound.predict.place_tower import PLACE_TOWER, PlaceTower
@@ -188,6 +188,7 @@ def _write(name: str, to: Path, made: Converted, sources: list[Source], precisio
         folder.mkdir()
         difference = export_onnx(made.network, made.preprocessing, parts / GRAPH)
         shrink(parts / GRAPH, precision)
+        part_weights(parts / GRAPH)
         if made.tower is not None:
             write_atomic(parts / PLACE_TOWER, made.tower.to_bytes())
         config = {
