@@ -65,6 +65,9 @@ def test_what_is_judged_is_what_was_held_out(write_study):
     variants = {"plain": {"evaluate_on": {"split": "val"}}}
     with pytest.raises(RecipeError, match="hold_out"):
         load_study(write_study(variants=variants), hold_out="source")
+    with pytest.raises(UsageError, match="--folds goes with --hold-out"):
+        load_study(write_study(), folds=3)
+    assert load_study(write_study(hold_out="source"), folds=3).file.folds == 3
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lostfound.cli.common import AsJson, example, fail, require_training
-from lostfound.errors import MissingExtraError, UsageError
+from lostfound.errors import MissingExtraError
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -83,8 +83,6 @@ def compare(
     from lostfound.studies.runs import plan
     from lostfound.studies.study import load_study
 
-    if folds is not None and hold_out is None:
-        raise UsageError("--folds goes with --hold-out source")
     loaded = load_study(
         study,
         variant=variant,

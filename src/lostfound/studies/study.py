@@ -193,11 +193,13 @@ def load_study(
     Raises:
         RecipeError: It, or the recipe of one of its entries, is missing, is no YAML, or has an unknown key
             (the nearest known one is named) or a wrong value.
-        UsageError: It sets the seed otherwise than by its seeds.
+        UsageError: It sets the seed otherwise than by its seeds, or has folds of nothing.
     """
     given = {"hold_out": hold_out, "folds": folds}
     values = read_recipe(name, STUDIES, "study") | {key: value for key, value in given.items() if value}
     file = parse_settings(StudyFile, values, str(name), "study")
+    if file.folds is not None and file.hold_out is None:
+        raise UsageError(f"study {name}: folds are of what is held out: --folds goes with --hold-out source")
     folder = Path(name).parent if Path(name).suffix else Path()
     study = Study(file, folder, variant, changes or {})
     for entry, settings in file.variants.items():
