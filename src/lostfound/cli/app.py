@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
 from lostfound.cli import (
     answer,
@@ -194,7 +196,7 @@ def main() -> None:
     try:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for odd file names
         try:
-            app(arguments, prog_name="lostfound")
+            _narrowed(arguments)(arguments, prog_name="lostfound")
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # who read our output has left, as `head` does
@@ -204,6 +206,19 @@ def main() -> None:
         if debug:
             raise
         fail(*_explain(error))
+
+
+def _narrowed(arguments: list[str]) -> typer.Typer:
+    """The app with the command that is named alone: to build all of them takes as long as some answers."""
+    named = next((each for each in arguments if not each.startswith("-")), None)
+    for group in app.registered_groups:
+        commands = group.typer_instance.registered_commands if group.typer_instance else []
+        names = [each.name or get_command_name(each.callback.__name__) for each in commands if each.callback]
+        if named in ([group.name] if group.name else names):
+            narrow = copy(app)
+            narrow.registered_groups, narrow.registered_commands = [group], []
+            return narrow
+    return app
 
 
 def _taken_out(arguments: list[str], *options: str) -> tuple[list[str], set[str]]:
