@@ -83,4 +83,5 @@ def test_a_large_graph_has_its_weights_beside_it(graph: Path, tmp_path: Path, mo
     part_weights(path)
     assert (tmp_path / GRAPH_WEIGHTS).stat().st_size > 0.8 * graph.stat().st_size
     assert path.stat().st_size < 0.2 * graph.stat().st_size
+    assert (tmp_path / GRAPH_WEIGHTS).stat().st_mode == path.stat().st_mode
     assert np.array_equal(outputs(path), outputs(graph))

@@ -65,6 +65,7 @@ def part_weights(graph: Path) -> None:
     model = onnx.load(graph)
     graph.unlink()
     onnx.save_model(model, graph, save_as_external_data=True, location=GRAPH_WEIGHTS, size_threshold=_FEWEST)
+    graph.with_name(GRAPH_WEIGHTS).chmod(graph.stat().st_mode)  # onnx lets its owner alone read it
 
 
 def _halve(model: onnx.ModelProto) -> None:  # type: ignore[name-defined]  # noqa: F821

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from lostfound.predict.features import unit_length
 
 GALLERY = "gallery.npy"
 """The places' embeddings, in a model folder."""
-_ROWS = 1 << 14  # of a gallery in half precision are turned into single precision at a time
+_WIDENED = 1 << 27
+"""A gallery in half precision of so many numbers is turned into single precision once: half a gigabyte."""
+_ROWS = 1 << 14  # of a larger one are turned at a time
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,23 @@ class GalleryDecoder(OutputDecoder):
         """The scaled cosines with every place, (n, places), exactly, by a matrix product."""
         photos = np.ascontiguousarray(unit_length(outputs), dtype=np.float32)
         found = np.empty((len(photos), len(self.partition)))
-        step = len(self.partition) if self.embeddings.dtype == np.float32 else _ROWS
+        whole = self._whole
+        embeddings = self.embeddings if whole is None else whole
+        step = _ROWS if whole is None else len(self.partition)
         for start in range(0, len(self.partition), max(step, 1)):
-            rows = self.embeddings[start : start + step]
+            rows = embeddings[start : start + step]
             found[:, start : start + step] = photos @ rows.astype(np.float32, copy=False).T
         found *= self.scale
         if (self.partition.counts > 1).any():
             found += np.log(np.maximum(self.partition.counts, 1))
         return found
+
+    @cached_property
+    def _whole(self) -> NDArray[np.floating[Any]] | None:
+        """The embeddings in single precision; None where they would take too much memory."""
+        if self.embeddings.dtype == np.float32:
+            return self.embeddings
+        return self.embeddings.astype(np.float32) if self.embeddings.size <= _WIDENED else None
 
     def believe(
         self,
