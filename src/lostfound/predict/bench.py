@@ -94,7 +94,7 @@ def bench(
     parts = {
         "decode": decode,
         "preprocess": lambda: [locator.model.preprocessing(each) for each in some[:BATCH_SIZE]],
-        "network": lambda: locator.session.run(None, {"images": images}),
+        "network": lambda: locator.run(images),
         "answer": lambda: locator.guess_each(seen),
     }
     parts_ms = {name: 1000 * _seconds(part, rounds) / len(images) for name, part in parts.items()}

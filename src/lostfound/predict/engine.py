@@ -23,6 +23,9 @@ from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.outliers import Outliers
 
 BATCH_SIZE = 32
+"""Photos that are prepared, and answered, at a time."""
+_A_THREAD, _FEWEST = 4, 8
+"""Photos that a processor's network sees at once, for each thread and at least: they fit its caches."""
 _LEVELS_OF_BLANK = 2  # of 255, between the darkest and the brightest
 
 Unanswered = ImageError | ModelError
@@ -197,9 +200,7 @@ class Engine:
 
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
         with refused_as(ModelError, f"{self.model.graph} can't be run"):
-            found = [
-                np.asarray(each, dtype=np.float32) for each in self.session.run(names, {"images": images})
-            ]
+            found = self._run_in_parts(images, names)
         outputs = found[0]
         if outputs.shape != (len(images), self.model.decoder.width):
             raise ModelError(
@@ -207,6 +208,15 @@ class Engine:
                 f"where {self.model.decoder.width} each are needed: copy the folder whole or train again"
             )
         return found
+
+    def _run_in_parts(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
+        size = max(_FEWEST, _A_THREAD * self.threads) if self.device == "cpu" else len(images)
+        parts = [
+            self.session.run(names, {"images": images[start : start + size]})
+            for start in range(0, max(len(images), 1), max(size, 1))
+        ]
+        whole = (each[0] if len(each) == 1 else np.concatenate(each) for each in zip(*parts, strict=True))
+        return [np.asarray(each, dtype=np.float32) for each in whole]
 
     def _prepared(self, photos: Iterable[ImageSource]) -> Iterator[NDArray[np.uint8] | ImageError]:
         with ThreadPoolExecutor(min(self.threads, 8)) as pool:
