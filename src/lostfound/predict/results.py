@@ -206,9 +206,7 @@ class Results:
 
     def _last(self) -> NDArray[np.int64]:
         """The numbers of the rows that count, one a photo."""
-        names = self.column("photo", key)
-        _, first = np.unique(names[::-1], return_index=True)
-        return np.sort(len(names) - 1 - first)
+        return np.sort(_last_of_each(self.column("photo", key))[1])
 
     def column(self, name: str, number: Any) -> NDArray[np.int64]:
         """A column of all rows as whole numbers.
@@ -236,33 +234,52 @@ class Known:
         self._results = results
         names, hashes = results.column("photo", key), results.column("sha256", key)
         sizes, times = results.column("bytes", int), results.column("modified_ns", int)
-        self._count = len(names)
         stamps = map(hash, zip(sizes.tolist(), times.tolist(), strict=True))
-        self._stamps = dict(zip(names.tolist(), stamps, strict=True))  # of a photo that changed, the last
-        self._hashes = dict(zip(names.tolist(), hashes.tolist(), strict=True))
-        self._rows = {each: row for row, each in enumerate(hashes.tolist())}
+        stamped = np.fromiter(stamps, dtype=np.int64, count=len(names))
+        self._count = len(names)
+        self._names, last = _last_of_each(names)  # of a photo that changed
+        self._stamps, self._hashes = stamped[last], hashes[last]
+        self._contents, self._rows = _last_of_each(hashes)
+        self._added: dict[int, int] = {}
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take note of a part that was written, of photos that are met once in a run."""
         for row in rows:
-            self._rows.setdefault(key(row.stamp.sha256), self._count)
+            content = key(row.stamp.sha256)
+            if _place_of(content, self._contents) is None:
+                self._added.setdefault(content, self._count)
             self._count += 1
 
     def holds(self, photo: str, size: int, modified_ns: int) -> bool:
         """Is a file answered, as its name, size and time tell without reading it?"""
-        return self._stamps.get(key(photo)) == hash((size, modified_ns))
+        place = _place_of(key(photo), self._names)
+        return place is not None and int(self._stamps[place]) == hash((size, modified_ns))
 
     def holds_content(self, photo: str, sha256: str) -> bool:
         """Is a file answered, as its name and hash tell?"""
-        return self._hashes.get(key(photo)) == key(sha256)
+        place = _place_of(key(photo), self._names)
+        return place is not None and int(self._hashes[place]) == key(sha256)
 
     def answer(self, sha256: str) -> LocatedPhoto | None:
         """What the same bytes were answered under another name."""
-        number = self._rows.get(key(sha256))
+        place = _place_of(key(sha256), self._contents)
+        number = self._added.get(key(sha256)) if place is None else int(self._rows[place])
         if number is None:
             return None
         row = self._results.at(number)
         return row.located if row.stamp.sha256 == sha256 else None
+
+
+def _last_of_each(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The different numbers, sorted, and the row of the last of each."""
+    different, first = np.unique(numbers[::-1], return_index=True)
+    return different, len(numbers) - 1 - first
+
+
+def _place_of(number: int, within: NDArray[np.int64]) -> int | None:
+    """Where a number stands among sorted ones; None if it doesn't."""
+    place = int(np.searchsorted(within, number))
+    return place if place < len(within) and int(within[place]) == number else None
 
 
 def key(text: str) -> int:
