@@ -23,7 +23,7 @@ REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shar
 # What changes how a program's output looks.
 SHOWING = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TERMINAL_WIDTH", "PY_COLORS")
 
-TRAINING_COMMANDS = {"train", "average", "compare", "demo", "tune"}
+TRAINING_COMMANDS = {"train", "average", "compare", "convert", "demo", "tune"}  # they load torch
 HOW_MANY = {"--jobs", "--engine", "-h", "--help"}
 TIMEOUT_S = 300
 

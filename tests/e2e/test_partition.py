@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +22,10 @@ from lostfound.geo.sphere import from_unit_vectors, haversine_km, unit_vectors
 from lostfound.partitions import Partition
 
 
-def partition(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `lostfound partition ...` in a process of its own."""
-    command = [sys.executable, "-c", "from lostfound.cli import main; main()", "partition"]
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+@pytest.fixture(scope="session")
+def partition(lostfound) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `lostfound partition ...`."""
+    return functools.partial(lostfound, "partition")
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -34,12 +36,13 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
     return done.stderr
 
 
-@pytest.fixture(scope="module")
-def countries(dataset_folder: Path, tmp_path_factory) -> Path:
-    file = tmp_path_factory.mktemp("partition") / "countries.parquet"
-    done = partition("build", dataset_folder, "--kind", "countries", "--to", file)
-    assert done.returncode == 0, done.stderr
-    return file
+@pytest.fixture(scope="session")
+def countries(partition, dataset_folder: Path, made_once) -> Path:
+    def build(folder: Path) -> None:
+        done = partition("build", dataset_folder, "--kind", "countries", "--to", folder / "countries.parquet")
+        assert done.returncode == 0, done.stderr
+
+    return made_once("countries-partition", build) / "countries.parquet"
 
 
 def only_split(dataset_folder: Path, split: str, target: Path) -> Path:
@@ -64,7 +67,9 @@ class TestBuild:
         ],
     )
     @pytest.mark.slow
-    def test_every_kind_counts_the_training_images_alone(self, dataset_folder, tmp_path, kind, settings):
+    def test_every_kind_counts_the_training_images_alone(
+        self, partition, dataset_folder, tmp_path, kind, settings
+    ):
         file = tmp_path / "cells.parquet"
         options = [part for setting in settings for part in ("--set", setting)]
         done = partition("build", dataset_folder, "--kind", kind, *options, "--to", file, "--json")
@@ -78,7 +83,7 @@ class TestBuild:
         assert said["images"] == len(inside) > 0
 
     @pytest.mark.slow
-    def test_the_same_command_writes_the_same_bytes(self, dataset_folder, tmp_path):
+    def test_the_same_command_writes_the_same_bytes(self, partition, dataset_folder, tmp_path):
         files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
         for file in files:
             options = ["--kind", "voronoi", "--set", "spacing_km=900", "--to", file]
@@ -86,7 +91,7 @@ class TestBuild:
         assert files[0].read_bytes() == files[1].read_bytes()
 
     @pytest.mark.slow
-    def test_polygons_of_the_user(self, dataset_folder, tmp_path):
+    def test_polygons_of_the_user(self, partition, dataset_folder, tmp_path):
         ring = [[-180, -89], [180, -89], [180, 0], [-180, 0], [-180, -89]]
         feature = {
             "type": "Feature",
@@ -114,32 +119,32 @@ class TestBuild:
         ],
     )
     @pytest.mark.slow
-    def test_wrong_requests_are_wrong_usage(self, dataset_folder, tmp_path, options, says):
+    def test_wrong_requests_are_wrong_usage(self, partition, dataset_folder, tmp_path, options, says):
         done = partition("build", dataset_folder, *options, "--to", tmp_path / "cells.parquet")
         assert says in refused(done, 2)
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.slow
-    def test_no_training_image(self, dataset_folder, tmp_path):
+    def test_no_training_image(self, partition, dataset_folder, tmp_path):
         tested = only_split(dataset_folder, "test", tmp_path / "tested")
         done = partition("build", tested, "--kind", "countries", "--to", tmp_path / "cells.parquet")
         assert "the training split has no images" in refused(done, 2)
 
-    def test_no_data_set(self, tmp_path):
+    def test_no_data_set(self, partition, tmp_path):
         done = partition("build", tmp_path / "none", "--kind", "countries", "--to", tmp_path / "a.parquet")
         assert "is not a data set" in refused(done, 1)
 
 
 class TestShow:
     @pytest.mark.slow
-    def test_says_what_it_holds(self, countries):
+    def test_says_what_it_holds(self, partition, countries):
         done = partition("show", countries)
         assert done.returncode == 0
         assert "countries, 4 cells" in done.stdout
         assert all(name in done.stdout for name in ("France", "Japan", "Brazil", "Kenya"))
 
     @pytest.mark.slow
-    def test_draws_a_picture_and_a_page(self, countries, tmp_path):
+    def test_draws_a_picture_and_a_page(self, partition, countries, tmp_path):
         picture, page = tmp_path / "new" / "cells.png", tmp_path / "cells.html"
         done = partition("show", countries, "--to", picture, "--to", page, "--json")
         assert done.returncode == 0, done.stderr
@@ -151,13 +156,15 @@ class TestShow:
         assert "<title>countries</title>" in page.read_text(encoding="utf-8")
 
     @pytest.mark.slow
-    def test_a_file_of_another_sort_is_refused_before_anything_is_written(self, countries, tmp_path):
+    def test_a_file_of_another_sort_is_refused_before_anything_is_written(
+        self, partition, countries, tmp_path
+    ):
         done = partition("show", countries, "--to", tmp_path / "a.png", "--to", tmp_path / "cells.pdf")
         assert "a picture (.png) or a page (.html)" in refused(done, 2)
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("content", [None, b"no Parquet", "other table"])
-    def test_what_is_no_partition(self, tmp_path, content):
+    def test_what_is_no_partition(self, partition, tmp_path, content):
         file = tmp_path / "cells.parquet"
         if content == "other table":
             pq.write_table(pa.table({"a": [1]}), file)
@@ -170,7 +177,7 @@ class TestShow:
 
 class TestCompare:
     @pytest.mark.slow
-    def test_a_perfect_classifier_still_errs_by_the_cells(self, dataset_folder, countries):
+    def test_a_perfect_classifier_still_errs_by_the_cells(self, partition, dataset_folder, countries):
         """The oracle of countries: from each test place to the mean of its country's training images."""
         done = partition("compare", dataset_folder, countries, "square:cells=20,min_images=2", "--json")
         assert (done.returncode, done.stderr) == (0, "")
@@ -192,7 +199,7 @@ class TestCompare:
         assert said["partitions"]["square:cells=20,min_images=2"]["images_min"] >= 2
 
     @pytest.mark.slow
-    def test_prints_a_row_for_each(self, dataset_folder):
+    def test_prints_a_row_for_each(self, partition, dataset_folder):
         done = partition("compare", dataset_folder, "countries", "quadtree:split_at=20", "--split", "all")
         assert (done.returncode, done.stderr) == (0, "")
         assert "judged by 96 images (all)" in done.stdout
@@ -200,7 +207,7 @@ class TestCompare:
         assert rows == ["countries", "quadtree:split_at=20"]
 
     @pytest.mark.slow
-    def test_a_list_is_one_setting(self, dataset_folder):
+    def test_a_list_is_one_setting(self, partition, dataset_folder):
         text = "cities:cities=[Paris, Tokyo],radius_km=5000"
         done = partition("compare", dataset_folder, text, "--json")
         assert done.returncode == 0, done.stderr
@@ -216,11 +223,11 @@ class TestCompare:
         ],
     )
     @pytest.mark.slow
-    def test_wrong_requests_are_wrong_usage(self, dataset_folder, arguments, says):
+    def test_wrong_requests_are_wrong_usage(self, partition, dataset_folder, arguments, says):
         assert says in refused(partition("compare", dataset_folder, *arguments), 2)
 
     @pytest.mark.slow
-    def test_no_image_to_judge_by(self, dataset_folder, tmp_path):
+    def test_no_image_to_judge_by(self, partition, dataset_folder, tmp_path):
         trained = only_split(dataset_folder, "train", tmp_path / "trained")
         message = refused(partition("compare", trained, "countries"), 1)
         assert "no test images with coordinates: choose another --split" in message
@@ -228,7 +235,7 @@ class TestCompare:
 
 class TestHelp:
     @pytest.mark.parametrize("command", ["build", "show", "compare"])
-    def test_has_an_example(self, command):
+    def test_has_an_example(self, partition, command):
         done = partition(command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
         assert f"lostfound partition {command}" in " ".join(done.stdout.split())

@@ -11,19 +11,20 @@ from PIL import Image
 from published_weights import tiny_clip, write_release
 
 
-@pytest.fixture(scope="module")
-def model(lostfound, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("published")
-    write_release(folder / "release")
-    tiny_clip(10).save_pretrained(folder / "clip")
-    run = lostfound(
-        *("convert", "geoclip", "--weights", folder / "release", "--backbone", folder / "clip"),
-        *("--to", folder / "model"),
-    )
-    assert run.returncode == 0, run.stderr
-    assert "licence MIT" in run.stderr
-    assert "Gallery: 7 rows, 5 places (equal coordinates merged)" in run.stderr
-    return folder / "model"
+@pytest.fixture(scope="session")
+def model(lostfound, made_once) -> Path:
+    def build(folder: Path) -> None:
+        write_release(folder / "release")
+        tiny_clip(10).save_pretrained(folder / "clip")
+        run = lostfound(
+            *("convert", "geoclip", "--weights", folder / "release", "--backbone", folder / "clip"),
+            *("--to", folder / "model"),
+        )
+        assert run.returncode == 0, run.stderr
+        assert "licence MIT" in run.stderr
+        assert "Gallery: 7 rows, 5 places (equal coordinates merged)" in run.stderr
+
+    return made_once("published-model", build) / "model"
 
 
 @pytest.fixture

@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="module")
-def reports(lostfound, model_folder: Path, dataset_folder: Path, tmp_path_factory) -> list[Path]:
+@pytest.fixture(scope="session")
+def reports(lostfound, model_folder: Path, dataset_folder: Path, made_once) -> list[Path]:
     """The model on its test images, and on all."""
-    folder = tmp_path_factory.mktemp("reports")
-    for split in ("test", "all"):
-        run = lostfound("evaluate", model_folder, dataset_folder, "--split", split, "--to", folder / split)
-        assert run.returncode == 0, run.stderr
-        assert str(folder / split / "report.html") in run.stderr
+
+    def build(folder: Path) -> None:
+        for split in ("test", "all"):
+            to = folder / split
+            run = lostfound("evaluate", model_folder, dataset_folder, "--split", split, "--to", to)
+            assert run.returncode == 0, run.stderr
+            assert str(to / "report.html") in run.stderr
+
+    folder = made_once("reports", build)
     return [folder / "test", folder / "all"]
 
 

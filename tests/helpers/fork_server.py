@@ -48,6 +48,8 @@ TRAINING = (
     *("lightning", "lightning.pytorch.loggers", "tensorboard.plugins.hparams.api_pb2", "safetensors.torch"),
     *("onnx", "onnxscript", "onnxscript.function_libs.torch_lib.ops", "multiprocessing.popen_forkserver"),
     *("torch.onnx._internal.exporter._core", "torch.onnx._internal.exporter._torchlib.ops"),
+    *("torch._inductor.fx_passes.reinplace", "torch.export._trace", "networkx", "sympy.tensor.tensor"),
+    *("scipy.cluster.hierarchy", "optuna", "optuna.samplers._tpe.sampler", "sqlalchemy.dialects.sqlite"),
 )
 # How the names of variables begin that Python and its libraries read when they start.
 READ_AT_START = (
