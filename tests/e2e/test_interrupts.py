@@ -129,26 +129,22 @@ def test_a_killed_training_takes_its_processes_along(
 
 
 @pytest.mark.slow
-def test_train_goes_on_where_it_was_stopped(lostfound, start, tmp_path: Path, dataset_folder: Path):
-    command, said = stop_training(start, tmp_path, dataset_folder, "all", 1)
-    again = lostfound(*command, "--resume", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert epochs(again.stderr)[-1] == 8
-    assert epochs(again.stderr)[0] in (epochs(said)[-1], epochs(said)[-1] + 1)  # stopped while saying so
-    assert (tmp_path / "model" / "README.md").is_file()
-
-
-@pytest.mark.slow
-def test_train_without_resume_leaves_a_stopped_run_alone(
+def test_train_goes_on_where_it_was_stopped_and_not_without_a_word(
     lostfound, start, tmp_path: Path, dataset_folder: Path
 ):
-    command, _ = stop_training(start, tmp_path, dataset_folder, "all", 0)
+    command, said = stop_training(start, tmp_path, dataset_folder, "all", 1)
 
     def written() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
 
     before = written()
-    again = lostfound(*command, cwd=tmp_path)
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
+    refused = lostfound(*command, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
     assert written() == before
+
+    again = lostfound(*command, "--resume", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert epochs(again.stderr)[-1] == 8
+    assert epochs(again.stderr)[0] in (epochs(said)[-1], epochs(said)[-1] + 1)  # stopped while saying so
+    assert (tmp_path / "model" / "README.md").is_file()
