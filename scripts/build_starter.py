@@ -1,6 +1,6 @@
 """Train the starter model, measure it on collections that it never saw, and put it into the package.
 
-    python scripts/build_starter.py DATA WEIGHTS --work FOLDER
+    python scripts/build_starter.py DATA WEIGHTS --work FOLDER [--recipe starter-large]
 
 DATA holds street-panoramas, street-countries, street-croatia, street-cambridge and world-photos; WEIGHTS is
 the file of EfficientNet-Lite2's ImageNet weights. What the work folder holds already is not done again; a
@@ -9,7 +9,7 @@ training that was stopped goes on.
 One fold in five of the collections of world-photos is held out. The model is trained on all else (`home`),
 calibrated on its own validation places and on half of the collections held out (`away`), and judged on the
 other half, on its own test places, and (by accuracy, which calibration hardly touches) on all that were held
-out.
+out. A model of another recipe stays in the work folder, beside a record of the same measurements.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="such as trainer.workers=2"
     )
+    parser.add_argument("--recipe", default="starter", help="starter-large is not put into the package")
     given = parser.parse_args()
     data, work = given.data, given.work
     imported(work / "world", data / "world-photos", *NO_SPLITS)
@@ -66,12 +67,13 @@ def main() -> None:
     imported(work / "away", work / "world-out", *NO_SPLITS)
     imported(work / "cambridge", data / "street-cambridge", "--split-distance", "0", *NO_SPLITS)
     home, away = Dataset.open(work / "home"), Dataset.open(work / "away")
-    trained = work / "trained"
+    shipped = given.recipe == "starter"
+    trained = work / ("trained" if shipped else f"trained-{given.recipe}")
     if not (trained / CONFIG).is_file():
         changes = [part for each in given.set for part in ("--set", each)]
-        options = [*changes, *(["--resume"] if trained.exists() else [])]
-        run("train", "starter", "--data", home.folder, "--to", trained, "--weights", given.weights, *options)
-    starter = halved(trained, work / "starter")
+        options = ["--weights", given.weights, *changes, *(["--resume"] if trained.exists() else [])]
+        run("train", given.recipe, "--data", home.folder, "--to", trained, *options)
+    starter = halved(trained, work / given.recipe)
     calibrating, judging = deal_folds(away, 2)
     calibrate(starter, home, elsewhere=calibrating.held_out(away))
     measured = {
@@ -89,7 +91,10 @@ def main() -> None:
         "judged_on": [Path(each).name for each in judging.sources],
         "training": {key: config[key] for key in ("training", "recipe", "names")},
     }
-    write_atomic(RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    to = RECORD if shipped else work / f"{given.recipe}.json"
+    write_atomic(to, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    if not shipped:
+        return
     ship(starter)
     write_atomic(STARTER / CARD, card(record).encode())
 
