@@ -128,7 +128,7 @@ def test_a_killed_import_goes_on_and_ends_with_the_same_bytes(start, source, und
         Dataset.open(to)
 
     kept = parts(to)
-    import_images([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=1)
 
     assert kept >= done
     assert contents(to) == contents(undisturbed)
@@ -202,7 +202,7 @@ def test_ctrl_c_ends_an_import_that_then_goes_on(start, source, undisturbed, tmp
     assert not (to / "dataset.json").exists()
     assert parts(to) >= done
 
-    import_images([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=1)
     assert contents(to) == contents(undisturbed)
 
 
@@ -226,7 +226,7 @@ def test_a_shard_that_vanished_before_the_import_went_on_is_made_again(start, so
     number = min(to.glob(".import-*/*.parquet")).stem
     next(to.glob(f"images/*-{number}.tar")).unlink()
 
-    import_images([source], to, size=64, jobs=2)
+    import_images([source], to, size=64, jobs=1)
 
     assert contents(to) == contents(undisturbed)
 

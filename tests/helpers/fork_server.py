@@ -17,6 +17,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import runpy
 import select
 import signal
@@ -25,11 +26,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+import warm_spawn
 from exporter import read_functions_once
 from filelock import FileLock, Timeout
 
@@ -348,13 +351,29 @@ def become(request: dict[str, Any]) -> None:
     if "PYTHONFAULTHANDLER" in os.environ:
         faulthandler.enable()
     script = request["script"]
+    if spawns(request["arguments"], script):
+        asked = warm_spawn.offer(at_start)
+        if asked is not None:
+            ended_by(lambda: warm_spawn.become(asked))
     sys.path[0] = request["folder"] if script is None else str(Path(script).parent)
     sys.argv = [script or "lostfound", *request["arguments"]]
+    if script is None:
+        ended_by(lambda: runpy.run_module("lostfound", run_name="__main__", alter_sys=True))
+    ended_by(lambda: runpy.run_path(script, run_name="__main__"))
+
+
+def spawns(arguments: Sequence[str], script: str | None) -> bool:
+    """Whether a command may start processes of its own: it is no matter if not, but for a moment's work."""
+    if script is not None or any(re.search(r"(workers|devices|nodes)\W+[1-9]", word) for word in arguments):
+        return True
+    jobs = [after for word, after in pairwise(arguments) if word == "--jobs"]
+    return arguments[:1] in (["import"], ["prepare"], ["demo"]) and jobs != ["1"]
+
+
+def ended_by(run: Callable[[], object]) -> NoReturn:
+    """Do what this process is for, and end."""
     try:
-        if script is None:
-            runpy.run_module("lostfound", run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(script, run_name="__main__")
+        run()
     except SystemExit as leaving:
         if not isinstance(leaving.code, int | None):
             raise
