@@ -69,7 +69,10 @@ class _Launcher(_MultiProcessingLauncher):
     def _wrapping_function(self, *arguments: Any, **named: Any) -> None:
         end_with_parent()
         quiet_lightning()
-        super()._wrapping_function(*arguments, **named)
+        try:
+            super()._wrapping_function(*arguments, **named)
+        finally:  # what Lightning does when asked to end takes the others, who may have ended
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class BatchNormSync(Callback):
