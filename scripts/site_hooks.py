@@ -24,6 +24,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
+WORKER = "https://unpkg.com/iframe-worker/shim"
+
 OF_THE_REPOSITORY = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
 """Pages of the site that lie outside docs/, by their place in the repository; others that are linked join them."""
 
@@ -49,6 +51,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Make links of the repository links of the site; those to what is no part of it become plain text."""
     if page.file.src_uri in GENERATED:
         return markdown
+    if page.file.src_uri.startswith("repository/benchmarks/"):
+        page.meta["search"] = {"exclude": True}  # long tables, which pages say in a sentence
     source = next((a for a, b in OF_THE_REPOSITORY.items() if b == page.file.src_uri), None)
     source = source or page.file.src_uri.removeprefix("repository/")
     source = source if (ROOT / source).is_file() else f"docs/{source}"
@@ -66,6 +70,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{picture}[{text}]({relative}{anchor or ''})"
 
     return "".join(_outside_code(markdown, lambda text: LINK.sub(replaced, text)))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Take from the site what Material would have from the net to search in pages that are opened from a folder."""
+    return output.replace(WORKER, posixpath.relpath("site/iframe-worker.js", posixpath.dirname(page.url) or "."))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """The same for the page of what isn't there."""
+    return output_content.replace(WORKER, "site/iframe-worker.js")
 
 
 def on_post_build(config: MkDocsConfig) -> None:
