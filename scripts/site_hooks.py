@@ -26,6 +26,9 @@ LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 WORKER = "https://unpkg.com/iframe-worker/shim"
 
+SAID_BY = {"README.md": "index.md", "src/lostfound/recipes/training": "settings.md"}
+"""Pages that say what those of the repository say."""
+
 OF_THE_REPOSITORY = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
 """Pages of the site that lie outside docs/, by their place in the repository; others that are linked join them."""
 
@@ -74,7 +77,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Take from the site what Material would have from the net to search in pages that are opened from a folder."""
-    return output.replace(WORKER, posixpath.relpath("site/iframe-worker.js", posixpath.dirname(page.url) or "."))
+    return output.replace(
+        WORKER, posixpath.relpath("site/iframe-worker.js", posixpath.dirname(page.url) or ".")
+    )
 
 
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
@@ -119,8 +124,8 @@ def _resolved(source: str, target: str) -> str:
 
 def _site_path(path: str) -> str:
     """Where a file of the repository lies in the site."""
-    if path == "README.md":
-        return "index.md"
+    if path in SAID_BY:
+        return SAID_BY[path]
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     return OF_THE_REPOSITORY.get(path, f"repository/{path}")
@@ -231,9 +236,7 @@ def settings_page() -> str:
         lines += [f"## {recipe.name}", "", f"{recipe.about.rstrip('.')}.", ""]
         lines += _file(RECIPES / f"{recipe.name}.yaml")
     lines += ["## Preparing", "", "For `lostfound prepare --recipe` ([how](data.md)).", ""]
-    for entry in sorted(
-        (files("lostfound") / "recipes" / "preparing").iterdir(), key=lambda each: each.name
-    ):
+    for entry in sorted((files("lostfound") / "recipes" / "preparing").iterdir(), key=lambda each: each.name):
         if entry.name.endswith(".yaml"):
             lines += [f"### {entry.name.removesuffix('.yaml')}", "", *_file(entry)]
     return "\n".join(lines) + "\n"
