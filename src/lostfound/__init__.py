@@ -3,7 +3,7 @@
 Everything that is public is here; docs/api.md lists it. Importing the package loads nothing heavy: each name
 brings what it needs when it is first used.
 
-Example:
+Examples:
     >>> import lostfound
     >>> model = lostfound.load()  # the starter model in the package, or lostfound.load("models/mine")
     >>> guess = model.locate("photo.jpg")
@@ -124,7 +124,7 @@ def load(model: str | Path | None = None, *, threads: int | None = None, device:
         UsageError: There is no such device here; the message says what to install.
         ModelError: The folder is not a complete model folder, or a file in it is not its own.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> guess = lostfound.load("models/mine").locate("photo.jpg")
         >>> -90 <= guess.latitude <= 90, len(guess.candidates) <= 5

@@ -51,7 +51,7 @@ class Dataset:
             without the rest.
         info: What `dataset.json` says: how the data set was made.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> dataset = lostfound.Dataset.open("data/streets")
         >>> len(dataset) == sum(len(dataset.split(name)) for name in ("train", "val", "test"))

@@ -145,7 +145,7 @@ def score(
         UsageError: There is no such metric, or no such rules.
         DatasetError: A prediction is of no image, or none of the images has a place to compare answers with.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> dataset = lostfound.Dataset.open("data/streets").split("test")
         >>> scores = lostfound.score(lostfound.load("models/mine").predict(dataset), dataset)
@@ -221,7 +221,7 @@ def evaluate(
         UsageError: There is no such split, or no such rules.
         DatasetError: The split is empty, none of its images has a place, or one can't be read.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> dataset = lostfound.Dataset.open("data/streets")
         >>> measured = lostfound.evaluate(lostfound.load("models/mine"), dataset, "test")

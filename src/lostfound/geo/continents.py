@@ -28,7 +28,7 @@ def continent(country: str | None) -> str | None:
     Returns:
         A code of `CONTINENTS`; None where there is no country, or none of that code.
 
-    Example:
+    Examples:
         >>> from lostfound.geo.continents import CONTINENTS, continent
         >>> continent("HR"), CONTINENTS[continent("JP")], continent(None)
         ('EU', 'Asia', None)

@@ -34,7 +34,7 @@ def suggest_countries(text: str, most: int = 8) -> list[Suggestion]:
         text: What was typed, in any case, with or without accents.
         most: So many at most.
 
-    Example:
+    Examples:
         >>> [each.name for each in suggest_countries("allem")]
         ['Germany']
         >>> [each.name for each in suggest_countries("switserland")]

@@ -17,7 +17,7 @@ def element(tag: str, *children: Child, **attributes: object) -> Element:
         children: Elements and texts, in order; None is left out.
         attributes: By name, with `_` for `-`; `class_` is the class. None is left out, True has no value.
 
-    Example:
+    Examples:
         >>> html(element("p", "a < b", class_="small"))
         '<p class="small">a &lt; b</p>'
     """

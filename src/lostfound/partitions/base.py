@@ -55,7 +55,7 @@ class Partition:
         settings: What it was built with, as plain JSON values.
         rule: What the kind needs to assign points, as plain JSON values.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> cells = lostfound.build_partition("countries", [(48.86, 2.35), (45.76, 4.84), (52.52, 13.4)])
         >>> cells.cell_ids

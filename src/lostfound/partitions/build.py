@@ -49,7 +49,7 @@ def build_partition(
         DatasetError: A point is no coordinate, latitude and longitude are swapped, or a file that the
             settings name can't be used.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> paris, boulogne, lyon = (48.86, 2.35), (48.84, 2.24), (45.76, 4.84)
         >>> cells = lostfound.build_partition("square", [paris, boulogne, lyon], cell_km=50)

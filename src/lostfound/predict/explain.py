@@ -52,7 +52,7 @@ class EvidenceMap:
             - "distance", in km: how far the answered point moves while the part is hidden; never negative.
         values: (rows, columns), float32, from the picture's top left.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> explanation = lostfound.load("models/mine").explain("photo.jpg", method="occlusion")
         >>> [(each.role, each.unit) for each in explanation.maps]
@@ -99,7 +99,7 @@ class Explanation:
         similar: The photos of a data set that look most alike to the model, most similar first.
         notice: What could not be shown, and why.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> explanation = lostfound.load("models/mine").explain("photo.jpg", country="JP")
         >>> "JP" in {each.candidate.country for each in explanation.maps}

@@ -24,7 +24,7 @@ class Candidate:
         longitude: Of the same point, degrees.
         country: The country that the cell lies in, if it lies in one.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> best = lostfound.load().locate("photo.jpg").candidates[0]
         >>> best.cell_id == best.country, 0 < best.probability < 1
@@ -55,7 +55,7 @@ class Guess:
             apart regions or cities; best first, each as probable as its cells together.
         left_out: How probable what was left out by a restriction was, 0 to 1; None without one.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> guess = lostfound.load().locate("photo.jpg")
         >>> guess.country == guess.best.country

@@ -33,7 +33,7 @@ class Area:
         name: Its name.
         probability: The sum of its cells', 0 to 1.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> guess = lostfound.load().locate("photo.jpg")
         >>> guess.areas["countries"][0].area_id == guess.country

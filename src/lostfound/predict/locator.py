@@ -45,7 +45,7 @@ class Locator(Engine):
         session: The graph on ONNX Runtime.
         answerer: How it answers (see `using`).
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> locator = lostfound.load("models/mine")
         >>> isinstance(locator, lostfound.Locator)
@@ -83,7 +83,7 @@ class Locator(Engine):
         Raises:
             UsageError: There is no such setting, or the model can't do it.
 
-        Example:
+        Examples:
             >>> import lostfound
             >>> locator = lostfound.load().using(point="score", always_answer=True)
             >>> locator.locate("photo.jpg").abstained
@@ -132,7 +132,7 @@ class Locator(Engine):
             ImageError: A photo can't be read.
             UsageError: What was given is no photo, and no photos.
 
-        Example:
+        Examples:
             >>> import lostfound
             >>> found = lostfound.load().locate(["photo.jpg", "no-such.jpg"], errors="return")
             >>> found[0].country_name is not None, str(found[1])
@@ -177,7 +177,7 @@ class Locator(Engine):
             UsageError: The times are none, or the model answers with bare coordinates.
             ImageError: A photo can't be read.
 
-        Example:
+        Examples:
             >>> import lostfound
             >>> first, second = lostfound.load().locate_trip(["photo.jpg", "photo.jpg"], times=[9.0, 9.5])
             >>> first.country == second.country
@@ -217,7 +217,7 @@ class Locator(Engine):
                 features to compare photos by.
             DatasetError: The data set is empty or damaged.
 
-        Example:
+        Examples:
             >>> import lostfound
             >>> explanation = lostfound.load("models/mine").explain("photo.jpg")
             >>> explanation.guess == lostfound.load("models/mine").locate("photo.jpg")
@@ -344,7 +344,7 @@ class Locator(Engine):
         Raises:
             DatasetError: There are no images, or one can't be read.
 
-        Example:
+        Examples:
             >>> import lostfound
             >>> dataset = lostfound.Dataset.open("data/streets").split("test")
             >>> predictions = lostfound.load("models/mine").predict(dataset)

@@ -56,7 +56,7 @@ class Predictions:
     Raises:
         ValueError: Shapes don't fit, an id stands there twice, or a point is none.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from lostfound import Predictions
         >>> answers = Predictions(np.array(["a", "b"]), np.array([[48.9, 2.4], [35.7, 139.7]]))

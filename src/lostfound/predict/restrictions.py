@@ -37,7 +37,7 @@ class Restriction:
     Raises:
         UsageError: The conditions make no sense, or contradict each other.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> within = lostfound.Restriction(countries=frozenset({"FR", "ES"}), near=(43.3, 1.5, 500))
         >>> guess = lostfound.load().using(within=within).locate("photo.jpg")

@@ -43,7 +43,7 @@ class SimilarPhoto:
         distance_km: From there to the answer; None without coordinates.
         image: The stored bytes.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> streets = lostfound.Dataset.open("data/streets")
         >>> explanation = lostfound.load("models/mine").explain("photo.jpg", method="occlusion", like=streets)

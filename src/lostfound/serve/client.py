@@ -32,7 +32,7 @@ class Client:
         url: The server's address.
         options: How it is to answer (see `using`).
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> client = lostfound.Client("http://127.0.0.1:8000")
         >>> client.locate("photo.jpg").country  # doctest: +SKIP

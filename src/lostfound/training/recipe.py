@@ -33,7 +33,7 @@ def load_recipe(
         RecipeError: It is missing, is no YAML, has no such variant, or has an unknown key (the nearest known
             one is named) or a wrong value.
 
-    Example:
+    Examples:
         >>> from lostfound.training.recipe import load_recipe
         >>> load_recipe("countries", ["trainer.epochs=3"]).trainer.epochs
         3

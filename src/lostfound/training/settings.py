@@ -322,7 +322,7 @@ class Recipe(Section):
         trainer: How long, and on what machine.
         seed: Of everything that is drawn at random.
 
-    Example:
+    Examples:
         >>> from lostfound.training.recipe import load_recipe
         >>> recipe = load_recipe("demo")
         >>> recipe.task.kind, recipe.seed

@@ -74,7 +74,7 @@ def train_model(
         ModelError: The weights can't be used.
         LostFoundError: An image can't be read, the loss became NaN, or the disk is full.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> settings = ["trainer.epochs=1", "task.min_images=2", "input.size=[32, 32]", "trainer.workers=0"]
         >>> recipe = lostfound.load_recipe("demo", settings)

@@ -124,7 +124,7 @@ def import_images(
             latitudes and longitudes are swapped; or no image could be imported.
         DiskFullError: The disk became full; the same import goes on.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> summary = lostfound.import_images(["photos"], "dataset", size=128)
         >>> summary.imported == len(summary.dataset)

@@ -79,7 +79,7 @@ def prepare(
         DatasetError: The data set is damaged, or another process writes to the new folder.
         DiskFullError: The disk became full; the same command goes on.
 
-    Example:
+    Examples:
         >>> import lostfound
         >>> made = lostfound.prepare("data/streets", "data/streets-32", size=32)
         >>> made.dataset.info["settings"]["size"]
