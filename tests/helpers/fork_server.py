@@ -43,7 +43,13 @@ LIBRARIES = (
     *("pyarrow.pandas_compat", "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.ImageOps"),
     *("PIL.JpegImagePlugin", "PIL.PngImagePlugin", "pydantic.main", "pydantic.type_adapter", "typer", "yaml"),
     *("filelock", "fsspec", "pycountry", "rapidfuzz.fuzz", "rapidfuzz.process", "rich.console", "rich.table"),
-    *("rich.progress", "asyncio", "concurrent.futures.process", "multiprocessing.popen_spawn_posix"),
+    *(
+        "playwright.async_api",
+        "rich.progress",
+        "asyncio",
+        "concurrent.futures.process",
+        "multiprocessing.popen_spawn_posix",
+    ),
 )
 # What training adds.
 TRAINING = (

@@ -16,10 +16,11 @@ from lostfound.models.export import export_onnx
 from lostfound.models.heads import DistanceHead, linear_head
 from lostfound.models.network import Network
 
-# Of each family timm's own smallest member, and the grown one of most recipes.
+# Of each family its smallest member: timm's own for tests, where it has one.
 FAMILIES = [
     pytest.param("test_resnet", {}, id="test_resnet"),
     pytest.param("mobilenetv2_100", {"pad_type": "same"}, id="mobilenetv2_100"),
+    pytest.param("mobilenetv3_small_050", {}, id="mobilenetv3_small_050"),
     pytest.param("test_efficientnet", {}, id="test_efficientnet"),
     pytest.param("test_convnext", {}, id="test_convnext"),
     pytest.param("test_vit", {"img_size": 64}, id="test_vit"),
@@ -40,7 +41,7 @@ def test_a_family_is_exported_faithfully(name: str, options: dict[str, object], 
     assert [each.name for each in session.get_outputs()] == ["outputs", "features", "mean_features"]
     assert session.get_inputs()[0].shape[1:] == [64, 64, 3]
     network.eval()
-    for n in (1, 2, 7, 33):
+    for n in (1, 2, 7):
         images = np.random.default_rng(n).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
         outputs, features, embedding = session.run(None, {"images": images})
         with torch.no_grad():

@@ -30,7 +30,7 @@ DEFAULTS = {
     "pictures_fail": 0,  # every so many rounds, the tiles are pictures that say "error", with status 200
     "renamed": "",  # an element of the page that has another id now
     "site_fails": 0,  # so many pages fail first
-    "hang": False,  # the page keeps its script busy for ever
+    "hang": False,  # the page's script never comes to an end
     "one_game": False,  # everyone is given the same game until it is over
     "places": 500,
 }
@@ -134,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
         elif parts[0] == "tile":
             time.sleep(settings["delay_s"] * (1 + int(parts[3])))
             self.tile(parts[1], int(parts[2]), int(parts[3]))
+        elif parts[0] == "hang":
+            time.sleep(3600)
         else:
             self.reply(404, "text/plain", b"not here")
 

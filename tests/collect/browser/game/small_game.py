@@ -8,7 +8,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +32,7 @@ class SmallGame:
         self.data = folder / "data"
         self.site = folder / "site"
         self.running: list[Started] = []
-        self.server = subprocess.Popen([sys.executable, GAME / "server.py", self.site, json.dumps(settings)])
+        self.server = begin(self.site, json.dumps(settings), script=GAME / "server.py")
         while not (self.site / "port").is_file():
             assert self.server.poll() is None
             time.sleep(0.01)
