@@ -41,8 +41,9 @@ TOGETHER = (
     *("tests/e2e/test_demo_training.py", "tests/e2e/test_main_job.py", "tests/e2e/test_real_images.py"),
     *("tests/e2e/test_recipes.py", "tests/e2e/test_repeat.py", "tests/parallel/test_cluster.py"),
     "tests/training/test_fit_resume.py",
-    *("tests/serve/test_page.py", "tests/serve/test_page_for_all.py"),
-    "tests/play/test_page.py",
+    *("tests/serve/test_page.py", "tests/serve/test_page_for_all.py", "tests/serve/test_about.py"),
+    *("tests/serve/test_locate.py", "tests/models/test_shrinking.py", "tests/play/test_page.py"),
+    "tests/evaluation/report/test_page.py",
 )
 
 

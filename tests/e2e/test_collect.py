@@ -89,7 +89,7 @@ def killed_at_random(begin, command: tuple, services: Services, cwd: Path, times
 @pytest.mark.parametrize(
     ("command", "kinds", "parallel", "times"),
     [
-        ((*STREET, "--places", 50, "--headings", 3), ("metadata", "view"), 4, 12),
+        ((*STREET, "--places", 25, "--headings", 3), ("metadata", "view"), 4, 12),
         (GRAPH, ("search", "picture"), 4, 8),
     ],
 )
@@ -115,7 +115,7 @@ def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
 @pytest.mark.slow
 def test_killed_while_packing_goes_on_with_the_packing(lostfound, serve, tmp_path: Path, start):
     services = serve()
-    command = (*STREET, "--places", 200)
+    command = (*STREET, "--places", 100)
     os.environ.update(services.environment())
     try:
         running = start(*command, cwd=tmp_path)
@@ -133,7 +133,7 @@ def test_killed_while_packing_goes_on_with_the_packing(lostfound, serve, tmp_pat
     done = lostfound(*command, cwd=tmp_path, **services.environment())
     assert done.returncode == 0, done.stderr
     assert services.questions() == asked
-    assert len(originals(tmp_path / "data")) == 200
+    assert len(originals(tmp_path / "data")) == 100
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
 
 
@@ -145,7 +145,7 @@ def test_stopped_politely_it_finishes_what_is_under_way(
     services = serve(delay=0.05)
     for name, value in services.environment().items():
         monkeypatch.setenv(name, value)
-    command = (*STREET, "--places", 80)
+    command = (*STREET, "--places", 30)
     running = start(*command, cwd=tmp_path)
     running.wait_until(lambda: len(services.requests("view")) > 5 if running_log(services) else False)
     os.kill(running.process.pid, number)
@@ -155,7 +155,7 @@ def test_stopped_politely_it_finishes_what_is_under_way(
     done = lostfound(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert max(services.questions().values()) == 1
-    assert len(originals(tmp_path / "data")) == 80
+    assert len(originals(tmp_path / "data")) == 30
 
 
 def running_log(services: Services) -> bool:
@@ -347,7 +347,7 @@ def test_wrong_usage_is_exit_code_2_and_makes_nothing(
 @pytest.mark.slow
 def test_stats_prepare_and_train_take_what_was_collected(lostfound, serve, tmp_path: Path):
     services = serve(side=64)
-    street = (*STREET, "--country", "Japan", "--places", 40)
+    street = (*STREET, "--country", "Japan", "--places", 24)
     assert lostfound(*street, cwd=tmp_path, **services.environment()).returncode == 0
     assert lostfound(*GRAPH, cwd=tmp_path, **services.environment()).returncode == 0
     stats = json.loads(lostfound("stats", "data", "--json", cwd=tmp_path).stdout)

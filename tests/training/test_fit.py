@@ -111,20 +111,6 @@ def test_a_file_of_a_model_s_name_makes_no_folder_ours(
     assert {each: path.read_text() for each, path in found.items()} == theirs
 
 
-@pytest.mark.slow
-def test_what_others_put_beside_a_model_stays_when_it_is_overwritten(
-    model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
-) -> None:
-    folder = shutil.copytree(model_folder, tmp_path / "model")
-    theirs = ["notes.txt", "run/notes.txt", "run/checkpoints/epoch-5.ckpt", "run/.mine.partial"]
-    for name in theirs:
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text("mine")
-    fit(recipe("seed=5"), dataset, folder, overwrite=True)
-    assert [name for name in theirs if (folder / name).read_text() == "mine"] == theirs
-    assert not (folder / ".lock").exists()
-
-
 TRAIN_ALONE = """
 import sys
 from pathlib import Path
@@ -136,10 +122,14 @@ with training_alone(Path(sys.argv[1])):
 
 
 @pytest.mark.slow
-def test_a_training_beside_another_touches_nothing(
+def test_a_training_beside_another_touches_nothing_and_one_that_overwrites_leaves_what_others_put_there(
     model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
+    theirs = ["notes.txt", "run/notes.txt", "run/checkpoints/epoch-5.ckpt", "run/.mine.partial"]
+    for name in theirs:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
     (folder / "run" / "run.json").write_text("of the one that runs")
 
     def contents() -> dict[Path, bytes]:
@@ -159,6 +149,7 @@ def test_a_training_beside_another_touches_nothing(
         other.kill()
     fit(recipe("seed=5"), dataset, folder, overwrite=True)  # who was killed holds it no longer
     assert not (folder / ".lock").exists()
+    assert [name for name in theirs if (folder / name).read_text() == "mine"] == theirs
 
 
 # --- what goes wrong on the way
