@@ -1,7 +1,7 @@
 """Install the wheel alone as its users may get it, and run the demo from it.
 
-With the lowest versions that pyproject.toml allows, and on every Python from 3.11 on that this machine has: 3.12 and
-3.13 are passed over, with a word, where they are missing. Needs uv (extra dev).
+With the lowest versions that pyproject.toml allows, and on Python 3.12 and 3.13, passed over with a word
+where they are missing. Needs uv (extra dev).
 
     python scripts/check_installs.py
 """

@@ -2,13 +2,14 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.importers.importing import import_images
 from lostfound.data.splits import SplitSettings
 from lostfound.data.stats import dataset_stats
-from lostfound.data.stats_plot import draw_stats
+from lostfound.data.stats_plot import _zoom, draw_stats
 
 ALL_TRAIN = SplitSettings(val=0, test=0)
 
@@ -120,3 +121,24 @@ def test_places_in_antarctica_are_on_the_map(tmp_path, write_picture):
     _draw_map(axes, dataset)
 
     assert axes.get_ylim()[0] < -77.85
+
+
+@pytest.mark.parametrize(
+    ("points", "widest"),
+    [([(45.0, 15.0)], 4), ([(45.0, 14.0), (46.0, 18.0)], 8), ([(40.0, -120.0), (40.0, 140.0)], 360)],
+)
+def test_the_map_shows_where_there_are_places(points, widest):
+    axes = Figure().subplots()
+    _zoom(axes, np.array(points))
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+
+    assert all(south < latitude < north and west < longitude < east for latitude, longitude in points)
+    assert widest / 2 < east - west <= widest
+
+
+def test_a_data_set_without_coordinates_has_no_empty_map(tmp_path, write_picture, dataset_folder):
+    for number in range(3):
+        write_picture(tmp_path / "source" / "Japan" / f"{number}.jpg", number)
+    dataset = import_images([tmp_path / "source"], tmp_path / "data", jobs=1).dataset
+
+    assert drawn(dataset).height < 0.6 * drawn(Dataset.open(dataset_folder)).height

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lostfound.evaluation.confusion_plot import MAX_CLASSES, draw_confusion
+from lostfound.evaluation.confusion_plot import MAX_CLASSES, _what_others_are, draw_confusion
 
 CODES = [first + second for first in "ABCDEFGHIJ" for second in "ABCDEFGHIJ"]
 
@@ -56,3 +56,10 @@ def test_it_tells_right_from_wrong() -> None:
     axes = (slice(None), slice(0, right.width * 3 // 4))  # without the colour bar
     assert not (dark(right)[axes] & dark(wrong)[axes]).any()
     assert dark(right)[axes].any()
+
+
+def test_the_picture_names_what_others_holds() -> None:
+    truth, guess = ["FR", "FR", "DE", "AT", "AT"], ["FR", "IT", "FR", "None", "DE"]
+    assert _what_others_are(truth, guess, ["FR"], width=200) == (
+        "others: 2 with images: AT 2, DE 1; 1 guessed alone: IT; no country guessed"
+    )

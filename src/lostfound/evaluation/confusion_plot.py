@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,7 +24,8 @@ def draw_confusion(truth: NDArray[np.object_], guess: NDArray[np.object_], *, ti
         title: Above the picture.
 
     Returns:
-        A PNG. The `MAX_CLASSES` most frequent true countries are shown, the rest together as "others".
+        A PNG. The `MAX_CLASSES` most frequent true countries are shown, the rest together as "others", which
+        the picture says below.
     """
     known = np.array([code is not None for code in truth], dtype=bool)
     truth, guess = truth[known].astype(str), guess[known].astype(str)
@@ -53,6 +57,8 @@ def draw_confusion(truth: NDArray[np.object_], guess: NDArray[np.object_], *, ti
     axes.set_xlabel("guessed country")
     axes.set_ylabel("true country, and its images")
     axes.set_title(title, fontsize=10)
+    if not complete:
+        figure.supxlabel(_what_others_are(list(truth), list(guess), shown, width=int(17 * side)), fontsize=7)
     if len(labels) <= 20:
         for row in range(len(labels)):
             for column in range(len(labels)):
@@ -65,3 +71,19 @@ def draw_confusion(truth: NDArray[np.object_], guess: NDArray[np.object_], *, ti
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def _what_others_are(truth: Sequence[str], guess: Sequence[str], shown: list[str], *, width: int) -> str:
+    """Which countries "others" stands for, in lines of so many letters."""
+    rest = Counter(sorted(code for code in truth if code not in shown))
+    guessed = sorted(set(guess) - set(shown) - set(rest) - {"None"})
+    parts = []
+    if rest:
+        parts.append(
+            f"{len(rest)} with images: " + ", ".join(f"{code} {count}" for code, count in rest.most_common())
+        )
+    if guessed:
+        parts.append(f"{len(guessed)} guessed alone: " + ", ".join(guessed))
+    if "None" in guess:
+        parts.append("no country guessed")
+    return textwrap.fill(f"{OTHERS}: {'; '.join(parts)}", width)
