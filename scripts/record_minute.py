@@ -1,4 +1,4 @@
-"""Record the first minute: docs/first-minute.cast, what `lostfound demo` prints and when, in asciinema's format (v2).
+"""Record the first minute: what `lostfound demo` prints and when, in asciinema's format (v2).
 
 python scripts/record_minute.py        # then: asciinema play docs/first-minute.cast
 """
@@ -30,7 +30,7 @@ def record(words: tuple[str, ...], folder: str, start: float) -> list[tuple[floa
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
-        os.execvp(sys.executable, [sys.executable, "-m", "lostfound", *words])  # noqa: S606
+        os.execvp(sys.executable, [sys.executable, "-m", "lostfound", *words])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
     while True:
         try:
