@@ -63,7 +63,7 @@ def territories(language: str) -> dict[str, str]:
 
 def aliases() -> dict[str, list[str]]:
     """Countries by other code; codes of regions of the world left out."""
-    return {alias: codes for alias, codes in get_global("territory_aliases").items() if LISTED >= {*codes}}
+    return {alias: codes for alias, codes in get_global("territory_aliases").items() if {*codes} <= LISTED}
 
 
 def foreign_names() -> dict[str, list[str]]:

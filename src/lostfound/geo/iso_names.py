@@ -1,7 +1,7 @@
 """How ISO 3166 and the United Nations write the names of countries, where Unicode CLDR writes them otherwise.
 
 What CLDR has is in ``data/country_names.json``. The rest is here: formal names, names with the form of state
-behind a comma, and countries that are no more. ``tests/geo/test_iso_names.py`` compares it with pycountry's tables.
+behind a comma, and countries that are no more. The tests compare it with pycountry's tables.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ _FORMS_OF_STATE = {
     "Plurinational State": "BO",
     "Principality": "AD LI MC",
     "Republic": (
-        "AL AM AO AT AZ BA BG BI BJ BW BY CI CL CM CO CR CU CY DJ EC EE FI FJ GH GM GN GQ GT GW GY HN HR HT ID "
-        "IN IQ IS KE KI KZ LR LT LV MD MG MH MK ML MT MU MV MW MZ NA NE NI NR PA PE PH PL PW PY RS SC SD SG SI "
-        "SL SM SN SR SS SV TD TJ TN TR TT UG UZ VU YE ZA ZM ZW"
+        "AL AM AO AT AZ BA BG BI BJ BW BY CI CL CM CO CR CU CY DJ EC EE FI FJ GH GM GN GQ GT GW GY HN HR HT "
+        "ID IN IQ IS KE KI KZ LR LT LV MD MG MH MK ML MT MU MV MW MZ NA NE NI NR PA PE PH PL PW PY RS SC SD "
+        "SG SI SL SM SN SR SS SV TD TJ TN TR TT UG UZ VU YE ZA ZM ZW"
     ),
     "State": "ER IL KW QA",
     "Sultanate": "OM",
