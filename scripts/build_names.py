@@ -2,7 +2,7 @@
 
 Run it again to take up another version of Babel, or after `scripts/build_cities.py`:
 
-    pip install babel==2.18.0
+    pip install babel==2.18.0 pycountry
     python scripts/build_names.py
 
 It writes to ``src/lostfound/geo/data``, for `lostfound.geo.names` and `lostfound.geo.cities`, which would
@@ -11,7 +11,7 @@ otherwise take most of a second to work them out:
 * ``country_names.json``: ``aliases`` (countries by other code: alpha-3, numeric, withdrawn; several for a
   country that was divided), ``english`` (name by CLDR's code of the territory) and ``foreign`` (keys of a
   country's names in other languages, as `lostfound.geo.names.name_key` makes them). Countries are
-  ISO 3166-1 alpha-2, Kosovo ``XK``.
+  ISO 3166-1 alpha-2, as pycountry lists them, and Kosovo ``XK``; the codes of ``foreign`` are all of them.
 * ``city_names.json``: what could stand for a country: for each large city, and each smaller place of the same
   name, its country, its population, and the keys of its names. A country and a key are in it once, with the
   largest population.
@@ -30,15 +30,17 @@ from typing import Any
 
 import babel
 import pyarrow.parquet as pq
+import pycountry
 from babel import Locale
 from babel.core import get_global
 
 from lostfound.geo.cities import LARGE_CITY, city_table
 from lostfound.geo.countries import read_name
-from lostfound.geo.names import listed_codes, name_key
+from lostfound.geo.names import KOSOVO, name_key
 
 BABEL = "2.18.0"
 TARGET = Path(__file__).resolve().parent.parent / "src" / "lostfound" / "geo" / "data"
+LISTED = {country.alpha_2 for country in pycountry.countries} | {KOSOVO}
 # Languages whose country names are known, besides English: those in which photos are commonly filed.
 LANGUAGES = (
     *("ar", "bg", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id"),
@@ -61,8 +63,7 @@ def territories(language: str) -> dict[str, str]:
 
 def aliases() -> dict[str, list[str]]:
     """Countries by other code; codes of regions of the world left out."""
-    listed = listed_codes()
-    return {alias: codes for alias, codes in get_global("territory_aliases").items() if listed >= {*codes}}
+    return {alias: codes for alias, codes in get_global("territory_aliases").items() if {*codes} <= LISTED}
 
 
 def foreign_names() -> dict[str, list[str]]:
@@ -74,7 +75,7 @@ def foreign_names() -> dict[str, list[str]]:
     for language, codes in OWN_LANGUAGES.items():
         for code in codes.split():
             keys[code].add(name_key(territories(language)[code]))
-    return {code: sorted(keys[code]) for code in listed_codes()}
+    return {code: sorted(keys[code]) for code in LISTED}
 
 
 def large_cities() -> dict[str, dict[str, int]]:

@@ -42,7 +42,7 @@ LIBRARIES = (
     *("scipy.spatial", "shapely", "pyarrow.compute", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet"),
     *("pyarrow.pandas_compat", "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.ImageOps"),
     *("PIL.JpegImagePlugin", "PIL.PngImagePlugin", "pydantic.main", "pydantic.type_adapter", "typer", "yaml"),
-    *("filelock", "fsspec", "pycountry", "rapidfuzz.fuzz", "rapidfuzz.process", "rich.console", "rich.table"),
+    *("filelock", "fsspec", "rapidfuzz.fuzz", "rapidfuzz.process", "rich.console", "rich.table"),
     *(
         "playwright.async_api",
         "rich.progress",

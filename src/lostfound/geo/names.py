@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from importlib import resources
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from lostfound.geo.iso_names import WITHDRAWN_CODES, former_names, iso_names
 
 # "Man" is Czech for the Isle of Man, and an English word.
 _MIN_FOREIGN = 4
@@ -139,9 +141,7 @@ def core_key(text: str) -> str:
 @cache
 def listed_codes() -> frozenset[str]:
     """ISO 3166-1 alpha-2, and Kosovo."""
-    import pycountry
-
-    return frozenset(country.alpha_2 for country in pycountry.countries) | {KOSOVO}
+    return frozenset(cldr_names().foreign)
 
 
 @cache
@@ -182,16 +182,14 @@ def _namesakes() -> dict[str, dict[str, str]]:
 
 @cache
 def name_index() -> NameIndex:
-    """Read ISO 3166 and CLDR; once in a process."""
-    import pycountry
-
+    """Read every name; once in a process."""
     listed, cldr = listed_codes(), cldr_names()
     english: defaultdict[str, set[str]] = defaultdict(set)
     foreign: defaultdict[str, set[str]] = defaultdict(set)
     reordered: defaultdict[str, set[str]] = defaultdict(set)
     shortened: defaultdict[str, set[str]] = defaultdict(set)
 
-    english_names = [*_iso_names(pycountry), *_cldr_english_names(cldr, listed), *_EVERYDAY.items()]
+    english_names = [*_iso_names(cldr), *_cldr_english_names(cldr, listed), *_EVERYDAY.items()]
     for name, code in english_names:
         english[name_key(name)].add(code)
         reordered[unordered_key(name)].add(code)
@@ -199,12 +197,12 @@ def name_index() -> NameIndex:
             shortened[name_key(spelling)].add(code)
             reordered[unordered_key(spelling)].add(code)
     foreign_keys = [(key, code) for code, keys in cldr.foreign.items() if code in listed for key in keys]
-    for key, code in foreign_keys + _former_keys(pycountry, cldr.aliases):
+    for key, code in foreign_keys + _former_keys():
         # An English reading goes first: it is the language most folders are named in.
         if key not in english and not (key.isascii() and len(key) < _MIN_FOREIGN):
             foreign[key].add(code)
     return NameIndex(
-        codes=_codes(pycountry, cldr.aliases, listed),
+        codes=_codes(cldr.aliases, listed),
         english={key: frozenset(codes) for key, codes in english.items()},
         foreign={key: frozenset(codes) for key, codes in foreign.items()},
         reordered={key: frozenset(codes) for key, codes in reordered.items()},
@@ -212,26 +210,17 @@ def name_index() -> NameIndex:
     )
 
 
-def _codes(pycountry: Any, aliases: dict[str, list[str]], listed: frozenset[str]) -> dict[str, str]:
-    """Alpha-2 by code. Withdrawn codes are left out: "CT" and "MI" are states of the US to most people."""
-    withdrawn = {former.alpha_2 for former in pycountry.historic_countries}
-    withdrawn |= {former.alpha_3 for former in pycountry.historic_countries}
+def _codes(aliases: dict[str, list[str]], listed: frozenset[str]) -> dict[str, str]:
     codes = {
         alias: targets[0]
         for alias, targets in aliases.items()
-        if alias.isalpha() and alias not in withdrawn and len(targets) == 1 and targets[0] in listed
+        if alias.isalpha() and alias not in WITHDRAWN_CODES and len(targets) == 1 and targets[0] in listed
     }
-    for country in pycountry.countries:
-        codes[country.alpha_2] = codes[country.alpha_3] = country.alpha_2
-    return codes | _KOSOVO_CODES
+    return codes | {code: code for code in listed} | _KOSOVO_CODES
 
 
-def _iso_names(pycountry: Any) -> list[tuple[str, str]]:
-    names = []
-    for country in pycountry.countries:
-        for field in ("name", "common_name", "official_name"):
-            names += [(spelling, country.alpha_2) for spelling in _spellings(getattr(country, field, ""))]
-    return names
+def _iso_names(cldr: CldrNames) -> list[tuple[str, str]]:
+    return [(spelling, code) for name, code in iso_names(cldr.english) for spelling in _spellings(name)]
 
 
 def _cldr_english_names(cldr: CldrNames, listed: frozenset[str]) -> list[tuple[str, str]]:
@@ -245,16 +234,8 @@ def _cldr_english_names(cldr: CldrNames, listed: frozenset[str]) -> list[tuple[s
     return names
 
 
-def _former_keys(pycountry: Any, aliases: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Keys of the names of former countries, each with all that came after it."""
-    keys = []
-    for former in pycountry.historic_countries:
-        successors = aliases.get(getattr(former, "numeric", "")) or aliases.get(former.alpha_2) or []
-        # HH marks a country that was divided; one successor alone would be wrong.
-        if former.alpha_4.endswith("HH") and len(successors) < 2:
-            continue
-        keys += [(name_key(spelling), code) for spelling in _spellings(former.name) for code in successors]
-    return keys
+def _former_keys() -> list[tuple[str, str]]:
+    return [(name_key(spelling), code) for name, code in former_names() for spelling in _spellings(name)]
 
 
 def _shortened(name: str) -> Iterator[str]:
