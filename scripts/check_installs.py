@@ -1,37 +1,39 @@
-"""Install the wheel alone as its users may get it, and run the demo from it.
+"""Install the wheel alone as its users may get it, and run the demo and the first commands from it.
 
-With the lowest versions that pyproject.toml allows, and on Python 3.12 and 3.13, passed over with a word
-where they are missing. Needs uv (extra dev).
+    python scripts/check_installs.py [lowest] [3.12] [3.13]
 
-    python scripts/check_installs.py
+With the lowest versions that pyproject.toml allows, and with those of constraints.txt on newer Pythons, where
+this machine has them; all of these if none is named.
 """
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NEWER = ("3.12", "3.13")
+PHOTOS = ROOT / "src" / "lostfound" / "cli" / "demo_photos"
+LOWEST, NEWER = "lowest", ("3.12", "3.13")
 
 
 def main() -> None:
     """Try each of them; the first that fails ends it."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(here), str(ROOT)])
+        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", here, ROOT)
         (wheel,) = here.glob("*.whl")
-        check(here / "lowest", Path(sys.executable), wheel, "--resolution", "lowest-direct")
-        for version in NEWER:
-            python = interpreter(version)
+        for name in sys.argv[1:] or (LOWEST, *NEWER):
+            python = Path(sys.executable) if name == LOWEST else interpreter(name)
             if python is None:
-                print(f"Python {version} is not on this machine: not tried")
-            else:
-                check(here / version, python, wheel, "-c", str(ROOT / "constraints.txt"))
+                print(f"Python {name} is not on this machine: not tried")
+                continue
+            versions = lowest_versions(here) if name == LOWEST else ROOT / "constraints.txt"
+            check(here / name, python, wheel, versions)
 
 
 def interpreter(version: str) -> Path | None:
@@ -45,26 +47,51 @@ def interpreter(version: str) -> Path | None:
     return None
 
 
-def check(folder: Path, python: Path, wheel: Path, *how: str) -> None:
-    """Install the wheel for a Python, and let the demo show that it works."""
-    uv = [sys.executable, "-m", "uv"]
-    run([*uv, "venv", "-q", "--python", str(python), str(folder)])
+def lowest_versions(folder: Path) -> Path:
+    """A file of constraints that takes each dependency in its lowest version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [re.fullmatch(r"([\w.-]+)>=([\d.]+)", each) for each in project["dependencies"]]
+    file = folder / "lowest.txt"
+    file.write_text("".join(f"{each[1]}=={each[2]}\n" for each in wanted if each))
+    if not all(wanted):
+        raise SystemExit("a dependency of pyproject.toml has no lowest version")
+    return file
+
+
+def check(folder: Path, python: Path, wheel: Path, versions: Path) -> None:
+    """Install the wheel for a Python, and let the demo and the first commands show that it works."""
+    run(python, "-m", "venv", folder)
     own = folder / "bin" / "python"
-    run([*uv, "pip", "install", "-q", "--python", str(own), *how, str(wheel)])
-    run([str(own), "-I", "-m", "lostfound", "--quiet", "demo", "--to", str(folder / "demo")])
-    for made in ("map.html", "report/report.html", "why/explanation.html"):
-        if not (folder / "demo" / made).is_file():
-            raise SystemExit(f"{folder.name}: the demo left no {made}")
+    run(own, "-m", "pip", "install", "-q", "--no-compile", "--prefer-binary", "-c", versions, wheel)
+    run(own, "-m", "pip", "check")
+    for words in (
+        ["demo", "--to", folder / "demo"],
+        ["locate", PHOTOS, "--output", folder / "answers.json"],
+        ["locate", PHOTOS, "--to", folder / "results"],
+        ["import", PHOTOS, "--to", folder / "data"],
+        ["stats", folder / "data", "--to", folder / "stats.png"],
+    ):
+        run(own, "-I", "-m", "lostfound", "--quiet", *words)
+    made = (
+        "demo/map.html",
+        "demo/report/report.html",
+        "demo/why/explanation.html",
+        "answers.json",
+        "stats.png",
+    )
+    for name in made:
+        if not (folder / name).is_file():
+            raise SystemExit(f"{folder.name}: the commands left no {name}")
     size = sum(f.stat().st_size for f in (folder / "lib").rglob("*") if f.is_file()) / 1e6
     print(f"{folder.name}: works, {size:.0f} MB")
 
 
-def run(command: list[str]) -> None:
+def run(*command: object) -> None:
     """Run a command; what it says is shown if it fails."""
-    environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "UV_LINK_MODE": "copy"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tempfile.gettempdir())
+    words = [str(each) for each in command]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tempfile.gettempdir())
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        raise SystemExit(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":
