@@ -21,7 +21,7 @@ def drawn(dataset):
 def assert_is_a_picture(image):
     assert image.format == "PNG"
     assert image.width >= 1200
-    assert image.height >= 800
+    assert image.height >= 600
     assert np.asarray(image.convert("L")).std() > 10
 
 
