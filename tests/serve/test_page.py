@@ -287,7 +287,9 @@ class TestMany:
         assert many.page.locator("#no-match").is_visible()
         many.page.get_by_label("Filter photos by name or place").fill("")
         many.page.get_by_label("Order of photos").select_option("name")
-        many.page.wait_for_function("[...document.querySelectorAll('.card .name')].every(e => e.innerText)")
+        many.page.wait_for_function(
+            "() => [...document.querySelectorAll('.card .name')].every(e => e.innerText)"
+        )
         numbers = [int(name[-5]) for name in many.page.locator(".card .name").all_inner_texts()]
         assert numbers == list(range(10))
         many.page.get_by_label("Order of photos").select_option("surest")
