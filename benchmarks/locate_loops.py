@@ -27,6 +27,7 @@ import torch
 from generated import write_photos
 from machine import machine, versions
 from PIL import Image
+from published import predict_kept
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
@@ -171,15 +172,6 @@ def load_geoclip(folder: Path) -> tuple[Any, torch.Tensor]:
     with torch.no_grad():
         kept = torch.nn.functional.normalize(model.location_encoder(model.gps_gallery), dim=1)
     return model, kept
-
-
-def predict_kept(model: Any, kept: torch.Tensor, photo: Path) -> Any:
-    """Its `predict` with the gallery's embeddings computed once."""
-    with torch.no_grad(), Image.open(photo) as image:
-        found = torch.nn.functional.normalize(
-            model.image_encoder(model.image_encoder.preprocess_image(image)), dim=1
-        )
-        return torch.topk((model.logit_scale.exp() * found @ kept.T).softmax(dim=-1), 5, dim=1)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
-WORKER = "https://unpkg.com/iframe-worker/shim"
+WORKER = re.compile(r"https://[\w./-]+/iframe-worker/shim")
 
 SAID_BY = {"README.md": "index.md", "src/lostfound/recipes/training": "settings.md"}
 """Pages that say what those of the repository say."""
@@ -77,14 +77,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Take from the site what Material would have from the net to search in pages that are opened from a folder."""
-    return output.replace(
-        WORKER, posixpath.relpath("site/iframe-worker.js", posixpath.dirname(page.url) or ".")
-    )
+    return WORKER.sub(posixpath.relpath("site/iframe-worker.js", posixpath.dirname(page.url) or "."), output)
 
 
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
     """The same for the page of what isn't there."""
-    return output_content.replace(WORKER, "site/iframe-worker.js")
+    return WORKER.sub("site/iframe-worker.js", output_content)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

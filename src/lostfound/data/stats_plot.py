@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections import Counter
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,10 +42,12 @@ def draw_stats(dataset: Dataset) -> bytes:
     figure.suptitle(title, parse_math=False)  # a folder's name may hold dollar signs
     if located.any():
         _draw_map(figure.add_subplot(grid[0, :]), dataset)
+    country, split = (strings(dataset.records, name) for name in ("country", "split"))
+    counted = Counter(zip((code or "unknown" for code in country), split, strict=True))
     for number, codes in enumerate(rows):
         which = f": {number * _BARS + 1} to {number * _BARS + len(codes)} of {len(stats.countries)}"
         axes = figure.add_subplot(grid[len(heights) - 1 - len(rows) + number, :])
-        _draw_countries(axes, dataset, codes, which if len(rows) > 1 else "")
+        _draw_countries(axes, counted, codes, which if len(rows) > 1 else "")
     missing = int((~located).sum())
     handles = [Patch(color=SPLIT_COLORS[name], label=name) for name in SPLITS]
     without = f"; {missing} images have no coordinates" if missing else ""
@@ -125,12 +128,11 @@ def _draw_sizes(axes: Axes, dataset: Dataset) -> None:
     axes.set_title("images by their shorter side, in pixels")
 
 
-def _draw_countries(axes: Axes, dataset: Dataset, codes: list[str], which: str) -> None:
-    country = np.array([code or "unknown" for code in strings(dataset.records, "country")])
-    split = strings(dataset.records, "split")
+def _draw_countries(axes: Axes, counted: Counter[tuple[str, str]], codes: list[str], which: str) -> None:
+    """Bars of some countries, by how many images each has in a split."""
     bottom = np.zeros(len(codes))
     for name in SPLITS:
-        heights = np.array([((country == code) & (split == name)).sum() for code in codes], dtype=float)
+        heights = np.array([counted[code, name] for code in codes], dtype=float)
         axes.bar(codes, heights, bottom=bottom, color=SPLIT_COLORS[name])
         bottom += heights
     axes.set_xlim(-0.9, max(len(codes), 12) - 0.1)

@@ -58,6 +58,8 @@ def part_weights(graph: Path) -> None:
     Args:
         graph: The file, which is replaced.
     """
+    weights = graph.with_name(GRAPH_WEIGHTS)
+    weights.unlink(missing_ok=True)  # of a run that was stopped
     if graph.stat().st_size < LARGE:
         return
     import onnx
@@ -65,7 +67,7 @@ def part_weights(graph: Path) -> None:
     model = onnx.load(graph)
     graph.unlink()
     onnx.save_model(model, graph, save_as_external_data=True, location=GRAPH_WEIGHTS, size_threshold=_FEWEST)
-    graph.with_name(GRAPH_WEIGHTS).chmod(graph.stat().st_mode)  # onnx lets its owner alone read it
+    weights.chmod(graph.stat().st_mode)  # onnx lets its owner alone read it
 
 
 def _halve(model: onnx.ModelProto) -> None:  # type: ignore[name-defined]  # noqa: F821

@@ -185,9 +185,16 @@ def _taken(name: str, selection: Selection) -> bool:
 
 def _member(size: int, read: Callable[[], bytes], reading: bool) -> bytes | ImageError:
     """The bytes of a file in an archive, read at once: an archive is read in one thread."""
+    try:
+        return _limited(size, read if reading else bytes)
+    except ImageError as error:
+        return error
+
+
+def _limited(size: int, read: Callable[[], bytes]) -> bytes:
     if size > 8 * max_pixels():
-        return ImageError(f"{size:,} bytes are more than an image has")
-    return read() if reading else b""
+        raise ImageError(f"{size:,} bytes are more than an image has")
+    return read()
 
 
 def _given(data: bytes | ImageError) -> Callable[[], bytes]:
@@ -243,16 +250,14 @@ def _reader(holder: str) -> Callable[[str], bytes]:
         return lambda fragment: video.read(round(1000 * float(fragment.removeprefix("t="))))
     if zipfile.is_zipfile(holder):
         archive = zipfile.ZipFile(holder)
-        return lambda name: _given(
-            _member(archive.getinfo(name).file_size, lambda: archive.read(name), True)
-        )()
+        return lambda name: _limited(archive.getinfo(name).file_size, lambda: archive.read(name))
     tar = tarfile.open(holder, "r:*")  # noqa: SIM115  # open as long as its photos are read
 
     def from_tar(name: str) -> bytes:
         member = tar.getmember(name)
         file = tar.extractfile(member)
         assert file is not None
-        return _given(_member(member.size, file.read, reading=True))()
+        return _limited(member.size, file.read)
 
     return from_tar
 
