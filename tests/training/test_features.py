@@ -52,10 +52,10 @@ def test_a_head_trained_on_features_is_one_trained_through_the_backbone_and_the_
     first, plain = fit(recipe, dataset, tmp_path / "first"), fit(through, dataset, tmp_path / "plain")
     for name, value in weights(plain.folder).items():
         assert torch.allclose(weights(first.folder)[name], value, atol=1e-5), name
-    files = {path: path.stat().st_mtime_ns for path in (own_cache / "features").iterdir()}
+    files = {path: path.stat().st_mtime_ns for path in (own_cache / "features").rglob("*")}
     second = fit(recipe, dataset, tmp_path / "second")
-    assert {path: path.stat().st_mtime_ns for path in (own_cache / "features").iterdir()} == files
-    assert len(files) == 2  # training and validation
+    assert {path: path.stat().st_mtime_ns for path in (own_cache / "features").rglob("*")} == files
+    assert len(list((own_cache / "features").iterdir())) == 1  # of training and validation
     assert all(
         torch.equal(weights(second.folder)[name], value) for name, value in weights(first.folder).items()
     )
@@ -69,7 +69,8 @@ def small_network(preprocessing: Preprocessing, **options: object) -> Network:
 
 def compute(dataset: Dataset, folder, *, preprocessing: Preprocessing = SMALL, **options: object):
     network, device = small_network(preprocessing, **options), torch.device("cpu")
-    return cached_features(network, dataset, preprocessing, workers=0, device=device, folder=folder)
+    features, rows = cached_features(network, dataset, preprocessing, workers=0, device=device, folder=folder)
+    return features[rows]
 
 
 def test_features_are_what_the_backbone_makes_of_each_image(dataset_folder, tmp_path):
@@ -95,12 +96,36 @@ def test_a_backbone_of_the_same_weights_but_other_options_has_features_of_its_ow
     assert np.array_equal(other, compute(dataset, tmp_path / "alone", preprocessing=size, **options))
 
 
-def test_other_preprocessing_or_images_have_features_of_their_own(dataset_folder, tmp_path):
+def test_other_preprocessing_has_features_of_its_own(dataset_folder, tmp_path):
     dataset = Dataset.open(dataset_folder)
     compute(dataset, tmp_path)
     compute(dataset, tmp_path, preprocessing=replace(SMALL, crop_fraction=0.5))
-    compute(dataset.split("val"), tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_only_images_not_seen_before_are_computed_whatever_data_set_they_come_with(
+    dataset_folder, tmp_path, monkeypatch
+):
+    dataset = Dataset.open(dataset_folder)
+    whole, read, seen = compute(dataset, tmp_path / "whole"), Dataset.read, []
+    monkeypatch.setattr(Dataset, "read", lambda self, index: seen.append(index) or read(self, index))
+    validation = compute(dataset.split("val"), tmp_path / "parts")
+    assert len(seen) == len(validation) < len(dataset)
+    assert np.allclose(compute(dataset, tmp_path / "parts"), whole, atol=1e-5)
+    assert len(seen) == len(dataset)
+    backwards = np.arange(len(dataset))[::-1]
+    same = compute(dataset.with_records(dataset.records.take(backwards)), tmp_path / "parts")
+    assert np.allclose(same, whole[backwards], atol=1e-5)
+    assert len(seen) == len(dataset)
+
+
+def test_features_written_without_their_image_are_written_again(dataset_folder, tmp_path):
+    dataset = Dataset.open(dataset_folder)
+    whole = compute(dataset, tmp_path)
+    (images,) = tmp_path.rglob(features.IMAGES)
+    images.write_bytes(images.read_bytes()[: 20 * features.HASH + 5])  # killed amid a write
+    assert np.allclose(compute(dataset, tmp_path), whole, atol=1e-5)
+    assert images.stat().st_size == len(set(dataset.records["sha256"].to_pylist())) * features.HASH
 
 
 def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, monkeypatch):

@@ -94,9 +94,11 @@ def test_pixels_kept_ready_are_taken_instead_of_the_files(dataset: Dataset) -> N
 
 def test_features_stand_for_images() -> None:
     features = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    found, rows = FeatureSamples(features)[0, 0, np.array([4, 1])]
-    assert np.array_equal(found, features[[4, 1]])
-    assert rows.tolist() == [4, 1]
+    samples = FeatureSamples(features, np.array([3, 0, 4]))
+    found, rows = samples[0, 0, np.array([2, 1])]
+    assert len(samples) == 3
+    assert np.array_equal(found, features[[4, 0]])
+    assert rows.tolist() == [2, 1]
 
 
 # --- batches

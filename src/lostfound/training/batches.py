@@ -107,7 +107,7 @@ def _feature_samples(
     device = torch.device("cuda" if _wants_gpu(recipe.trainer.device) else "cpu")
     workers = _workers(recipe)
     train, val = (
-        FeatureSamples(cached_features(network, each, preprocessing, workers=workers, device=device))
+        FeatureSamples(*cached_features(network, each, preprocessing, workers=workers, device=device))
         for each in datasets
     )
     return _Samples(train, train, val, workers=0)  # there is nothing left to decode

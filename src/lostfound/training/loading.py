@@ -98,17 +98,23 @@ class ImageSamples(TorchDataset[Sample]):
 
 
 class FeatureSamples(TorchDataset[Sample]):
-    """Features of a locked backbone, (views, length) float32, instead of the images they were made from."""
+    """Features of a locked backbone, (views, length) float32, instead of the images they were made from.
 
-    def __init__(self, features: NDArray[np.float32]) -> None:
+    Args:
+        features: Rows of features, also of other images.
+        rows: Which of them each image has.
+    """
+
+    def __init__(self, features: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
         self.features = Mapped(features)
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self.features.values)
+        return len(self.rows)
 
     def __getitem__(self, key: SampleKey) -> Sample:
         rows = key[2]
-        return self.features.values[rows], rows
+        return self.features.values[self.rows[rows]], rows
 
 
 def collate(samples: list[Sample]) -> list[Tensor]:
