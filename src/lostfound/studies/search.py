@@ -17,7 +17,7 @@ from lostfound.studies import queue
 from lostfound.studies.memory import free_memory
 from lostfound.studies.runs import HUB, identity
 from lostfound.studies.space import Space, said
-from lostfound.training.clearing import MODEL, remove_files
+from lostfound.training.clearing import holds_run, remove_model
 from lostfound.training.recipe import load_recipe
 from lostfound.training.settings import MONITORS, Monitor, Recipe
 
@@ -254,7 +254,8 @@ def _run(search: Search, trial: Trial, count: int) -> float:
 
 def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Path) -> tuple[float, bool]:
     """Train, report each epoch, and leave the logs; says the score, and whether it was given up."""
-    from lostfound.training.train import fit_model  # torch takes seconds
+    from lostfound.training.fit import fit_best_epoch  # torch takes seconds
+    from lostfound.training.train import or_begin_again
 
     pruned = False
 
@@ -264,16 +265,17 @@ def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Pa
         pruned = trial.should_prune()
         return pruned
 
-    result = fit_model(
+    if folder.is_dir() and not holds_run(folder):  # it had ended, and nobody was told
+        remove_model(folder)
+    result = or_begin_again(
+        fit_best_epoch,
         search.load(settings),
         search.data,
         folder,
         weights=search.weights,
-        resume="or begin again",
         on_epoch=on_epoch,
     )
     trial.set_user_attr(VALUE, result.best_score)
     trial.set_user_attr(EPOCH, result.best_epoch)
     trial.set_user_attr(SECONDS, round(result.seconds, 1))
-    remove_files(folder, MODEL)  # the logs stay; a model can be trained from the best settings
     return result.best_score, pruned

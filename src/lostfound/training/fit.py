@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,11 @@ from lostfound.training.trainer import build_trainer
 from lostfound.training.validation import Validation
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """What a run gave.
+@dataclass(frozen=True, kw_only=True)
+class BestEpoch:
+    """How a training went, and how well it did on the validation split.
 
     Attributes:
-        folder: The finished model.
         weights: What was loaded, if a weights file was given.
         left_out: Images in no cell: (country, images).
         places_left_out: Places with fewer views than the recipe averages.
@@ -51,7 +50,6 @@ class FitResult:
         seconds: How long this call trained.
     """
 
-    folder: ModelFolder
     weights: WeightsReport | None
     left_out: list[tuple[str, int]]
     places_left_out: int
@@ -62,6 +60,20 @@ class FitResult:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class FitResult(BestEpoch):
+    """What a run gave.
+
+    Attributes:
+        folder: The finished model.
+    """
+
+    folder: ModelFolder
+
+
+OnEpoch = Callable[[int, dict[str, float]], bool]
+
+
 def fit(
     recipe: Recipe,
     dataset: Dataset,
@@ -70,7 +82,7 @@ def fit(
     weights: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    on_epoch: Callable[[int, dict[str, float]], bool] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> FitResult:
     """Train a recipe on a data set's training split and write the model folder.
 
@@ -96,48 +108,76 @@ def fit(
         ModelError: The weights can't be used, or another process trains in the folder.
         LostFoundError: An image can't be read, the loss became NaN, or the disk is full.
     """
-    with training_alone(Path(to)):
-        run = RunFolder(Path(to), recipe, dataset, weights)
-        return _fit(run, go_on=run.check(resume=resume, overwrite=overwrite), on_epoch=on_epoch)
-
-
-def _fit(
-    run: RunFolder, *, go_on: bool, on_epoch: Callable[[int, dict[str, float]], bool] | None
-) -> FitResult:
-    """Train in a folder that is free for it."""
-    recipe, dataset, weights = run.recipe, run.dataset, run.weights
-    start = time.monotonic()
-    training = build_training(recipe, dataset, weights)
-    module, batches = training.module, training.batches
-    with closing(batches), training_errors(run.folder):
-        trainer, checkpoints = build_trainer(recipe, run, training.monitor, on_epoch)
-        last = run.begin(go_on=go_on)
-        module.objective.set_up(batches.read)
-        trainer.fit(module, batches.train, batches.val, ckpt_path=last, weights_only=True)
-        best_epoch = _load_best(run, module)
-        outputs = _validation_outputs(module, batches.val_once, trainer.strategy.root_device)
+    run = RunFolder(Path(to), recipe, dataset, weights)
+    with _trained(run, resume=resume, overwrite=overwrite, on_epoch=on_epoch) as (training, best, device):
+        module, batches = training.module, training.batches
+        outputs = _validation_outputs(module, batches.val_once, device)
         temperature = _temperature(module.validation, outputs)
         decoder = _calibrated(module.objective.decoder, temperature)
         about = {
             **_described(run, training),
-            "best_epoch": best_epoch,
-            "monitor": module.monitor,
-            "best_score": checkpoints.best_score,
+            "best_epoch": best.best_epoch,
+            "monitor": best.monitor,
+            "best_score": best.best_score,
             "validation": replace(module.validation, decoder=decoder).measure(outputs),
         }
-        folder = _write_model(run, training, decoder, temperature, about)
-        run.finish()
-    return FitResult(
-        folder,
-        training.weights,
-        module.objective.left_out,
-        batches.places_left_out,
-        training.locked,
-        best_epoch,
-        module.monitor,
-        checkpoints.best_score,
-        time.monotonic() - start,
-    )
+        return FitResult(folder=_write_model(run, training, decoder, temperature, about), **vars(best))
+
+
+def fit_best_epoch(
+    recipe: Recipe,
+    dataset: Dataset,
+    to: str | Path,
+    *,
+    weights: str | Path | None = None,
+    resume: bool = False,
+    on_epoch: OnEpoch | None = None,
+) -> BestEpoch:
+    """Train as `fit` does and leave the logs alone, no model: for a search, which asks how well settings do.
+
+    Args:
+        recipe: What to train.
+        dataset: The images; their splits must be assigned.
+        to: The folder whose `run/` gets the logs.
+        weights: As in `fit`.
+        resume: As in `fit`.
+        on_epoch: As in `fit`.
+
+    Raises:
+        LostFoundError: As `fit` says.
+    """
+    run = RunFolder(Path(to), recipe, dataset, weights)
+    with _trained(run, resume=resume, on_epoch=on_epoch) as (_training, best, _device):
+        return best
+
+
+@contextmanager
+def _trained(
+    run: RunFolder, *, resume: bool, on_epoch: OnEpoch | None, overwrite: bool = False
+) -> Iterator[tuple[Training, BestEpoch, torch.device]]:
+    """Train in a run's folder: gives what was trained, as it was best, and where; it then has ended."""
+    with training_alone(run.model):
+        go_on = run.check(resume=resume, overwrite=overwrite)
+        start = time.monotonic()
+        training = build_training(run.recipe, run.dataset, run.weights)
+        module, batches = training.module, training.batches
+        with closing(batches), training_errors(run.folder):
+            trainer, checkpoints = build_trainer(run.recipe, run, training.monitor, on_epoch)
+            last = run.begin(go_on=go_on)
+            module.objective.set_up(batches.read)
+            trainer.fit(module, batches.train, batches.val, ckpt_path=last, weights_only=True)
+            best = BestEpoch(
+                weights=training.weights,
+                left_out=module.objective.left_out,
+                places_left_out=batches.places_left_out,
+                locked=training.locked,
+                best_epoch=_load_best(run, module),
+                monitor=module.monitor,
+                best_score=checkpoints.best_score,
+                seconds=time.monotonic() - start,
+            )
+            yield training, best, trainer.strategy.root_device
+            run.finish()
 
 
 def evaluation_part(recipe: Recipe, dataset: Dataset) -> tuple[Dataset, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError, RecipeError, UsageError
@@ -16,13 +16,15 @@ from lostfound.predict.calibrate import calibrate
 from lostfound.predict.locator import Unit
 from lostfound.predict.model_folder import ModelFolder
 from lostfound.training.clearing import holds_model, holds_run, remove_model
-from lostfound.training.fit import FitResult, evaluation_part, fit
+from lostfound.training.fit import BestEpoch, FitResult, evaluation_part, fit
 from lostfound.training.images import select_images
 from lostfound.training.run_folder import training_alone
 from lostfound.training.settings import Recipe
 
 Resume = Literal["never", "always", "or begin again"]
 """What becomes of a stopped run in the folder: it is in the way, it goes on, or it goes on if it can."""
+
+Result = TypeVar("Result", bound=BestEpoch)
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,27 @@ def fit_model(
     """
     if resume != "or begin again":
         return fit(recipe, dataset, to, resume=resume == "always", **options)
+    return or_begin_again(fit, recipe, dataset, to, **options)
+
+
+def or_begin_again(
+    train: Callable[..., Result], recipe: Recipe, dataset: Dataset, to: str | Path, **options: Any
+) -> Result:
+    """Go on with a training that was stopped, or delete what is left of one that can't go on and begin again.
+
+    Args:
+        train: `fit` or `fit_best_epoch`.
+        recipe: What to train.
+        dataset: The images.
+        to: The model folder to write.
+        options: Of `train`.
+
+    Raises:
+        LostFoundError: As `fit` says.
+    """
     with training_alone(Path(to)):
         try:
-            return fit(recipe, dataset, to, resume=True, **options)
+            return train(recipe, dataset, to, resume=True, **options)
         except RecipeError:
             raise
         except (
@@ -119,7 +139,7 @@ def fit_model(
             if not (holds_run(Path(to)) or holds_model(Path(to))):
                 raise  # nothing that a training left
             remove_model(Path(to))
-            return fit(recipe, dataset, to, **options)
+            return train(recipe, dataset, to, **options)
 
 
 def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path) -> Trained:
