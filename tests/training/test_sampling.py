@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from lostfound.errors import RecipeError
 from lostfound.training.sampling import EpochSampler, FixedOrderSampler, ViewsByPlace, training_draw
+from lostfound.training.settings import Data
 
 PLACES = np.array(["b", "a", "b", "c", "a", "b", "a", "c", "a"], dtype=object)  # a: 4, b: 3, c: 2 views
 
@@ -17,17 +19,23 @@ PLACES = np.array(["b", "a", "b", "c", "a", "b", "a", "c", "a"], dtype=object)  
 class Images:
     """Images of places."""
 
-    def __init__(self, places: np.ndarray) -> None:
+    def __init__(self, places: np.ndarray, sources: np.ndarray | None = None) -> None:
         self.places = places
+        self.dataset = SimpleNamespace(records=pa.table({"source": sources}) if sources is not None else None)
 
     def __len__(self) -> int:
         return len(self.places)
 
 
-def objective(places: np.ndarray, classes: np.ndarray | None = None, pairs: np.ndarray | None = None) -> Any:
+def objective(
+    places: np.ndarray,
+    classes: np.ndarray | None = None,
+    pairs: np.ndarray | None = None,
+    sources: np.ndarray | None = None,
+) -> Any:
     """As much of a task as the drawing asks for."""
     classes = np.zeros(len(places), np.int64) if classes is None else classes
-    return SimpleNamespace(images=Images(places), classes=classes, pairs=lambda _: pairs)
+    return SimpleNamespace(images=Images(places, sources), classes=classes, pairs=lambda _: pairs)
 
 
 def drawn(
@@ -37,7 +45,7 @@ def drawn(
     classes: np.ndarray | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    draw, length, _ = training_draw(objective(places, classes), views, power)
+    draw, length, _ = training_draw(objective(places, classes), views, Data(sampling_power=power))
     rows = draw(np.random.default_rng(seed))
     assert len(rows) == length
     return rows
@@ -104,6 +112,28 @@ def test_a_class_is_drawn_as_its_size_to_the_power(power: float, shares: list[fl
     assert found == pytest.approx(shares, abs=0.015)
 
 
+@pytest.mark.parametrize(("power", "shares"), [(0.5, [0.75, 0.25]), (0.0, [0.5, 0.5])])
+def test_a_collection_is_drawn_as_its_size_to_the_power(power: float, shares: list[float]) -> None:
+    n = 20_000
+    of_second = np.arange(n) >= 0.9 * n
+    images = objective(np.arange(n).astype(str).astype(object), sources=np.where(of_second, "b", "a"))
+    draw, _, _ = training_draw(images, 1, Data(source_power=power))
+    rows = draw(np.random.default_rng(0))
+    assert np.bincount(of_second[rows[:, 0]]) / n == pytest.approx(shares, abs=0.015)
+
+
+def test_a_chance_by_class_and_one_by_collection_are_multiplied() -> None:
+    """Classes of 3 to 1, and collections of 3 to 1 in each of them: all four are drawn as often."""
+    n = 16_000
+    classes, of_second = np.arange(n) % 4 == 0, np.arange(n) // 4 % 4 == 0
+    places, sources = np.arange(n).astype(str).astype(object), np.where(of_second, "b", "a")
+    images = objective(places, classes.astype(np.int64), sources=sources)
+    draw, _, _ = training_draw(images, 1, Data(sampling_power=0, source_power=0))
+    rows = draw(np.random.default_rng(0))[:, 0]
+    quarters = np.bincount(2 * classes[rows] + of_second[rows]) / n
+    assert quarters == pytest.approx([0.25] * 4, abs=0.015)
+
+
 def test_places_are_drawn_by_their_class_too() -> None:
     n = 4000
     places = np.repeat(np.arange(n).astype(str).astype(object), 2)
@@ -116,7 +146,7 @@ def test_places_are_drawn_by_their_class_too() -> None:
 
 def test_pairs_are_the_tasks_own() -> None:
     pairs = np.array([[0, 3], [1, 3]])
-    draw, _, too_few = training_draw(objective(PLACES, pairs=pairs), 1, 1.0)
+    draw, _, too_few = training_draw(objective(PLACES, pairs=pairs), 1, Data())
     assert draw(np.random.default_rng(0)).tolist() == pairs.tolist()
     assert too_few == 0
 

@@ -44,9 +44,7 @@ class Batches:
         network: Network,
         locking: Locking,
     ) -> None:
-        draw, length, self.places_left_out = training_draw(
-            objective, recipe.model.views, recipe.data.sampling_power
-        )
+        draw, length, self.places_left_out = training_draw(objective, recipe.model.views, recipe.data)
         datasets = objective.images.dataset, val.dataset
         if features_suffice(recipe, preprocessing, locking):
             samples = _feature_samples(recipe, datasets, preprocessing, network)

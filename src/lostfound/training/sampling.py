@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from lostfound.data.records import numbers
 from lostfound.errors import RecipeError
+from lostfound.training.settings import Data
 from lostfound.training.tasks import Objective
 
 RowNumbers = NDArray[np.int64]
@@ -69,8 +71,13 @@ class ViewsByPlace:
 Draw = Callable[[np.random.Generator], RowNumbers]
 
 
-def training_draw(objective: Objective, views: int, sampling_power: float) -> tuple[Draw, int, int]:
+def training_draw(objective: Objective, views: int, data: Data) -> tuple[Draw, int, int]:
     """How the samples of an epoch are drawn.
+
+    Args:
+        objective: Has the images and their classes.
+        views: How many of a place make a sample.
+        data: How often classes, and collections, are drawn.
 
     Returns:
         The draw, which gives rows (samples, views) in the epoch's order; how many samples; and how many
@@ -84,7 +91,13 @@ def training_draw(objective: Objective, views: int, sampling_power: float) -> tu
         return partial(_draw_pairs, objective), len(images), 0
     places = ViewsByPlace.of(images.places, views) if views > 1 else None
     fixed = np.arange(len(images))[:, None] if places is None else places.evenly_spread(views)
-    chances = _chances(objective.classes[fixed[:, 0]], sampling_power) if sampling_power < 1 else None
+    collections = numbers(images.dataset.records, "source")[0] if data.source_power < 1 else None
+    groups = [
+        (each[fixed[:, 0]], power)
+        for each, power in ((objective.classes, data.sampling_power), (collections, data.source_power))
+        if each is not None and power < 1
+    ]
+    chances = _chances(groups) if groups else None
     return partial(_draw_views, places, fixed, chances), len(fixed), places.too_few if places else 0
 
 
@@ -123,10 +136,11 @@ def _draw_views(
     return samples[generator.choice(len(samples), size=len(samples), p=chances)]
 
 
-def _chances(classes: NDArray[np.int64], power: float) -> NDArray[np.float64]:
-    """The chance of each sample, so that a class of n is drawn in proportion to n to a power."""
-    counts = np.bincount(classes).astype(np.float64)
-    weights = counts[classes] ** (power - 1)
+def _chances(groups: Sequence[tuple[NDArray[np.int64], float]]) -> NDArray[np.float64]:
+    """The chance of each sample: of a group of n, all together are drawn in proportion to n to a power."""
+    weights = np.ones(len(groups[0][0]))
+    for group, power in groups:
+        weights *= np.bincount(group).astype(np.float64)[group] ** (power - 1)
     return np.asarray(weights / weights.sum())
 
 

@@ -168,6 +168,9 @@ class Data(Section):
     sampling_power: float = Field(
         1.0, ge=0, le=1, description="a class of n images is drawn as n to this power: 1 as it is, 0 evenly"
     )
+    source_power: float = Field(
+        1.0, ge=0, le=1, description="the same by the collection an image came with, and times it"
+    )
     cache: bool = Field(
         False, description="decode once, keep pixels at input.size on disk; crops are then taken from those"
     )
