@@ -3,7 +3,7 @@
     python scripts/build_starter.py DATA WEIGHTS --work FOLDER [--recipe starter-large]
 
 DATA holds street-panoramas, street-countries, street-croatia, street-cambridge and world-photos; WEIGHTS is
-the file of EfficientNet-Lite2's ImageNet weights. What the work folder holds already is not done again; a
+the file of EfficientNet-Lite2's ImageNet weights that `scripts/lite2_weights.py` writes. What the work folder holds already is not done again; a
 training that was stopped goes on.
 
 One fold in five of the collections of world-photos is held out. The model is trained on all else (`home`),
@@ -85,7 +85,7 @@ def main() -> None:
     config = ModelFolder.open(starter).config
     kept = json.loads(RECORD.read_bytes())
     record = {
-        **{name: kept[name] for name in ("tried", "before") if name in kept},
+        **{name: kept[name] for name in ("tried", "before", "countries_alone") if name in kept},
         **measured,
         "calibrated_on": [Path(each).name for each in calibrating.sources],
         "judged_on": [Path(each).name for each in judging.sources],
