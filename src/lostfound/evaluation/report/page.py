@@ -92,7 +92,7 @@ def render_report(
     about = evaluation.about
     return fill_page(
         "report",
-        title=f"{about['model']} on {about['dataset']}, {about['split']} split",
+        title=evaluation.subject,
         count=evaluation.scored,
         note=_note(evaluation, dataset),
         data=data,
