@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lostfound.cli.output.models import located_text
+from lostfound.cli.output.models import located_text, missed_accuracy
+from lostfound.predict.calibration import Calibration
 from lostfound.predict.guess import Candidate, Guess
 from lostfound.predict.outputs import LocatedPhoto
 
@@ -32,6 +33,17 @@ def test_unreadable_photos_are_all_listed():
 
 def test_a_model_without_cells_shows_no_probability():
     assert "%" not in located_text([LocatedPhoto("a.jpg", guess(None))])
+
+
+def test_it_is_said_where_no_doubt_makes_a_model_right_as_often_as_asked():
+    about = {"images": 28, "accuracy_asked": 0.5, "accuracy_of_answers": 0.25, "answered": 1.0}
+    said = missed_accuracy(Calibration(about=about))
+    assert said is not None
+    assert "right for 50 % of what it answers" in said
+    assert "100 % of the 28 images" in said
+    assert "right for 25 % of those" in said
+    assert missed_accuracy(Calibration(about=about | {"accuracy_of_answers": 0.5})) is None
+    assert missed_accuracy(Calibration()) is None  # of coordinates, or never calibrated
 
 
 def unsure(*, abstained: bool) -> Guess:

@@ -140,7 +140,9 @@ def _measure(locator: Locator, sources: Sequence[Path], to: Path, drawings: int)
     measured = evaluate(locator, dataset, "all")
     print_evaluation(measured)
     if not drawings:
-        show(f"\nMeasured on copies of {KEPT_SIZE} pixels, which may be answered a little otherwise than the files.")
+        show(
+            f"\nMeasured on copies of {KEPT_SIZE} pixels, which may be answered a little otherwise than files."
+        )
     if len(dataset) < _FEW:
         of_them = f", {drawings} of them drawings," if drawings else ""
         show(

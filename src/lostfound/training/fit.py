@@ -23,6 +23,7 @@ from lostfound.predict.decoders import CellDecoder, HybridDecoder, OutputDecoder
 from lostfound.predict.gallery import GalleryDecoder
 from lostfound.predict.locator import MOST_NUMBERS
 from lostfound.predict.model_folder import ModelFolder
+from lostfound.progress import note
 from lostfound.training.build import Training, build_training
 from lostfound.training.clearing import PARTS
 from lostfound.training.error_messages import training_errors
@@ -114,6 +115,7 @@ def _fit(
         last = run.begin(go_on=go_on)
         module.objective.set_up(batches.read)
         trainer.fit(module, batches.train, batches.val, ckpt_path=last, weights_only=True)
+        note("Measuring the best epoch, and writing the model's graph")
         best_epoch = _load_best(run, module)
         outputs = _validation_outputs(module, batches.val_once, trainer.strategy.root_device)
         temperature = _temperature(module.validation, outputs)

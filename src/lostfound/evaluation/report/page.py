@@ -89,7 +89,6 @@ def render_report(
         ),
         mistakes_section(matched, dataset),
     ]
-    about = evaluation.about
     return fill_page(
         "report",
         title=evaluation.subject,
