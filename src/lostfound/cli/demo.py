@@ -141,7 +141,7 @@ def _measure(locator: Locator, sources: Sequence[Path], to: Path, drawings: int)
     print_evaluation(measured)
     if not drawings:
         show(
-            f"\nMeasured on copies of {KEPT_SIZE} pixels, which may be answered a little otherwise than files."
+            f"\nMeasured on copies of {KEPT_SIZE} pixels, whose answers may differ a little from the files'."
         )
     if len(dataset) < _FEW:
         of_them = f", {drawings} of them drawings," if drawings else ""
