@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lostfound.cli.output.located import Format, write_located
 from lostfound.cli.output.models import located_text, missed_accuracy
 from lostfound.predict.calibration import Calibration
 from lostfound.predict.guess import Candidate, Guess
@@ -86,3 +89,13 @@ def test_it_fits_80_columns(abstained: bool):
     text = located_text([LocatedPhoto(name, same) for name in names])
     assert max(map(len, text.splitlines())) <= 80
     assert all(f"{name} " in text for name in names)
+
+
+def test_a_file_is_said_with_how_many_photos_it_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    answers = [LocatedPhoto("a.jpg", unsure(abstained=True)), LocatedPhoto("b.jpg", guess())]
+    write_located(answers, Format.csv, tmp_path / "a.csv")
+    assert '"I don\'t know": 1 of 2 photos; ' in capsys.readouterr().err
+    write_located(answers[1:], Format.csv, tmp_path / "b.csv")
+    assert "know" not in capsys.readouterr().err
