@@ -119,6 +119,7 @@
   byId("second-name").textContent = marked.map((each) => each.role).join(", ");
   document.querySelector("#legend [data-for=second]").hidden = !marked.length;
   document.querySelector("#legend [data-for=similar]").hidden = !similar.some(Boolean);
+  byId("legend").hidden = why.abstained && !marked.length && !similar.some(Boolean);
   const everything = L.latLngBounds([why.guess, ...others.map((each) => each.at), ...why.similar.map((each) => each.at).filter(Boolean)]);
   const room = { paddingTopLeft: [60, 60], paddingBottomRight: [60, 80], maxZoom: 5 };
   byId("all").hidden = !similar.some(Boolean);
