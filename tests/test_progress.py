@@ -96,6 +96,27 @@ def test_a_terminal_gets_a_bar_and_standard_output_stays_clean():
     assert "20/20" in shown
 
 
+def test_a_bar_tells_no_rate_of_a_moment():
+    at_once = WORK.replace("advance(1)", "pass").replace('print("result")', "advance(15)")
+    _, shown = on_a_terminal(at_once)
+    assert "20/20" in shown
+    assert "/s" not in shown
+
+
+def test_a_bar_tells_the_rate_since_it_began():
+    """Also where all of it comes in one go, after a while."""
+    code = f"""
+from lostfound import progress as module
+import time
+module.SECONDS_BEFORE_A_RATE = 0.1
+{WORK.replace("advance(1)", "pass").replace('print("result")', "time.sleep(0.5); advance(5); advance(10)")}
+"""
+    _, shown = on_a_terminal(code)
+    rates = [int(rate) for rate in re.findall(r"(\d+)/s", shown)]
+    assert rates
+    assert rates[-1] <= 30
+
+
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines():
     _, shown = on_a_terminal(WORK, TERM="dumb")
     assert re.fullmatch(r"Counting: 20/20 in \d+\.\d s\r\n", shown)

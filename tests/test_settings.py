@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import Field
@@ -94,4 +95,22 @@ def test_all_settings_are_described_in_their_order() -> None:
     assert list(describe_settings(Outer(name="x", inner=Inner(share=0.25)))) == [
         Setting("name", "x", None, True, ""),
         Setting("inner.share", 0.25, 0.5, False, "how much"),
+    ]
+
+
+class Chosen(Section):
+    kind: Literal["one"] = "one"
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    weights: Literal["none", "balanced"] | None = Field(None, description="of classes")
+    loggers: tuple[Literal["csv", "wandb"], ...] = ()
+    inner: Inner | None = Field(None, description="for some")
+
+
+def test_what_a_setting_may_be_is_said() -> None:
+    assert [each.meaning for each in describe_settings(Chosen())] == [
+        "",
+        "sgd, adam or adamw",
+        "none or balanced; of classes",
+        "csv or wandb",
+        "for some; Its keys: share",
     ]

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from lostfound.texts import shown
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BEFORE_A_RATE = 2.0
 QUIET = "LOSTFOUND_QUIET"
 """The environment variable that turns progress and notes off, in this process and those it starts."""
 
@@ -64,6 +65,7 @@ def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    done_here = 0
     rate = TextColumn("{task.fields[rate]}")
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate),
@@ -73,11 +75,15 @@ def _bar(description: str, total: int, done: int) -> Iterator[Advance]:
     on_screen = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=on_screen) as bar:
         task = bar.add_task(description, total=total, completed=done, rate="")
+        start = time.monotonic()
 
         def advance(n: int) -> None:
-            bar.advance(task, n)
-            speed = bar.tasks[0].speed
-            bar.update(task, rate=f"{speed:.0f}/s" if speed else "")
+            nonlocal done_here
+            done_here += n
+            seconds = time.monotonic() - start
+            # Of a moment nothing can be said: what comes together would be thousands a second.
+            rate = f"{done_here / seconds:.0f}/s" if seconds >= SECONDS_BEFORE_A_RATE else ""
+            bar.update(task, advance=n, rate=rate)
 
         yield advance
 

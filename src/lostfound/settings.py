@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +16,8 @@ from pydantic.fields import FieldInfo
 from lostfound.errors import RecipeError, nearest_name
 
 _BOOL = "tag:yaml.org,2002:bool"
+_MOST_CHOICES = 12
+"""Where a setting may be one of more words, its meaning does not list them."""
 
 
 class Section(BaseModel):
@@ -136,7 +138,7 @@ class Setting:
         value: What the recipe says.
         default: What holds where a recipe says nothing.
         required: Whether each recipe must say something.
-        meaning: What it does; empty where its name says it.
+        meaning: What it may be, if one of a few words, and what it does; empty where its name says it.
     """
 
     key: str
@@ -159,8 +161,35 @@ def describe_settings(section: BaseModel, above: str = "") -> Iterator[Setting]:
             yield from describe_settings(value, f"{above}{name}.")
         else:
             default = None if about.is_required() else about.get_default(call_default_factory=True)
-            meaning = about.description or ""
-            yield Setting(f"{above}{name}", value, default, about.is_required(), meaning)
+            yield Setting(f"{above}{name}", value, default, about.is_required(), _meaning(about))
+
+
+def _meaning(about: FieldInfo) -> str:
+    """What a setting does, after what it may be: one of a few words, or a section that is left out."""
+    choices = _choices(about.annotation)
+    words = [each for each in choices if isinstance(each, str)]
+    said = [f"{', '.join(words[:-1])} or {words[-1]}"] if 1 < len(words) <= _MOST_CHOICES else []
+    said += [about.description] if about.description else []
+    for section in choices:
+        if not isinstance(section, str):
+            keys = ", ".join(section.model_fields)
+            said.append(f"{_summary(section)}Its keys: {keys}")
+    return "; ".join(said)
+
+
+def _summary(section: type[BaseModel]) -> str:
+    """The first line of a section's docstring, with a space after it; empty without one."""
+    lines = (section.__doc__ or "").splitlines()
+    return f"{lines[0]} " if lines else ""
+
+
+def _choices(annotation: Any) -> list[str | type[BaseModel]]:
+    """The words and the sections that an annotation allows."""
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    if get_origin(annotation) is Literal:
+        return [each for each in get_args(annotation) if isinstance(each, str)]
+    return [each for inside in get_args(annotation) for each in _choices(inside)]
 
 
 def packaged_names(folder: Traversable) -> list[str]:

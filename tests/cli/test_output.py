@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lostfound.cli.output.models import located_text
+from lostfound.cli.output.located import Format, write_located
+from lostfound.cli.output.models import located_text, missed_accuracy
+from lostfound.predict.calibration import Calibration
 from lostfound.predict.guess import Candidate, Guess
 from lostfound.predict.outputs import LocatedPhoto
 
@@ -32,6 +36,17 @@ def test_unreadable_photos_are_all_listed():
 
 def test_a_model_without_cells_shows_no_probability():
     assert "%" not in located_text([LocatedPhoto("a.jpg", guess(None))])
+
+
+def test_it_is_said_where_no_doubt_makes_a_model_right_as_often_as_asked():
+    about = {"images": 28, "accuracy_asked": 0.5, "accuracy_of_answers": 0.25, "answered": 1.0}
+    said = missed_accuracy(Calibration(about=about))
+    assert said is not None
+    assert "right for 50 % of what it answers" in said
+    assert "100 % of the 28 images" in said
+    assert "right for 25 % of those" in said
+    assert missed_accuracy(Calibration(about=about | {"accuracy_of_answers": 0.5})) is None
+    assert missed_accuracy(Calibration()) is None  # of coordinates, or never calibrated
 
 
 def unsure(*, abstained: bool) -> Guess:
@@ -74,3 +89,13 @@ def test_it_fits_80_columns(abstained: bool):
     text = located_text([LocatedPhoto(name, same) for name in names])
     assert max(map(len, text.splitlines())) <= 80
     assert all(f"{name} " in text for name in names)
+
+
+def test_a_file_is_said_with_how_many_photos_it_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    answers = [LocatedPhoto("a.jpg", unsure(abstained=True)), LocatedPhoto("b.jpg", guess())]
+    write_located(answers, Format.csv, tmp_path / "a.csv")
+    assert '"I don\'t know": 1 of 2 photos; ' in capsys.readouterr().err
+    write_located(answers[1:], Format.csv, tmp_path / "b.csv")
+    assert "know" not in capsys.readouterr().err

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -62,6 +63,19 @@ def test_it_is_honest_about_what_it_measured(demo: Path):
     assert "often wrong" in text
     measured = json.loads((demo / "lostfound-demo" / "report" / "metrics.json").read_text())
     assert measured["metrics"]["top_1_accuracy"]["n"] == 5
+
+
+def test_what_it_measures_is_what_it_showed(demo: Path):
+    """A copy that is smaller than the picture is answered otherwise."""
+    shown = said(demo).partition("== 2/4")[0].count("I don't know")
+    measured = pq.read_table(demo / "lostfound-demo" / "report" / "predictions.parquet")
+    assert shown == 6
+    assert measured.column("abstained").null_count == 0
+
+
+def test_it_says_at_once_what_it_does(demo: Path):
+    said = json.loads((demo / "said.json").read_text())[1]
+    assert said.startswith("The demo, in four parts; what it makes goes to lostfound-demo\n")
 
 
 def test_its_photos_come_with_their_notice(demo: Path):

@@ -164,12 +164,13 @@ class TestInBrowser:
         )
 
     @pytest.mark.slow
-    def test_a_model_that_does_not_know_marks_no_answer(self, tmp_path: Path) -> None:
+    def test_a_model_that_does_not_know_marks_no_place(self, tmp_path: Path) -> None:
         guess = Guess((JAPAN, KENYA), warning="nothing speaks for it", abstained=True)
         page = self.shown(tmp_path, guess=guess)
         assert self.by_id(page, "answer")[1] == "I don't know. Most probable: Japan 40%"
         assert self.by_id(page, "warning")[1] == "Why not: nothing speaks for it"
-        assert not [has for has, _ in page.with_class("guess") if "leaflet-interactive" in has["class"]]
+        for role in ("guess", "second"):
+            assert not [has for has, _ in page.with_class(role) if "leaflet-interactive" in has["class"]]
 
     @pytest.mark.slow
     def test_names_can_run_nothing(self, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from lostfound.training.fit import FitResult, fit
 from lostfound.training.recipe import load_recipe
 from lostfound.training.sampling import ViewsByPlace
 from lostfound.training.settings import Recipe
-from lostfound.training.train import fit_model
+from lostfound.training.train import fit_model, train_model
 
 
 def weights(folder: Path) -> bytes:
@@ -40,6 +40,14 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def training(folder: Path) -> dict[str, object]:
     return json.loads((folder / "config.json").read_bytes())["training"]
+
+
+def test_what_train_model_gives_is_the_calibrated_model(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    trained = train_model(recipe(), dataset, tmp_path / "model")
+    assert trained.model.calibration.about["accuracy_asked"] == 0.5
+    assert trained.model.calibration.as_dict() == Locator.load(tmp_path / "model").model.calibration.as_dict()
 
 
 # --- a folder that is taken

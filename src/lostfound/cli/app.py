@@ -33,7 +33,7 @@ from lostfound.cli import (
     train,
 )
 from lostfound.cli.collect.app import collect
-from lostfound.cli.common import example, fail, require_training, show
+from lostfound.cli.common import example, fail, require_training, say, show
 from lostfound.cli.gallery import gallery
 from lostfound.cli.partition import partition
 from lostfound.errors import LostFoundError, UsageError
@@ -173,9 +173,11 @@ def demo(
     if not train:
         if places is not None or epochs is not None:
             raise UsageError("--places and --epochs are the training's: give --train with them")
+        to = to or Path("lostfound-demo")
+        say(f"The demo, in four parts; what it makes goes to {to}")  # before seconds of loading
         from lostfound.cli.demo import run_demo
 
-        run_demo(to or Path("lostfound-demo"), photos)
+        run_demo(to, photos)
         return
     if photos is not None:
         raise UsageError("--train draws its own pictures: leave --photos out (`lostfound train` takes yours)")

@@ -33,6 +33,8 @@ from lostfound.world import SYNTHETIC_SOURCE, sample_places, write_world
 PHOTOS = files("lostfound.cli") / "demo_photos"
 """The photos in the package; those that have GPS show a place."""
 DRAWINGS, DRAWN_SIZE, WORLD_SEED = 4, 320, 7
+KEPT_SIZE = 320
+"""The shorter side of the demo's own pictures: smaller ones would be answered otherwise than in part 1."""
 MARKER = "demo.json"
 _FEW = 100
 """Fewer pictures than this measure nothing, and the demo says so."""
@@ -131,12 +133,16 @@ def _measure(locator: Locator, sources: Sequence[Path], to: Path, drawings: int)
     if folder.is_dir():  # an earlier demo's, and its photos may be others by now
         shutil.rmtree(folder)
     try:
-        dataset: Dataset = import_images(sources, folder, jobs=1).dataset
+        dataset: Dataset = import_images(sources, folder, size=KEPT_SIZE, jobs=1).dataset
     except DatasetError as error:
         say(f"Nothing to compare with: {error}")
         return None
     measured = evaluate(locator, dataset, "all")
     print_evaluation(measured)
+    if not drawings:
+        show(
+            f"\nMeasured on copies of {KEPT_SIZE} pixels, whose answers may differ a little from the files'."
+        )
     if len(dataset) < _FEW:
         of_them = f", {drawings} of them drawings," if drawings else ""
         show(

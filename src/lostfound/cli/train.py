@@ -86,7 +86,7 @@ def train(
         if recipe or variant or weights or list_:
             raise UsageError("--from takes the run's own recipe, images and weights: leave RECIPE out")
         loaded, dataset, weights = _as_before(from_, data, set_ or ())
-    from lostfound.cli.output.models import print_evaluation, print_fit, say_left_out
+    from lostfound.cli.output.models import missed_accuracy, print_evaluation, print_fit, say_left_out
 
     say("Loading torch")  # which takes seconds: a mistake above shows at once
     if dry_run:
@@ -110,6 +110,8 @@ def train(
     )
     print_evaluation(trained.evaluation)
     say_left_out(dataset, str(trained.evaluation.about["split"]), loaded.data)
+    if missed := missed_accuracy(trained.model.calibration):
+        show(missed)
     show(f"Model: {to}")
 
 

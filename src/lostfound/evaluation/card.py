@@ -28,7 +28,7 @@ Estimates where a street-level photo was taken, from its pixels alone: it {answe
 {views}
 ## What it was measured to do
 
-On the {split} split of `{dataset}`: {scored} of {places} places.
+On {split} of `{dataset}`: {scored} of {places} places.
 Intervals are 95 % bootstrap intervals by place.
 
 | metric | value | 95 % interval | over |
@@ -104,7 +104,7 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
         answers=_answers(model.partition),
         version=config["lostfound"],
         views=_views(model.views),
-        split=about["split"],
+        split="all splits" if about["split"] == "all" else f"the {about['split']} split",
         dataset=about["dataset"],
         scored=evaluation.scored,
         places=about["places"],

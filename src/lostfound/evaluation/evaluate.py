@@ -117,9 +117,15 @@ class Evaluation:
 
     @property
     def title(self) -> str:
+        """What was evaluated on what, and on how much of it."""
+        return f"{self.subject}, {self.scored}"
+
+    @property
+    def subject(self) -> str:
         """What was evaluated on what."""
         about = self.about
-        return f"{about['model']} on {about['dataset']}, {about['split']} split, {self.scored}"
+        splits = "all splits" if about["split"] == "all" else f"{about['split']} split"
+        return f"{about['model']} on {about['dataset']}, {splits}"
 
 
 def score(

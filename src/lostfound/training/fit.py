@@ -23,6 +23,7 @@ from lostfound.predict.decoders import CellDecoder, HybridDecoder, OutputDecoder
 from lostfound.predict.gallery import GalleryDecoder
 from lostfound.predict.locator import MOST_NUMBERS
 from lostfound.predict.model_folder import ModelFolder
+from lostfound.progress import note
 from lostfound.training.build import Training, build_training
 from lostfound.training.clearing import PARTS
 from lostfound.training.error_messages import training_errors
@@ -110,6 +111,7 @@ def fit(
     """
     run = RunFolder(Path(to), recipe, dataset, weights)
     with _trained(run, resume=resume, overwrite=overwrite, on_epoch=on_epoch) as (training, best, device):
+        note("Measuring the best epoch, and writing the model's graph")
         module, batches = training.module, training.batches
         outputs = _validation_outputs(module, batches.val_once, device)
         temperature = _temperature(module.validation, outputs)

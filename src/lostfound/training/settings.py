@@ -80,7 +80,9 @@ class Classify(CellSettings):
     """Which cell of a partition is it?"""
 
     kind: Literal["classify"] = "classify"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="the share of the target that is spread over all cells"
+    )
     haversine: Haversine | None = None
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: each cell counts as much as another, however many images it has"
@@ -97,7 +99,9 @@ class Hybrid(CellSettings):
     """Which cell, and where in it? The loss is cross-entropy plus the offset's error in cell radii."""
 
     kind: Literal["hybrid"]
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="the share of the target that is spread over all cells"
+    )
     offset_weight: float = Field(1.0, gt=0, description="of the offset's error beside the cross-entropy")
 
 
@@ -204,7 +208,9 @@ class Input(Section):
     """How an image becomes the network's input."""
 
     size: tuple[Pixels, Pixels] = Field(description="height and width in pixels")
-    crop_fraction: float = Field(1.0, gt=0, le=1)
+    crop_fraction: float = Field(
+        1.0, gt=0, le=1, description="how much of the largest centred box of that shape is seen"
+    )
     interpolation: Interpolation = "bicubic"
     mean: tuple[Unit, Unit, Unit] | None = Field(None, description="0..1; null: the backbone's own")
     std: tuple[Share, Share, Share] | None = Field(None, description="0..1; null: the backbone's own")
@@ -228,7 +234,7 @@ class Schedule(Section):
     """How the learning rate changes; it starts from the optimiser's after the warm-up."""
 
     name: Literal["cosine", "step", "exponential", "warm_restarts", "one_cycle", "constant"] = "cosine"
-    warmup_epochs: float = Field(0.0, ge=0)
+    warmup_epochs: float = Field(0.0, ge=0, description="in which the learning rate rises to the optimiser's")
     step_epochs: int = Field(10, ge=1, description="for step: epochs between changes")
     step_factor: float = Field(0.1, gt=0, description="for step: the factor of each change")
     epoch_factor: float = Field(0.99, gt=0, description="for exponential: the factor of each epoch")
@@ -239,10 +245,10 @@ class Schedule(Section):
 class ColorJitter(Section):
     """Largest relative changes; hue in turns."""
 
-    brightness: float = Field(0.0, ge=0)
-    contrast: float = Field(0.0, ge=0)
-    saturation: float = Field(0.0, ge=0)
-    hue: float = Field(0.0, ge=0, le=0.5)
+    brightness: float = Field(0.0, ge=0, description="largest relative change")
+    contrast: float = Field(0.0, ge=0, description="largest relative change")
+    saturation: float = Field(0.0, ge=0, description="largest relative change")
+    hue: float = Field(0.0, ge=0, le=0.5, description="largest change, in turns")
 
 
 class Perspective(Section):
@@ -304,7 +310,7 @@ class Trainer(Section):
     compile: bool = Field(False, description="torch.compile the network")
     device: str = Field("auto", description="auto, cpu, gpu or another accelerator that Lightning knows")
     devices: int = Field(1, ge=1, description="processes of a node that train together")
-    nodes: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1, description="machines that train together")
     loggers: tuple[Literal["csv", "tensorboard", "mlflow", "wandb"], ...] = ("csv", "tensorboard")
 
 
@@ -332,7 +338,7 @@ class Recipe(Section):
         ('classify', 0)
     """
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, description="what the model is called")
     data: Data = Data()
     task: Task = Classify()
     model: Model

@@ -87,9 +87,9 @@ def train_model(
     with training_alone(Path(to)):
         result = fit_model(recipe, dataset, to, weights=weights, resume=resume, overwrite=overwrite)
         after_fit(result)
-        calibrate(result.folder.path, select_images(dataset, recipe.data), radii_needed=False)
+        model = calibrate(result.folder.path, select_images(dataset, recipe.data), radii_needed=False)
         part, split = evaluate_on or evaluation_part(recipe, dataset)
-        return Trained(result.folder, measure(result.folder.path, part, split, unit=unit), result)
+        return Trained(model, measure(model.path, part, split, unit=unit), result)
 
 
 def fit_model(
@@ -161,5 +161,5 @@ def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path
         )
     model = average_weights([Path(path) for path in paths], Path(to))
     part, split = evaluation_part(Recipe.model_validate(model.config["recipe"]), dataset)
-    calibrate(model.path, part, radii_needed=False)
+    model = calibrate(model.path, part, radii_needed=False)
     return Trained(model, measure(model.path, part, split))

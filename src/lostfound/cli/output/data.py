@@ -129,7 +129,8 @@ def _show_balance(console: Console, balance: dict[str, Any]) -> None:
 def _show_leaks(console: Console, leaks: Sequence[Leak], unlocated: int) -> None:
     from lostfound.data.preparing.leaks import QUANTILES
 
-    shared = ("located", "no coordinates", "too near", "same panorama", "same bytes", "near-duplicates")
+    # Broken between words, so that the table fits 80 columns.
+    shared = ("located", "no\ncoordinates", "too\nnear", "same\npanorama", "same\nbytes", "near\nduplicates")
     columns = ("split", "against", "images", *shared)
     table = make_table(*columns, numbers=columns[2:])
     for each in leaks:

@@ -120,3 +120,11 @@ def write_located(
             write_output(output, data)
     if output not in (None, STANDARD_OUTPUT):
         say(f"Written: {output}")
+        unknown = sum(each.guess is not None and each.guess.abstained for each in results)
+        if unknown and not same_place:
+            from lostfound.cli.output.tables import counted
+
+            say(
+                f'"I don\'t know": {unknown} of {counted(len(results), "photo")}; '
+                "`lostfound locate --always-answer` names a place all the same."
+            )

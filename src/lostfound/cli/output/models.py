@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.evaluate import Evaluation
     from lostfound.evaluation.report.versus import Comparison
+    from lostfound.predict.calibration import Calibration
     from lostfound.predict.guess import Guess
     from lostfound.predict.model_folder import ModelFolder
     from lostfound.predict.outputs import LocatedPhoto
@@ -123,8 +124,23 @@ def print_calibration(model: ModelFolder, *, as_json: bool = False) -> None:
     if found.strange_above is not None:
         table.add_row("strange from", f"{found.strange_above:.2f}")
     make_console().print(table)
-    if about.get("accuracy_of_answers", 1) < about.get("accuracy_asked", 0):
-        show(f"\nNo threshold makes it right for {about['accuracy_asked']:.0%}: this is the nearest.")
+    if missed := missed_accuracy(found):
+        show(f"\n{missed}")
+
+
+def missed_accuracy(calibration: Calibration) -> str | None:
+    """What to say where a model is right less often than was asked, for all its "I don't know"; else None."""
+    about = calibration.about
+    if about.get("accuracy_of_answers", 1) >= about.get("accuracy_asked", 0):
+        return None
+    images = counted(about["images"] + about.get("images_elsewhere", 0), "image")
+    asked, answered, right = (
+        f"{100 * about[name]:.0f} %" for name in ("accuracy_asked", "answered", "accuracy_of_answers")
+    )
+    return (
+        f'No threshold of "I don\'t know" makes it right for {asked} of what it answers. With the nearest it '
+        f"answers {answered} of the {images} that calibrated it, and is right for {right} of those."
+    )
 
 
 def print_comparison(comparison: Comparison, *, as_json: bool = False) -> None:

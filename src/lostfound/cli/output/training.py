@@ -19,7 +19,7 @@ def print_plan(recipe: Recipe, plan: Plan) -> None:
     """Print what a training would do."""
     table = make_table("what", "how much")
     splits = ", ".join(f"{count:,} {name}" for name, count in plan.splits.items())
-    table.add_row("images of the data set", f"{plan.images:,}; the recipe is about {splits}")
+    table.add_row("images of the data set", f"{plan.images:,}; the recipe takes {splits}")
     table.add_row(
         "learnt from", f"{counted(plan.train_images, 'image')} of {counted(plan.train_places, 'place')}"
     )

@@ -89,10 +89,9 @@ def render_report(
         ),
         mistakes_section(matched, dataset),
     ]
-    about = evaluation.about
     return fill_page(
         "report",
-        title=f"{about['model']} on {about['dataset']}, {about['split']} split",
+        title=evaluation.subject,
         count=evaluation.scored,
         note=_note(evaluation, dataset),
         data=data,

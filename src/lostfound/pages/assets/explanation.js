@@ -111,12 +111,15 @@
   const similar = why.similar.map((each) =>
     each.at && ring(each.at, "alike", 5, [each.name, each.country].filter(Boolean).join(": ")));
   const others = unique("role").filter((role) => role !== "answer").map((role) => why.maps.find((each) => each.role === role));
-  others.forEach((each) => ring(each.at, "second", 6, `${named(each)} (${each.role})`));
+  // Where the model doesn't know it gives no place, and so none of its second best either.
+  const marked = others.filter((each) => !why.abstained || each.role !== "runner-up");
+  marked.forEach((each) => ring(each.at, "second", 6, `${named(each)} (${each.role})`));
   if (!why.abstained) ring(why.guess, "guess", 7, answer);
   document.querySelector("#legend [data-for=guess]").hidden = why.abstained;
-  byId("second-name").textContent = others.map((each) => each.role).join(", ");
-  document.querySelector("#legend [data-for=second]").hidden = !others.length;
+  byId("second-name").textContent = marked.map((each) => each.role).join(", ");
+  document.querySelector("#legend [data-for=second]").hidden = !marked.length;
   document.querySelector("#legend [data-for=similar]").hidden = !similar.some(Boolean);
+  byId("legend").hidden = why.abstained && !marked.length && !similar.some(Boolean);
   const everything = L.latLngBounds([why.guess, ...others.map((each) => each.at), ...why.similar.map((each) => each.at).filter(Boolean)]);
   const room = { paddingTopLeft: [60, 60], paddingBottomRight: [60, 80], maxZoom: 5 };
   byId("all").hidden = !similar.some(Boolean);
