@@ -3,8 +3,8 @@
     python scripts/build_starter.py DATA WEIGHTS --work FOLDER [--recipe starter-large]
 
 DATA holds street-panoramas, street-countries, street-croatia, street-cambridge and world-photos; WEIGHTS is
-the file of EfficientNet-Lite2's ImageNet weights that `scripts/lite2_weights.py` writes. What the work folder holds already is not done again; a
-training that was stopped goes on.
+the file of EfficientNet-Lite2's ImageNet weights that `scripts/lite2_weights.py` writes. What the work folder
+holds already is not done again; a training that was stopped goes on.
 
 One fold in five of the collections of world-photos is held out. The model is trained on all else (`home`),
 calibrated on its own validation places and on half of the collections held out (`away`), and judged on the
