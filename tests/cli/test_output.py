@@ -50,7 +50,7 @@ def test_it_is_said_where_no_doubt_makes_a_model_right_as_often_as_asked():
 
 
 def unsure(*, abstained: bool) -> Guess:
-    why = "nothing in it speaks clearly for one place: the best of 169 candidates has 4%"
+    why = "nothing in it speaks clearly for one place: the best of 169 candidates has 4.1 %"
     candidates = tuple(
         Candidate("BO", name, 0.04, 0.0, 0.0, "BO")
         for name in ("Bosnia and Herzegovina", "United Arab Emirates")

@@ -17,7 +17,7 @@ from lostfound.predict.support import Support
 
 BLANK = "there is nothing to see in it: it is all of one colour"
 STRANGE = "it does not look like the photos that the model learnt from"
-DOUBTFUL = "nothing in it speaks clearly for one place: the best of {n} candidates has {best:.0%}"
+DOUBTFUL = "nothing in it speaks clearly for one place: the best of {n} candidates has {best:.1f} %"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _abstained(
     if calibration.doubtful_below is not None and found.probabilities is not None:
         best = found.probabilities[:, 0]
         for row in np.flatnonzero(best < calibration.doubtful_below):
-            reasons[row] = DOUBTFUL.format(n=belief.probabilities.shape[1], best=best[row])
+            reasons[row] = DOUBTFUL.format(n=belief.probabilities.shape[1], best=100 * best[row])
     if calibration.strange_above is not None and looks.strangeness is not None:
         reasons[looks.strangeness > calibration.strange_above] = STRANGE
     reasons[looks.blank] = BLANK

@@ -202,14 +202,12 @@ def _show_located(console: Console, results: Sequence[LocatedPhoto]) -> None:
 
 def _positions(photos: Sequence[LocatedPhoto]) -> list[str]:
     """What the files themselves say of their place, and how far from it the answer is; in narrow lines."""
-    from lostfound.predict.outputs import written_radius
-
     lines: list[str] = []
     for each in photos:
         if each.gps is not None:
             lines.append(f"GPS: {each.gps[0]:.3f}, {each.gps[1]:.3f}")
             if each.km_from_gps is not None:
-                lines.append(f"  {written_radius(each.km_from_gps)} from the answer")
+                lines.append(f"  {each.km_from_gps:,.{each.km_from_gps < 10:d}f} km from the answer")
     return lines
 
 
@@ -223,7 +221,7 @@ def _answer(guess: Guess) -> str:
         lines = [f"{guess.latitude:.3f}, {guess.longitude:.3f}"]
         lines += [f"{share} % within {written_radius(radius)}" for share, radius in guess.radii_km.items()]
     if guess.left_out is not None:
-        lines.append(f"left out: {guess.left_out:.0%}")
+        lines.append(f"left out: {100 * guess.left_out:.0f} %")
     if guess.warning:
         why = guess.warning if guess.abstained else f"beware: {guess.warning}"
         lines += wrap(why, _ANSWER_WIDTH)
