@@ -17,6 +17,7 @@ from html_page import ATTACK, CHROMIUM, Page, needs_browser
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import set_column
 from lostfound.evaluation.evaluate import Evaluation, evaluate, score
+from lostfound.evaluation.report import curves
 from lostfound.evaluation.report.page import MOST_DOTS, render_report, write_report
 from lostfound.partitions import build_partition
 from lostfound.predict.locator import Locator
@@ -85,6 +86,14 @@ class TestContent:
         assert section(page, "countries")
         for name in ("errors", "distance", "calibration", "risk", "radii"):
             assert not section(page, name), name
+
+    def test_bins_of_few_images_are_said_to_jump(
+        self, measured: Evaluation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said = "even for a model whose word is exact"
+        assert said in render_report(measured)
+        monkeypatch.setattr(curves, "FEW", 1)
+        assert said not in render_report(measured)
 
     def test_pictures_of_mistakes_are_small_and_from_the_data_set(self, whole: str, dataset: Dataset) -> None:
         page = Page(whole)

@@ -19,6 +19,8 @@ from lostfound.pages.charts import Axis, Line, line_chart, percent_axis
 from lostfound.pages.elements import table
 
 _KM = [(0.01, "10 m"), (0.1, "100 m"), *((each, f"{each:g}") for each in (1, 10, 100, 1000)), (1e4, "10 000")]
+FEW = 20
+"""So many images in a bin are too few to judge it by: its share of right answers may be off by twenty points."""
 
 
 def distance_section(matched: Matched) -> Element | None:
@@ -78,6 +80,8 @@ def calibration_section(evaluation: Evaluation, matched: Matched) -> Element | N
         f"Is it as often right as it says? On the dashed line it is; below it the model is too sure. Bins of "
         f"equally many images; expected calibration error {evaluation.calibration_error:.3f}."
     )
+    if max(each.images for each in bins) < FEW:
+        caption += " With so few images in a bin it jumps up and down even for a model whose word is exact."
     listed = table(["probability", "#right", "#images"], rows, caption="Reliability by bin")
     return section(
         "Are its probabilities true", figure(chart, caption=caption, rest=[details("The numbers", listed)]),
