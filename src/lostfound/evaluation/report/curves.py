@@ -20,7 +20,7 @@ from lostfound.pages.elements import table
 
 _KM = [(0.01, "10 m"), (0.1, "100 m"), *((each, f"{each:g}") for each in (1, 10, 100, 1000)), (1e4, "10 000")]
 FEW = 20
-"""So many images in a bin are too few to judge it by: its share of right answers may be off by twenty points."""
+"""So many images in a bin are too few: its share of right answers may be off by twenty points."""
 
 
 def distance_section(matched: Matched) -> Element | None:
