@@ -120,7 +120,7 @@ The model in the package ([its card](../src/lostfound/models/starter/README.md))
 {rows}
 
 How much of the first gain is the network's and how much the photos' was not told apart: a training takes an hour on two
-cores. How collections are drawn was chosen with heads on locked features, [by the study above](#origins), in which all
+cores. How collections are drawn was chosen with heads on locked features, [in this benchmark](../benchmarks/results/origins.md), in which all
 collections are held out in turn, these among them.
 
 What was tried for the one before, by accuracy on a collection that the training left out. One training each: a point or two
