@@ -205,11 +205,18 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def real_panoramas(made_once, real_data: Path) -> Path:
-    """The real street panoramas as a data set, at 64 pixels."""
+    """Every fifth of the 1374 real street panoramas as a data set, at 64 pixels."""
     from lostfound.data.importers.importing import import_images
 
-    source = real_data / "street-panoramas"
-    return made_once("real-panoramas", lambda to: import_images([source], to, size=64, jobs=2))
+    def build(to: Path) -> None:
+        part = to.with_name("street-panoramas")
+        part.mkdir()
+        (part / "metadata.json").symlink_to(real_data / "street-panoramas" / "metadata.json")
+        for each in sorted((real_data / "street-panoramas").glob("*.jpg"))[::5]:
+            (part / each.name).symlink_to(each)
+        import_images([part], to, size=64, jobs=1)
+
+    return made_once("real-panoramas", build)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Import and prepare, killed twenty times at random moments: the same command ends with the same bytes."""
+"""Import and prepare, killed eight times at random moments: the same command ends with the same bytes."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from lostfound.data.preparing.prepare import prepare
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = 8
 IMPORT = """
 import sys
 from lostfound.data.importers.importing import import_images
@@ -59,7 +59,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("job", ["import", "prepare"])
-def test_killed_twenty_times_it_ends_with_the_same_bytes(job, begin, source, imported, prepared, tmp_path):
+def test_killed_eight_times_it_ends_with_the_same_bytes(job, begin, source, imported, prepared, tmp_path):
     script, given, undisturbed = (
         (IMPORT, source, imported) if job == "import" else (PREPARE, imported, prepared)
     )

@@ -15,10 +15,10 @@ def again(model_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_an_average_of_the_same_answers_the_same(
+def test_an_average_of_the_same_answers_the_same_and_its_card_names_what_was_averaged(
     lostfound, model_folder: Path, again: Path, dataset_folder: Path, world: Path, tmp_path: Path
 ):
-    done = lostfound("average", model_folder, again, "--data", dataset_folder, "--to", tmp_path / "average")
+    done = lostfound("average", again, model_folder, "--data", dataset_folder, "--to", tmp_path / "average")
     assert done.returncode == 0, done.stderr
     assert "top-1 accuracy" in done.stdout
     photo = next((world / "images").iterdir())
@@ -28,13 +28,6 @@ def test_an_average_of_the_same_answers_the_same(
     ]
     ours, theirs = ({each["cell_id"]: each["probability"] for each in one["candidates"]} for one in answers)
     assert theirs == pytest.approx(ours, abs=1e-3)
-
-
-@pytest.mark.slow
-def test_the_card_names_what_was_averaged(
-    lostfound, model_folder: Path, again: Path, dataset_folder: Path, tmp_path: Path
-):
-    lostfound("average", again, model_folder, "--data", dataset_folder, "--to", tmp_path / "average")
     card = (tmp_path / "average" / "README.md").read_text()
     assert f"an average: `again`, `{model_folder.name}`" in card
 

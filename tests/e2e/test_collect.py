@@ -89,11 +89,11 @@ def killed_at_random(begin, command: tuple, services: Services, cwd: Path, times
 @pytest.mark.parametrize(
     ("command", "kinds", "parallel", "times"),
     [
-        ((*STREET, "--places", 25, "--headings", 3), ("metadata", "view"), 4, 12),
-        (GRAPH, ("search", "picture"), 4, 8),
+        ((*STREET, "--places", 25, "--headings", 3), ("metadata", "view"), 4, 7),
+        (GRAPH, ("search", "picture"), 4, 5),
     ],
 )
-def test_kill_9_twenty_times_in_all_loses_nothing_and_stores_nothing_twice(
+def test_kill_9_twelve_times_in_all_loses_nothing_and_stores_nothing_twice(
     lostfound, begin, serve, tmp_path: Path, command: tuple, kinds: tuple, parallel: int, times: int
 ):
     calm = serve()

@@ -163,25 +163,6 @@ def test_no_command_touches_a_folder_of_something_else(
     assert contents(tmp_path) == before
 
 
-@pytest.mark.slow
-def test_a_second_training_of_a_model_is_refused(lostfound, dataset_folder, tmp_path):
-    holds = (
-        "import sys; from pathlib import Path; from lostfound.training.run_folder import training_alone\n"
-        "with training_alone(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", holds, str(tmp_path / "model")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == "held\n"
-        done = lostfound(
-            "train", "demo", "--data", dataset_folder, "--to", "model", "--overwrite", cwd=tmp_path
-        )
-        first.kill()
-
-    assert done.returncode == 1
-    assert "model is being trained by another process: wait until it has ended" in done.stderr
-
-
 # --- files that can't be written
 
 

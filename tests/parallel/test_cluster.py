@@ -28,22 +28,17 @@ from lostfound.data.preparing.prepare import prepare
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 cluster.add_node(num_cpus=1)
-source, to, kill = sys.argv[1:4]
+source, to = sys.argv[1:3]
 try:
     with RayEngine(cluster.address) as engine:
         import ray
         print("nodes", len([node for node in ray.nodes() if node["Alive"]]))
-        if kill == "kill":
-            def kill_one(marker):
-                if not os.path.exists(marker):
-                    open(marker, "w").close()
-                    os.kill(os.getpid(), 9)
-                return 1
-            def killing(chunk, work=chunks._encode_chunk, marker=to + ".killed"):
-                if chunk.part.stem == "00003":
-                    kill_one(marker)
-                return work(chunk)
-            chunks._encode_chunk = killing
+        def killing(chunk, work=chunks._encode_chunk, marker=to + ".killed"):
+            if chunk.part.stem == "00003" and not os.path.exists(marker):
+                open(marker, "w").close()
+                os.kill(os.getpid(), 9)
+            return work(chunk)
+        chunks._encode_chunk = killing
         import_images([source], to, size=64, engine=engine)
         prepare(Dataset.open(to), to + "-48", size=48, engine=engine)
 finally:
@@ -60,15 +55,14 @@ from lostfound.parallel.cluster import RayEngine
 from lostfound.predict import locating
 from lostfound.predict.locator import Locator
 
-photos, to, kill = sys.argv[1:4]
+photos, to = sys.argv[1:3]
 with RayEngine() as engine:
-    if kill == "kill":
-        def killing(question, work=locating._ask_elsewhere, marker=to + ".killed", **about):
-            if question[0] == 1 and not os.path.exists(marker):
-                open(marker, "w").close()
-                os.kill(os.getpid(), 9)
-            return work(question, **about)
-        locating._ask_elsewhere = killing
+    def killing(question, work=locating._ask_elsewhere, marker=to + ".killed", **about):
+        if question[0] == 1 and not os.path.exists(marker):
+            open(marker, "w").close()
+            os.kill(os.getpid(), 9)
+        return work(question, **about)
+    locating._ask_elsewhere = killing
     locator = Locator.load().using(always_answer=True)
     run = locating.locate_into([Path(photos)], Path(to), locator, engine=engine)
     print(run.asked, run.copied, len(run.unreadable))
@@ -95,11 +89,10 @@ def local(made_once, source):
     return made_once("cluster-local", build)
 
 
-@pytest.mark.parametrize("kill", ["", "kill"])
-def test_two_nodes_give_the_same_bytes_even_if_a_worker_is_killed(source, local, tmp_path, kill):
+def test_two_nodes_give_the_same_bytes_even_if_a_worker_is_killed(source, local, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'lostfound[cluster]'")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(source), str(tmp_path / "data"), kill],
+        [sys.executable, "-c", SCRIPT, str(source), str(tmp_path / "data")],
         capture_output=True,
         text=True,
         timeout=200,
@@ -107,7 +100,7 @@ def test_two_nodes_give_the_same_bytes_even_if_a_worker_is_killed(source, local,
     )
     assert done.returncode == 0, done.stderr
     assert "nodes 2" in done.stdout
-    assert (tmp_path / "data.killed").exists() is bool(kill)
+    assert (tmp_path / "data.killed").exists()
     assert contents(tmp_path / "data") == contents(local / "data")
     assert contents(tmp_path / "data-48") == contents(local / "data-48")
 
@@ -122,7 +115,7 @@ def test_locating_on_workers_gives_the_same_bytes_even_if_one_is_killed(source, 
     shutil.copyfile(first, photos / "zz again.jpg")
     (photos / "zz broken.jpg").write_bytes(first.read_bytes()[:300])
     alone = locate_into([photos], tmp_path / "alone", Locator.load().using(always_answer=True))
-    command = [sys.executable, "-c", LOCATING, str(photos), str(tmp_path / "ray"), "kill"]
+    command = [sys.executable, "-c", LOCATING, str(photos), str(tmp_path / "ray")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "ray.killed").exists()

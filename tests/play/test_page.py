@@ -298,7 +298,6 @@ def test_time_that_runs_out_answers_what_was_chosen(
 @pytest.mark.parametrize(
     ("mode", "size", "scheme"),
     [
-        ("countries", DESKTOP, "light"),
         ("countries", PHONE, "dark"),
         ("cities", PHONE, "light"),
         ("map", DESKTOP, "dark"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def page_server(start_server: Callable[..., Any], calibrated_model_folder: Path)
     return start_server("--model", calibrated_model_folder)
 
 
-@pytest.fixture
-def visit(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # noqa: F811
+@contextmanager
+def visits(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # noqa: F811
+    """What opens the page, in a browser's context of its own each time; they end together."""
     contexts = []
 
     def begin(url: str | None = None, size: dict[str, int] = DESKTOP, **options: Any) -> Visit:
@@ -57,17 +59,42 @@ def visit(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # 
         contexts.append(context)
         return Visit(context.new_page(), url or page_server.url)
 
-    yield begin
-    for context in contexts:
-        context.close()
+    try:
+        yield begin
+    finally:
+        for context in contexts:
+            context.close()
 
 
 @pytest.fixture
-def placed(visit: Callable[..., Visit], pictures: list[Path]) -> Visit:
-    """Three photos, all placed: "always answer" is on."""
-    one = visit()
+def visit(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # noqa: F811
+    with visits(browser, page_server) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def visit_of_all(browser: Any, page_server: Any) -> Iterator[Callable[..., Visit]]:  # noqa: F811
+    """Visits that several tests share: these leave them as they found them."""
+    with visits(browser, page_server) as begin:
+        yield begin
+
+
+def place(one: Visit, pictures: list[Path]) -> Visit:
+    """Have three photos placed: "always answer" is on."""
     one.page.locator("#more summary").click()
     one.page.get_by_text("Always answer", exact=True).click()
     one.drop(pictures[:3])
     one.done(3)
     return one
+
+
+@pytest.fixture
+def placed(visit: Callable[..., Visit], pictures: list[Path]) -> Visit:
+    """Three photos, all placed."""
+    return place(visit(), pictures)
+
+
+@pytest.fixture(scope="module")
+def placed_for_all(visit_of_all: Callable[..., Visit], pictures: list[Path]) -> Visit:
+    """The same, for tests that only read what the page says."""
+    return place(visit_of_all(), pictures)

@@ -119,9 +119,11 @@ class TestPhotosComeIn:
 
 class TestAnswers:
     @pytest.mark.slow
-    def test_they_are_what_the_command_line_says(self, placed: Visit, expected: list[LocatedPhoto]) -> None:
+    def test_they_are_what_the_command_line_says(
+        self, placed_for_all: Visit, expected: list[LocatedPhoto]
+    ) -> None:
         wanted = [each["properties"] for each in json.loads(to_geojson(expected))["features"]]
-        for told, want in zip(placed.located(), wanted, strict=True):
+        for told, want in zip(placed_for_all.located(), wanted, strict=True):
             assert told["photo"] == want["photo"]
             assert told["country"] == want["country"]
             assert told["latitude"] == pytest.approx(want["latitude"], abs=1e-4)
@@ -130,11 +132,14 @@ class TestAnswers:
             ]
             assert told.keys() == want.keys()
 
-    def test_the_map_has_the_candidates_and_the_circles(self, placed: Visit) -> None:
-        assert placed.page.locator(".marker").count() == placed.page.locator(".candidate").count()
-        assert placed.page.locator("path.ring.share-50").count() >= 1
-        assert placed.page.locator("path.ring.share-90").count() >= 1
-        assert placed.page.locator("path.country.shaded").count() >= 1
+    def test_the_map_has_the_candidates_and_the_circles(self, placed_for_all: Visit) -> None:
+        assert (
+            placed_for_all.page.locator(".marker").count()
+            == placed_for_all.page.locator(".candidate").count()
+        )
+        assert placed_for_all.page.locator("path.ring.share-50").count() >= 1
+        assert placed_for_all.page.locator("path.ring.share-90").count() >= 1
+        assert placed_for_all.page.locator("path.country.shaded").count() >= 1
 
     @pytest.mark.slow
     def test_choosing_a_candidate_moves_the_map_there(self, placed: Visit) -> None:
@@ -259,20 +264,27 @@ class TestAnswers:
         one.page.wait_for_function("() => document.querySelectorAll('.candidate').length === 5")
 
 
-class TestMany:
-    @pytest.fixture
-    def many(self, visit: Callable[..., Visit], pictures: list[Path], tmp_path: Path) -> Visit:
-        """A folder of ten photos, and of what is none."""
-        (tmp_path / "trip" / "day 2").mkdir(parents=True)
-        for number in range(10):
-            day = tmp_path / "trip" if number < 5 else tmp_path / "trip" / "day 2"
-            Image.open(pictures[number % 6]).rotate(number).save(day / f"{number}.jpg")
-        (tmp_path / "trip" / "notes.txt").write_text("no photo")
-        one = visit()
-        one.page.set_input_files("#folder", tmp_path / "trip")
-        one.done(10)
-        return one
+@pytest.fixture(scope="module")
+def trip(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of ten photos, and of what is none."""
+    trip = tmp_path_factory.mktemp("many") / "trip"
+    (trip / "day 2").mkdir(parents=True)
+    for number in range(10):
+        day = trip if number < 5 else trip / "day 2"
+        Image.open(pictures[number % 6]).rotate(number).save(day / f"{number}.jpg")
+    (trip / "notes.txt").write_text("no photo")
+    return trip
 
+
+@pytest.fixture(scope="module")
+def many(visit_of_all: Callable[..., Visit], trip: Path) -> Visit:
+    one = visit_of_all()
+    one.page.set_input_files("#folder", trip)
+    one.done(10)
+    return one
+
+
+class TestMany:
     def test_a_folder(self, many: Visit) -> None:
         names = many.page.locator(".card .name").all_inner_texts()
         assert len(names) == 10
@@ -300,7 +312,12 @@ class TestMany:
         assert sure == sorted(sure, reverse=True)
 
     @pytest.mark.slow
-    def test_on_the_map_photos_of_one_place_are_counted(self, many: Visit) -> None:
+    def test_on_the_map_photos_of_one_place_are_counted(
+        self, visit: Callable[..., Visit], trip: Path
+    ) -> None:
+        many = visit()
+        many.page.set_input_files("#folder", trip)
+        many.done(10)
         many.page.locator("#more summary").click()
         many.page.get_by_text("Always answer", exact=True).click()
         many.page.wait_for_function(
@@ -337,8 +354,10 @@ class TestTakenAway:
         (told,) = one.located()
         assert (latitude, longitude) == pytest.approx((told["latitude"], told["longitude"]), abs=1e-5)
 
-    def test_csv_is_that_of_the_command_line(self, placed: Visit, expected: list[LocatedPhoto]) -> None:
-        told = list(csv.reader(io.StringIO(placed.download("CSV"))))
+    def test_csv_is_that_of_the_command_line(
+        self, placed_for_all: Visit, expected: list[LocatedPhoto]
+    ) -> None:
+        told = list(csv.reader(io.StringIO(placed_for_all.download("CSV"))))
         want = list(csv.reader(io.StringIO(to_csv(expected))))
         assert told[0] == want[0]
         for row, other in zip(told[1:], want[1:], strict=True):
@@ -357,11 +376,11 @@ class TestTakenAway:
         _, row = csv.reader(io.StringIO(one.download("CSV")))
         assert row[0] == '\'=HYPERLINK("x"),y.jpg'
 
-    def test_kml_has_points_and_closed_circles(self, placed: Visit) -> None:
+    def test_kml_has_points_and_closed_circles(self, placed_for_all: Visit) -> None:
         names = {"kml": "http://www.opengis.net/kml/2.2"}
-        root = ElementTree.fromstring(placed.download("KML"))
+        root = ElementTree.fromstring(placed_for_all.download("KML"))
         marks = root.findall(".//kml:Placemark", names)
-        for mark, told in zip(marks, placed.located(), strict=True):
+        for mark, told in zip(marks, placed_for_all.located(), strict=True):
             assert mark.findtext("kml:name", None, names) == told["photo"]
             longitude, latitude = map(
                 float, mark.findtext(".//kml:Point/kml:coordinates", "", names).split(",")

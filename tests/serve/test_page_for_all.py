@@ -20,6 +20,12 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 pytestmark = needs_browser
 
 
+@pytest.fixture(scope="module")
+def empty(visit_of_all: Callable[..., Visit]) -> Visit:
+    """The page without a photo, for tests that only read it."""
+    return visit_of_all()
+
+
 class TestOffline:
     @pytest.mark.slow
     def test_no_other_origin_is_asked(self, placed: Visit) -> None:
@@ -176,30 +182,27 @@ class TestWhenTheServerCanNot:
 class TestTheSameAsInPython:
     """What the page computes itself is what the package computes."""
 
-    def computed(
-        self, visit: Callable[..., Visit], module: str, function: str, values: Sequence[Any]
-    ) -> list[Any]:
-        one = visit()
-        return one.page.evaluate(
+    def computed(self, empty: Visit, module: str, function: str, values: Sequence[Any]) -> list[Any]:
+        return empty.page.evaluate(
             f"async (all) => {{ const own = await import('/static/{module}');"
             f" return all.map((each) => own.{function}(...each)); }}",
             list(values),
         )
 
-    def test_circles(self, visit: Callable[..., Visit]) -> None:
+    def test_circles(self, empty: Visit) -> None:
         asked = [
             *[(46.3, 2.6, 340.0), (-17.0, 179.5, 900.0), (0.0, 0.0, 9600.0), (89.0, -40.0, 500.0)],
             *[(-85.0, 120.0, 2000.0), (60.0, -170.0, 5000.0), (12.5, 77.0, 0.3), (-30.0, 20.0, 17000.0)],
         ]
-        for each, told in zip(asked, self.computed(visit, "circles.js", "circle", asked), strict=True):
+        for each, told in zip(asked, self.computed(empty, "circles.js", "circle", asked), strict=True):
             wanted = circle(each[:2], each[2])
             assert len(told) == len(wanted)
             assert np.allclose(told, wanted, atol=1e-6), each
 
     @pytest.mark.slow
-    def test_radii_in_words(self, visit: Callable[..., Visit]) -> None:
+    def test_radii_in_words(self, empty: Visit) -> None:
         asked = [0.004, 0.94, 0.996, 1.04, 9.4, 9.96, 12.0, 99.4, 437.0, 995.0, 2287.0, 17_312.0]
-        told = self.computed(visit, "words.js", "radius", [(each,) for each in asked])
+        told = self.computed(empty, "words.js", "radius", [(each,) for each in asked])
         assert [each.replace("\xa0", " ") for each in told] == [written_radius(each) for each in asked]
 
 
@@ -248,8 +251,6 @@ class TestForEveryone:
         [
             pytest.param(DESKTOP, "light", id="desktop-light"),
             pytest.param(PHONE, "dark", id="phone-dark"),
-            pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.slow),
-            pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
         ],
     )
     @pytest.mark.slow
@@ -273,7 +274,7 @@ class TestForEveryone:
         assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
 
     @pytest.mark.slow
-    def test_it_says_that_it_is_an_estimate_and_keeps_nothing(self, visit: Callable[..., Visit]) -> None:
-        text = visit().page.locator("body").inner_text()
+    def test_it_says_that_it_is_an_estimate_and_keeps_nothing(self, empty: Visit) -> None:
+        text = empty.page.locator("body").inner_text()
         assert "An estimate, not a measurement." in text
         assert "Photos are not kept." in text

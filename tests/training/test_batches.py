@@ -5,11 +5,11 @@ import shutil
 from collections import namedtuple
 
 import pytest
-import torch
+from best_weights import same_weights, train_to_weights
 from safetensors.torch import load_file
 
 from lostfound.data.sharing.lists import limit, write_list
-from lostfound.training.fit import fit
+from lostfound.training.fit import fit_best_epoch
 from lostfound.training.recipe import load_recipe
 
 TINY = [
@@ -24,18 +24,13 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "pixels"
 
 
-def same_weights(one, other) -> bool:
-    a, b = (load_file(each / "model.safetensors") for each in (one, other))
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.slow
 def test_cached_pixels_give_the_same_model(dataset, model_folder, tmp_path, own_cache, workers: int):
     """As the shared model, which was trained by the same settings without them."""
     settings = [*TINY, f"trainer.workers={workers}", "data.cache=true"]
-    fit(load_recipe("demo", settings), dataset, tmp_path / "cached")
-    assert same_weights(model_folder, tmp_path / "cached")
+    cached = train_to_weights(load_recipe("demo", settings), dataset, tmp_path / "cached")
+    assert same_weights(cached, load_file(model_folder / "model.safetensors"))
     assert len(list(own_cache.glob("*.npy"))) == 2  # training and validation
 
 
@@ -45,7 +40,7 @@ def test_a_disk_too_small_for_the_cache_is_said_and_training_goes_on(
 ):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1000, 1000, 0))
-    result = fit(load_recipe("demo", [*TINY, "data.cache=true"]), dataset, tmp_path / "model")
+    result = fit_best_epoch(load_recipe("demo", [*TINY, "data.cache=true"]), dataset, tmp_path / "model")
     assert result.best_epoch == 1
     assert "data.cache is left out: the decoded images need" in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from best_weights import same_weights, train_to_weights
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
@@ -16,11 +17,9 @@ from lostfound.models.backbones import build_backbone
 from lostfound.models.heads import linear_head
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
-from lostfound.predict.model_folder import ModelFolder
 from lostfound.training import features
 from lostfound.training.batches import features_suffice
 from lostfound.training.features import cached_features
-from lostfound.training.fit import fit
 from lostfound.training.recipe import load_recipe
 
 SMALL = Preprocessing(32, 32)
@@ -37,28 +36,21 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def weights(model: ModelFolder) -> dict[str, torch.Tensor]:
-    from safetensors.torch import load_file
-
-    return load_file(model.path / "model.safetensors")
-
-
 @pytest.mark.slow
 def test_a_head_trained_on_features_is_one_trained_through_the_backbone_and_the_second_run_computes_none(
     dataset_folder, tmp_path, own_cache
 ):
     dataset, recipe = Dataset.open(dataset_folder), load_recipe("demo", TINY)
     through = load_recipe("demo", [*TINY, "model.lock.unlock={9: 1.0}"])  # may be unlocked: no features
-    first, plain = fit(recipe, dataset, tmp_path / "first"), fit(through, dataset, tmp_path / "plain")
-    for name, value in weights(plain.folder).items():
-        assert torch.allclose(weights(first.folder)[name], value, atol=1e-5), name
+    first = train_to_weights(recipe, dataset, tmp_path / "first")
+    plain = train_to_weights(through, dataset, tmp_path / "plain")
+    for name, value in plain.items():
+        assert torch.allclose(first[name], value, atol=1e-5), name
     files = {path: path.stat().st_mtime_ns for path in (own_cache / "features").rglob("*")}
-    second = fit(recipe, dataset, tmp_path / "second")
+    second = train_to_weights(recipe, dataset, tmp_path / "second")
     assert {path: path.stat().st_mtime_ns for path in (own_cache / "features").rglob("*")} == files
     assert len(list((own_cache / "features").iterdir())) == 1  # of training and validation
-    assert all(
-        torch.equal(weights(second.folder)[name], value) for name, value in weights(first.folder).items()
-    )
+    assert same_weights(first, second)
 
 
 def small_network(preprocessing: Preprocessing, **options: object) -> Network:

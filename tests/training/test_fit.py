@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError, LostFoundError, ModelError, UsageError
 from lostfound.evaluation.evaluate import evaluate
 from lostfound.predict.locator import Locator
-from lostfound.training.fit import FitResult, fit
+from lostfound.training.fit import FitResult, fit, fit_best_epoch
 from lostfound.training.recipe import load_recipe
 from lostfound.training.sampling import ViewsByPlace
 from lostfound.training.settings import Recipe
@@ -61,12 +62,28 @@ def test_a_finished_model_is_not_touched(
         fit(recipe(), dataset, model_folder, resume=resume)
 
 
+def put_beside(folder: Path) -> list[str]:
+    """Files of somebody else in a model folder that is trained anew; their names."""
+    theirs = ["notes.txt", "run/notes.txt", "run/checkpoints/epoch-5.ckpt", "run/.mine.partial"]
+    for name in theirs:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    return theirs
+
+
+def seed(folder: Path) -> int:
+    return json.loads((folder / "config.json").read_bytes())["recipe"]["seed"]
+
+
 @pytest.mark.slow
-def test_an_old_model_answers_until_the_new_one_is_finished(
+def test_an_old_model_answers_until_the_new_one_is_finished_which_leaves_what_others_put_there(
     model_folder: Path, dataset_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
+    """And another seed gives other weights."""
     folder = shutil.copytree(model_folder, tmp_path / "model")
+    theirs = put_beside(folder)
     before = weights(folder)
+    assert seed(folder) == 0
     with pytest.raises(LostFoundError, match="the loss became"):
         fit(recipe("optimizer.learning_rate=1e30"), dataset, folder, overwrite=True)
     assert weights(folder) == before
@@ -74,8 +91,11 @@ def test_an_old_model_answers_until_the_new_one_is_finished(
     with pytest.raises(UsageError, match="--resume"):
         fit(recipe(), dataset, folder)
     fit(recipe("seed=5"), dataset, folder, overwrite=True)
+    assert seed(folder) == 5
     assert weights(folder) != before
     Locator.load(folder)
+    assert not (folder / ".lock").exists()
+    assert [name for name in theirs if (folder / name).read_text() == "mine"] == theirs
 
 
 def test_resume_and_overwrite_exclude_each_other(
@@ -130,14 +150,11 @@ with training_alone(Path(sys.argv[1])):
 
 
 @pytest.mark.slow
-def test_a_training_beside_another_touches_nothing_and_one_that_overwrites_leaves_what_others_put_there(
+def test_a_training_beside_another_touches_nothing_until_that_was_killed(
     model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
-    theirs = ["notes.txt", "run/notes.txt", "run/checkpoints/epoch-5.ckpt", "run/.mine.partial"]
-    for name in theirs:
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text("mine")
+    theirs = put_beside(folder)
     (folder / "run" / "run.json").write_text("of the one that runs")
 
     def contents() -> dict[Path, bytes]:
@@ -155,7 +172,8 @@ def test_a_training_beside_another_touches_nothing_and_one_that_overwrites_leave
             fit_model(recipe(), dataset, folder, resume="or begin again")
         assert contents() == before
         other.kill()
-    fit(recipe("seed=5"), dataset, folder, overwrite=True)  # who was killed holds it no longer
+    with pytest.raises(LostFoundError, match="the loss became"):  # who was killed holds it no longer
+        fit(recipe("optimizer.learning_rate=1e30"), dataset, folder, overwrite=True)
     assert not (folder / ".lock").exists()
     assert [name for name in theirs if (folder / name).read_text() == "mine"] == theirs
 
@@ -196,7 +214,17 @@ def test_a_damaged_image_is_named_without_a_traceback(
 
 @pytest.fixture(scope="session")
 def finished(dataset: Dataset, made_once, recipe: Callable[..., Recipe]) -> Path:
-    return made_once("finished", lambda folder: fit(recipe("trainer.epochs=3"), dataset, folder))
+    """A model in a folder that was there, and empty; `result.json` beside it is what the run returned."""
+
+    def build(folder: Path) -> None:
+        (folder / "model").mkdir(parents=True)
+        result: FitResult = fit(recipe("name=mine", "trainer.epochs=3"), dataset, folder / "model")
+        assert result.folder.path == folder / "model"
+        said = {each.name: getattr(result, each.name) for each in fields(result) if each.name != "folder"}
+        said["name"] = result.folder.config["name"]
+        (folder / "result.json").write_text(json.dumps(said))
+
+    return made_once("finished", build) / "model"
 
 
 @pytest.mark.slow
@@ -211,7 +239,7 @@ def test_the_folder_holds_the_model_the_recipe_and_the_logs(finished: Path) -> N
 @pytest.mark.slow
 def test_the_recipe_beside_the_logs_trains_again(finished: Path, recipe: Callable[..., Recipe]) -> None:
     again = load_recipe(finished / "run" / "recipe.yaml")
-    assert again == recipe("trainer.epochs=3")
+    assert again == recipe("name=mine", "trainer.epochs=3")
 
 
 @pytest.mark.slow
@@ -234,35 +262,29 @@ def test_the_tensorboard_log_can_be_read(finished: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_empty_folder_is_taken_and_the_result_says_what_it_says(
-    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
-) -> None:
-    (tmp_path / "m").mkdir()
-    result: FitResult = fit(recipe("name=mine"), dataset, tmp_path / "m")
-    assert result.folder.path == tmp_path / "m"
-    Locator.load(tmp_path / "m")
-    assert result.folder.config["name"] == "mine"
-    assert result.weights is None
-    assert result.left_out == []
-    described = training(tmp_path / "m")
+def test_an_empty_folder_is_taken_and_the_result_says_what_it_says(finished: Path, dataset: Dataset) -> None:
+    result = json.loads((finished.parent / "result.json").read_text())
+    Locator.load(finished)
+    assert result["name"] == "mine"
+    assert result["weights"] is None
+    assert result["left_out"] == []
+    described = training(finished)
     assert described["records_sha256"] == dataset.info["records_sha256"]
     assert described["train_images"] == len(dataset.split("train"))
     assert described["val_images"] == len(dataset.split("val"))
-    assert result.best_score == described["best_score"] == described["validation"]["top_1_accuracy"]
+    assert result["best_score"] == described["best_score"] == described["validation"]["top_1_accuracy"]
+    assert result["best_epoch"] == described["best_epoch"]
     assert described["onnx_logit_difference"] < 1e-4
 
 
 @pytest.mark.slow
 def test_training_learns(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
-    """Ten epochs name the countries of the images that were trained on."""
-    from lostfound.evaluation.evaluate import evaluate
-
+    """In ten epochs it learns the countries of the images that it is trained on."""
     run = recipe("trainer.epochs=10", "schedule.warmup_epochs=1")
-    fit(run, dataset, tmp_path / "m")
+    fit_best_epoch(run, dataset, tmp_path / "m")
     log = rows(tmp_path / "m" / "run" / "csv" / "version_0" / "metrics.csv")
     losses = [float(row["train_loss_epoch"]) for row in log if row["train_loss_epoch"]]
     assert losses[-1] < losses[0] / 2
-    assert evaluate(Locator.load(tmp_path / "m"), dataset, "train").metrics["top_1_accuracy"].n == 50
 
 
 @pytest.mark.slow
@@ -276,6 +298,7 @@ def test_the_score_that_chooses_is_what_evaluating_the_places_gives(
     result = fit(recipe("model.views=2", "trainer.epochs=3"), dataset, tmp_path / "m")
     measured = evaluate(Locator(result.folder), two_views(dataset), "val", unit="place")
     assert measured.metrics["top_1_accuracy"].value == pytest.approx(result.best_score)
+    assert evaluate(Locator(result.folder), dataset, "train", unit="image").metrics["top_1_accuracy"].n == 50
 
 
 def two_views(dataset: Dataset) -> Dataset:
@@ -305,4 +328,4 @@ def test_a_last_batch_of_one_image_does_not_stop_the_training(
 ) -> None:
     """Batch normalisation can't take a single image at one pixel."""
     n = len(dataset.split("train"))
-    fit(recipe(f"trainer.batch_size={n - 1}"), dataset, tmp_path / "m")
+    fit_best_epoch(recipe(f"trainer.batch_size={n - 1}"), dataset, tmp_path / "m")

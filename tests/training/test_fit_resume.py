@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from best_weights import same_weights, train_to_weights
 from fork_server import Started
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_torch
 
 from lostfound.data.dataset import Dataset
 from lostfound.errors import ModelError, UsageError
@@ -43,7 +45,7 @@ SCRIPT = """
 import resource, signal, sys
 from lostfound.data.dataset import Dataset
 from lostfound.errors import LostFoundError
-from lostfound.training.fit import fit
+from lostfound.training.fit import fit_best_epoch
 from lostfound.training.lightning_module import TrainingModule
 from lostfound.training.recipe import load_recipe
 
@@ -52,7 +54,7 @@ if __name__ == "__main__":
     if int(limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     try:
-        fit(load_recipe("demo", overrides), Dataset.open(dataset), to, resume=True)
+        fit_best_epoch(load_recipe("demo", overrides), Dataset.open(dataset), to, resume=True)
     except KeyboardInterrupt:
         print("stopped", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
     except LostFoundError as error:
@@ -65,14 +67,14 @@ def start(dataset_folder: Path, begin, tiny: list[str]) -> Callable[..., Started
     """Train in a process of its own, with a limit of what a file may hold, or without."""
 
     def run(
-        to: Path, *overrides: str, limit: int = 0, stderr: int = subprocess.PIPE, cold: bool = False
+        to: Path, *overrides: str, limit: int = 0, stderr: int = subprocess.PIPE
     ) -> Started | subprocess.Popen[str]:
         to.parent.mkdir(parents=True, exist_ok=True)
         script = to.with_suffix(".py")
         script.write_text(SCRIPT)
         words = (limit, dataset_folder, to, *tiny, *overrides)
         shown = {"env": {"TERM": "xterm"}, "stderr": stderr}
-        return begin(*words, script=script, trains=True, cold=cold, start_new_session=True, **shown)
+        return begin(*words, script=script, trains=True, start_new_session=True, **shown)
 
     return run
 
@@ -89,7 +91,7 @@ def stopped(made_once, start) -> Path:
     """The same run with two workers, stopped by Ctrl-C in its fourth epoch; `said.json` is what it said."""
 
     def build(folder: Path) -> None:
-        process = start(folder, *RANDOM, f"trainer.epochs={EPOCHS}", "trainer.workers=2", cold=True)
+        process = start(folder, *RANDOM, f"trainer.epochs={EPOCHS}", "trainer.workers=2")
         said = interrupt(process, times=1)
         (folder / "run" / "said.json").write_text(json.dumps(said))
 
@@ -98,12 +100,22 @@ def stopped(made_once, start) -> Path:
 
 @pytest.fixture(scope="session")
 def resumed(stopped: Path, dataset: Dataset, made_once, recipe: Callable[..., Recipe]) -> Path:
-    """The stopped run, copied to another place and gone on with in this process."""
-    whole = recipe(*RANDOM, f"trainer.epochs={EPOCHS}")
+    """The stopped run, copied to another place and gone on with in this process, with one worker.
+
+    `left.json` is how many of its processes were left when it had ended.
+    """
+    whole = recipe(*RANDOM, f"trainer.epochs={EPOCHS}", "trainer.workers=1")
 
     def build(folder: Path) -> None:
         shutil.copytree(stopped, folder)
-        fit(whole, dataset, folder, resume=True)
+        gc.collect()
+        gc.disable()  # it would end a worker that was left behind, some day
+        try:
+            fit(whole, dataset, folder, resume=True)
+            left = len(multiprocessing.active_children())
+        finally:
+            gc.enable()
+        (folder / "run" / "left.json").write_text(json.dumps(left))
 
     return made_once("resumed", build)
 
@@ -146,32 +158,11 @@ def training(folder: Path) -> dict[str, object]:
     return json.loads((folder / "config.json").read_bytes())["training"]
 
 
-# --- the same run gives the same model
+# --- no process outlives a training
 
 
-def test_the_same_seed_gives_the_same_weights_with_any_number_of_workers_and_none_is_left_behind(
-    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
-) -> None:
-    gc.collect()
-    gc.disable()  # it would end a worker that was left behind, some day
-    try:
-        for workers in (0, 2):
-            run = recipe(*RANDOM, "trainer.epochs=3", f"trainer.workers={workers}")
-            fit(run, dataset, tmp_path / str(workers))
-        assert multiprocessing.active_children() == []
-    finally:
-        gc.enable()
-    assert weights(tmp_path / "0") == weights(tmp_path / "2")
-    assert epochs(tmp_path / "0") == epochs(tmp_path / "2")
-    assert len(epochs(tmp_path / "0")) == 3
-
-
-def test_another_seed_gives_other_weights(
-    model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
-) -> None:
-    fit(recipe("seed=1"), dataset, tmp_path / "other")
-    assert json.loads((model_folder / "config.json").read_bytes())["recipe"]["seed"] == 0
-    assert weights(tmp_path / "other") != weights(model_folder)
+def test_no_worker_is_left_behind_by_a_run_that_ends(resumed: Path) -> None:
+    assert json.loads((resumed / "run" / "left.json").read_text()) == 0
 
 
 def test_no_worker_is_left_behind_by_a_stop_while_validating(
@@ -228,7 +219,10 @@ def test_a_stopped_run_is_no_model(stopped: Path) -> None:
 
 
 def test_going_on_ends_as_if_nothing_had_happened(resumed: Path, undisturbed: Path) -> None:
-    """Even with another number of workers, and with the folder moved to another place."""
+    """Even with another number of workers, and with the folder moved to another place.
+
+    So the same seed gives the same weights with any number of workers: two, then one, and none at all.
+    """
     assert training(resumed) == training(undisturbed)
     assert weights(resumed) == weights(undisturbed)
     assert epochs(resumed) == epochs(undisturbed)
@@ -294,8 +288,8 @@ def test_a_full_disk_is_one_message_and_costs_no_checkpoint_and_without_one_it_s
     for name, data in checkpoints.items():
         assert (folder / "run" / "checkpoints" / name).read_bytes() == data
     shutil.rmtree(folder / "run" / "checkpoints")  # as one that was stopped in its first epoch
-    fit(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
-    assert weights(folder) == weights(undisturbed)
+    again = train_to_weights(recipe(*RANDOM, f"trainer.epochs={EPOCHS}"), dataset, folder, resume=True)
+    assert same_weights(again, load_torch(undisturbed / "model.safetensors"))
 
 
 # --- a run that did not finish

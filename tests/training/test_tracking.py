@@ -16,7 +16,7 @@ import pytest
 from lostfound.data.dataset import Dataset
 from lostfound.errors import MissingExtraError
 from lostfound.training import tracking
-from lostfound.training.fit import fit
+from lostfound.training.fit import fit_best_epoch
 from lostfound.training.settings import Recipe
 
 Tracked = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,12 +24,12 @@ Tracked = Callable[..., "subprocess.CompletedProcess[str]"]
 SCRIPT = """
 import json, sys
 from lostfound.data.dataset import Dataset
-from lostfound.training.fit import fit
+from lostfound.training.fit import fit_best_epoch
 from lostfound.training.recipe import load_recipe
 
 dataset, to, *overrides = sys.argv[1:]
 if __name__ == "__main__":
-    fit(load_recipe("demo", overrides), Dataset.open(dataset), to)
+    fit_best_epoch(load_recipe("demo", overrides), Dataset.open(dataset), to)
 """
 
 
@@ -72,7 +72,7 @@ def test_numbers_go_to_csv_and_tensorboard_by_default(model_folder: Path) -> Non
 
 @pytest.mark.slow
 def test_no_tracker_is_a_choice(dataset: Dataset, recipe: Callable[..., Recipe], tmp_path: Path) -> None:
-    fit(recipe("trainer.loggers=[]"), dataset, tmp_path / "model")
+    fit_best_epoch(recipe("trainer.loggers=[]"), dataset, tmp_path / "model")
     left = {path.name for path in (tmp_path / "model" / "run").iterdir()}
     assert left == {"recipe.yaml", "environment.json", "images.csv"}
 
@@ -88,7 +88,7 @@ def test_a_missing_tracker_is_named_with_its_extra(
     """Before anything is written."""
     monkeypatch.setattr(tracking, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=rf"pip install 'lostfound\[{name}\]'"):
-        fit(recipe(f"trainer.loggers=[csv, {name}]"), dataset, tmp_path / "model")
+        fit_best_epoch(recipe(f"trainer.loggers=[csv, {name}]"), dataset, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 

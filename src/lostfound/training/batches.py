@@ -53,11 +53,18 @@ class Batches:
         self._plain, workers, val_workers = samples.plain, samples.workers, min(samples.workers, 2)
         processes = recipe.trainer.devices * recipe.trainer.nodes
         size = max(1, recipe.trainer.batch_size // processes)
-        sampler = EpochSampler(draw, length, recipe.seed, processes)
+        self._sampler = EpochSampler(draw, length, recipe.seed, processes)
         order, order_once = FixedOrderSampler(val_rows, processes), FixedOrderSampler(val_rows)
-        self.train = build_loader(samples.train, sampler, size, workers, training=True)
+        self.train = build_loader(samples.train, self._sampler, size, workers, training=True)
         self.val = build_loader(samples.val, order, size, val_workers)
         self.val_once = build_loader(samples.val, order_once, size, val_workers, keep_workers=False)
+
+    def begin_at(self, epoch: int) -> None:
+        """Begin with the batches of an epoch, counted from 0.
+
+        Lightning starts the workers of a run that goes on before it tells them the epoch.
+        """
+        self._sampler.set_epoch(epoch)
 
     def close(self) -> None:
         """End the worker processes: Lightning leaves some of them to Ctrl-C, or to the end of the program."""

@@ -166,6 +166,8 @@ def _trained(
         with closing(batches), training_errors(run.folder):
             trainer, checkpoints = build_trainer(run.recipe, run, training.monitor, on_epoch)
             last = run.begin(go_on=go_on)
+            if last is not None:
+                batches.begin_at(_epochs_done(last))
             module.objective.set_up(batches.read)
             trainer.fit(module, batches.train, batches.val, ckpt_path=last, weights_only=True)
             best = BestEpoch(
@@ -186,6 +188,12 @@ def evaluation_part(recipe: Recipe, dataset: Dataset) -> tuple[Dataset, str]:
     """The images that a recipe's model is to be measured on, and their split: test, or val without one."""
     part = select_images(dataset, recipe.data)
     return part, "test" if len(part.split("test")) else "val"
+
+
+def _epochs_done(last: Path) -> int:
+    """How many epochs a run has finished, by its last checkpoint, of which no more is read."""
+    kept = torch.load(last, map_location="cpu", weights_only=True, mmap=True)
+    return int(kept["epoch"]) + 1
 
 
 def _load_best(run: RunFolder, module: TrainingModule) -> int:
