@@ -98,6 +98,8 @@ def prepared(made_once, world: Path, dataset_folder: Path, calibrated_model_fold
 @pytest.mark.slow
 @pytest.mark.parametrize("block", RUN, ids=lambda block: block.name)
 def test_a_block_runs(lostfound, prepared: Path, tmp_path: Path, block: Block):
+    if any("--exif" in words for words in block.commands) and shutil.which("exiftool") is None:
+        pytest.skip("needs ExifTool")
     here = tmp_path / "here"
     shutil.copytree(prepared, here)
     written: set[Path] = set()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
+
 import pytest
 
 
@@ -21,8 +25,17 @@ def test_bash_completes(lostfound, words: str, count: int, expected: set[str]) -
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_its_script_can_be_shown(lostfound, shell: str) -> None:
-    done = lostfound("--show-completion", shell, cold=True)
+@pytest.mark.parametrize(
+    ("shell", "word"), [("bash", "COMPREPLY"), ("zsh", "#compdef lostfound"), ("fish", "complete --command")]
+)
+def test_each_shell_has_a_script(lostfound, shell: str, word: str) -> None:
+    done = lostfound(_LOSTFOUND_COMPLETE=f"source_{shell}", cold=True)
     assert done.returncode == 0
-    assert "LOSTFOUND_COMPLETE" in done.stdout
+    assert word in done.stdout
+
+
+def test_the_shell_that_asks_is_known() -> None:
+    command = f"{shlex.quote(sys.executable)} -m lostfound --show-completion; exit $?"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "COMPREPLY" in done.stdout
