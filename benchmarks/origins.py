@@ -229,7 +229,7 @@ def text(
     lines = [
         "# Photos of collections that were not learnt from: what helps\n",
         f"`python benchmarks/origins.py` on {machine()}; {versions('lostfound', 'torch', 'timm')}.\n",
-        f"Heads on the starter's locked backbone, {seeds} seeds. Right country, in percent, first answer / "
+        f"Heads on the starter's locked backbone, seeds: {seeds}. Right country, in percent, first answer / "
         f"one of five. Travel: {travel.sum()} pictures of {len(set(sources))} collections, each fifth of "
         "them held out in turn; interval and difference by collection (95 %, bootstrap). Streets, as single "
         f"photos: {counts}.\n",
