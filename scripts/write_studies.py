@@ -129,7 +129,7 @@ all of them: 5.0, 6.3, 10.7 and 14.6 % top-1; 16.1, 19.3, 24.6 and 29.1 % top-5;
 the same collections add 1.9 and 0.6 points at the end of the curve. So the next thousand pictures should come from new
 collections. Street views add nothing there (+0.4 and -0.2 without them), and are all that is known about streets. Drawing
 countries as they are was ahead of the starter's square root by 1.5 and 3.6 points, and at home too: the next training should
-try it, at the price of the rare countries.
+try it, at a likely price for rare countries.
 
 What was tried for the one before, by accuracy on a collection that the training left out. One training each: a point or two
 means little.
