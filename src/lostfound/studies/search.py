@@ -255,6 +255,7 @@ def _run(search: Search, trial: Trial, count: int) -> float:
 def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Path) -> tuple[float, bool]:
     """Train, report each epoch, and leave the logs; says the score, and whether it was given up."""
     from lostfound.training.fit import fit_best_epoch  # torch takes seconds
+    from lostfound.training.run_folder import training_alone
     from lostfound.training.train import or_begin_again
 
     pruned = False
@@ -265,16 +266,17 @@ def _train(search: Search, trial: Trial, settings: Mapping[str, Any], folder: Pa
         pruned = trial.should_prune()
         return pruned
 
-    if folder.is_dir() and not holds_run(folder):  # it had ended, and nobody was told
-        remove_model(folder)
-    result = or_begin_again(
-        fit_best_epoch,
-        search.load(settings),
-        search.data,
-        folder,
-        weights=search.weights,
-        on_epoch=on_epoch,
-    )
+    with training_alone(folder):
+        if not holds_run(folder):  # what is there had ended, and nobody was told
+            remove_model(folder)
+        result = or_begin_again(
+            fit_best_epoch,
+            search.load(settings),
+            search.data,
+            folder,
+            weights=search.weights,
+            on_epoch=on_epoch,
+        )
     trial.set_user_attr(VALUE, result.best_score)
     trial.set_user_attr(EPOCH, result.best_epoch)
     trial.set_user_attr(SECONDS, round(result.seconds, 1))
