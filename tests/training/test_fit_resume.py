@@ -42,14 +42,13 @@ EPOCHS, STOP_AFTER = 12, 3
 PATIENCE = 300  # seconds until a process is held to hang
 
 SCRIPT = """
-import resource, signal, sys
-from lostfound.data.dataset import Dataset
-from lostfound.errors import LostFoundError
-from lostfound.training.fit import fit_best_epoch
-from lostfound.training.lightning_module import TrainingModule
-from lostfound.training.recipe import load_recipe
+if __name__ == "__main__":  # not in its workers, which would load all of it
+    import resource, signal, sys
+    from lostfound.data.dataset import Dataset
+    from lostfound.errors import LostFoundError
+    from lostfound.training.fit import fit_best_epoch
+    from lostfound.training.recipe import load_recipe
 
-if __name__ == "__main__":
     limit, dataset, to, *overrides = sys.argv[1:]
     if int(limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
