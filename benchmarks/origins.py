@@ -61,13 +61,14 @@ class Setting:
     travel: bool = True
 
 
-BASE = Setting("the starter's: countries to 0.5, collections to 0.75")
+BASE = Setting("countries to 0.5, collections to 0.75")
 SETTINGS = (
     BASE,
     Setting("collections as they are", collections=1.0),
     Setting("collections to 0.5", collections=0.5),
     Setting("collections evenly", collections=0.0),
-    Setting("countries as they are", countries=1.0),
+    Setting("countries as they are", countries=1.0),  # the starter's
+    Setting("countries as they are, collections to 0.5", countries=1.0, collections=0.5),
     Setting("countries evenly", countries=0.0),
     Setting("no street views", streets=False),
     Setting("no travel pictures", travel=False),

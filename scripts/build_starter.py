@@ -7,7 +7,8 @@ the file of EfficientNet-Lite2's ImageNet weights that `scripts/lite2_weights.py
 holds already is not done again; a training that was stopped goes on.
 
 One fold in five of the collections of world-photos is held out. The model is trained on all else (`home`),
-calibrated on its own validation places and on half of the collections held out (`away`), and judged on the
+twice: countries as often as they have images, and by the square root of that. The mean of the weights of both
+is calibrated on its own validation places and on half of the collections held out (`away`), and judged on the
 other half, on its own test places, and (by accuracy, which calibration hardly touches) on all that were held
 out. A model of another recipe stays in the work folder, beside a record of the same measurements.
 """
@@ -33,6 +34,7 @@ from lostfound.data.records import strings
 from lostfound.evaluation.bootstrap import bootstrap
 from lostfound.evaluation.evaluate import Evaluation, Unit, evaluate, metric_samples
 from lostfound.files import file_digest, write_atomic
+from lostfound.models.averaging import average_weights
 from lostfound.models.shrinking import shrink
 from lostfound.predict.calibrate import calibrate
 from lostfound.predict.locator import Locator
@@ -44,6 +46,10 @@ RECORD = ROOT / "benchmarks" / "results" / "starter.json"
 LOSTFOUND = Path(sys.executable).with_name("lostfound")
 STREETS = ("street-panoramas", "street-countries", "street-croatia")
 FOLDS, HELD_OUT = 5, 3
+TRAININGS = {"": (), "-by-root": ("data.sampling_power=0.5",)}  # what each changes in the recipe
+EARLIER = (  # models before it, and alone, in its record
+    *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are"),
+)
 NO_SPLITS = ("--val", "0", "--test", "0")
 
 
@@ -68,12 +74,18 @@ def main() -> None:
     imported(work / "cambridge", data / "street-cambridge", "--split-distance", "0", *NO_SPLITS)
     home, away = Dataset.open(work / "home"), Dataset.open(work / "away")
     shipped = given.recipe == "starter"
-    trained = work / ("trained" if shipped else f"trained-{given.recipe}")
-    if not (trained / CONFIG).is_file():
-        changes = [part for each in given.set for part in ("--set", each)]
-        options = ["--weights", given.weights, *changes, *(["--resume"] if trained.exists() else [])]
-        run("train", given.recipe, "--data", home.folder, "--to", trained, *options)
-    starter = halved(trained, work / given.recipe)
+    name = "" if shipped else f"-{given.recipe}"
+    trained = []
+    for ending, own in TRAININGS.items():
+        trained.append(work / f"trained{name}{ending}")
+        if not (trained[-1] / CONFIG).is_file():
+            changes = [part for each in (*own, *given.set) for part in ("--set", each)]
+            options = ["--weights", given.weights, *changes, *(["--resume"] if trained[-1].exists() else [])]
+            run("train", given.recipe, "--data", home.folder, "--to", trained[-1], *options)
+    averaged = work / f"averaged{name}"
+    if not (averaged / CONFIG).is_file():
+        average_weights(trained, averaged)
+    starter = halved(averaged, work / given.recipe)
     calibrating, judging = deal_folds(away, 2)
     calibrate(starter, home, elsewhere=calibrating.held_out(away))
     measured = {
@@ -85,7 +97,7 @@ def main() -> None:
     config = ModelFolder.open(starter).config
     kept = json.loads(RECORD.read_bytes())
     record = {
-        **{name: kept[name] for name in ("tried", "before", "countries_alone") if name in kept},
+        **{name: kept[name] for name in EARLIER if name in kept},
         **measured,
         "calibrated_on": [Path(each).name for each in calibrating.sources],
         "judged_on": [Path(each).name for each in judging.sources],

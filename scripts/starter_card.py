@@ -102,9 +102,10 @@ are mixed up.
 
 {training["train_images"]} images: {images}. They are street-level images of public research collections, and travel, street and
 guide pictures; not all have a licence for republication: none is in this package. The list of the street-level images' ids and
-hashes is `benchmarks/lists/streets.txt` of the project. Countries are drawn by the square root of how many
-images they have, collections by that number to 0.75. The network is EfficientNet-Lite2, from Google's ImageNet weights (Apache-2.0), its weights stored in 16 bits; the recipe is
-`starter`, the script `scripts/build_starter.py`.
+hashes is `benchmarks/lists/streets.txt` of the project. The network is
+EfficientNet-Lite2, from Google's ImageNet weights (Apache-2.0). Its weights are the mean of two trainings, stored in 16 bits: in one
+countries are drawn as often as they have images, in the other by the square root of that; in both, collections by their number
+of images to 0.75. The recipe is `starter`, the script `scripts/build_starter.py`.
 
 Countries: {", ".join(names)}.
 

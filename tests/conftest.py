@@ -275,6 +275,8 @@ def dataset_folder(made_once, world: Path) -> Path:
 def tiny() -> list[str]:
     """Overrides that let a recipe train on that data set, at 32 pixels, in this process."""
     return [
+        "model.backbone=lostfound:cnn5",  # its export takes three quarters of the time of a timm model's
+        "model.options={width: 8}",
         "task.min_images=2",
         "input.size=[32, 32]",
         "trainer.batch_size=16",

@@ -261,14 +261,14 @@ def trained(
     """A run from known weights: its result, the backbone's tensors before it, and after its last epoch."""
     torch.manual_seed(0)
     start = folder / "start.safetensors"
-    source = backbone(tiny_recipe.model.backbone)
+    source = backbone()
     with torch.no_grad():
         for _ in range(3):  # statistics unlike the images'
             source(1 + torch.randn(8, 3, 32, 32))
     before = {name: value.clone().contiguous() for name, value in source.state_dict().items()}
     save_file(before, start)
     values = tiny_recipe.model_dump(mode="json")
-    values["model"]["lock"] = lock
+    values["model"] |= {"backbone": TINY, "options": {}, "lock": lock}
     values["trainer"]["epochs"] = epochs
     values["optimizer"] |= {"learning_rate": 0.01, "weight_decay": 0.1}
     values["schedule"] = {"name": "constant"}

@@ -12,7 +12,8 @@ from lostfound.data.sharing.lists import limit, write_list
 from lostfound.training.fit import fit_best_epoch
 from lostfound.training.recipe import load_recipe
 
-TINY = [
+TINY = [  # as the shared model was trained
+    *("model.backbone=lostfound:cnn5", "model.options={width: 8}"),
     *("task.min_images=2", "input.size=[32, 32]", "trainer.epochs=1", "trainer.batch_size=16"),
     *("trainer.workers=0", "trainer.device=cpu", "trainer.loggers=[csv]"),
 ]

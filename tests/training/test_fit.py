@@ -317,7 +317,7 @@ def test_a_run_from_weights_starts_from_them(
     assert result.weights is not None
     assert result.weights.fresh == []
     before, after = load_file(start_from), load_file(tmp_path / "m" / "model.safetensors")
-    assert np.array_equal(before["backbone.conv1.0.weight"], after["backbone.conv1.0.weight"])
+    assert np.array_equal(before["backbone.stages.0.0.weight"], after["backbone.stages.0.0.weight"])
     assert not np.array_equal(before["head.1.weight"], after["head.1.weight"])
     assert training(tmp_path / "m")["weights"] == "model.safetensors"
 

@@ -94,7 +94,7 @@ def test_validation_images_of_other_countries_alone(
     ("override", "says"),
     [
         ("model.backbone=resnett18", "did you mean"),
-        ("model.backbone=vit_tiny_patch16_224", "images of 32x32 pixels"),
+        ("model={backbone: vit_tiny_patch16_224}", "images of 32x32 pixels"),
         ("trainer.device=toaster", "trainer.device=toaster"),
         ("trainer.device=gpu", "trainer.device=gpu"),
     ],

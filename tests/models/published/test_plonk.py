@@ -17,6 +17,7 @@ import torch
 from published_weights import random_plonk, tiny_clip, tiny_dino, write_plonk
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.sharing.lists import limit
 from lostfound.errors import ModelError
 from lostfound.models.published.convert import convert
 from lostfound.predict.calibrate import calibrate
@@ -203,7 +204,7 @@ def test_it_answers_the_same_each_time(plonk_model: Path) -> None:
 @pytest.mark.slow
 def test_it_is_calibrated_as_any(plonk_model: Path, dataset_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(plonk_model, tmp_path / "m")
-    calibrate(tmp_path / "m", Dataset.open(dataset_folder), split="all")
+    calibrate(tmp_path / "m", limit(Dataset.open(dataset_folder), 40), split="all")
     guess = Locator.load(tmp_path / "m", threads=1).using(always_answer=True).locate(PHOTO)
     assert 0 < guess.radius_50_km <= guess.radius_90_km
 
