@@ -29,9 +29,9 @@ def empty(visit_of_all: Callable[..., Visit]) -> Visit:
 class TestOffline:
     @pytest.mark.slow
     def test_no_other_origin_is_asked(self, placed: Visit) -> None:
+        placed.page.wait_for_selector(".map-label", state="attached")
         for _ in range(5):
             placed.page.locator(".leaflet-control-zoom-in").click()
-        placed.page.wait_for_selector(".map-label", state="attached")
         others = [each for each in placed.requests if not each.startswith((placed.url, "blob:", "data:"))]
         assert others == []
         assert placed.errors == [], "the content security policy stops nothing"
