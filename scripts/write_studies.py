@@ -134,7 +134,10 @@ collections. Street views add nothing there (+0.4 and -0.2 without them), and ar
 Countries drawn as they are make a model that is right more often by photo, at home and in Cambridge, and less often in the mean of
 collections and of countries, which counts rare ones more. The mean of both models' weights is near the better one everywhere. It
 was chosen on the half of these collections that also calibrates it: 8.5 % by photo and 26.3 % in the mean of collections, against
-8.3 and 17.4 of the one with countries as they are; on the other half, 14.0 and 9.8 against 14.4 and 9.8.
+8.3 and 17.4 of the one with countries as they are; on the other half, 14.0 and 9.8 against 14.4 and 9.8. Batch normalisation's
+statistics computed anew for the mean, on unchanged training photos, made it worse (10.3 % by photo, 14.6 % in the mean of
+collections), as mirrored or cut photos beside the whole one hardly help ([measured](../benchmarks/results/views_of_one.md)): the
+squares at both ends add 1.8 points (0.6 to 3.0) of top-5 for three times the time, and nothing at home.
 
 What was tried for the one before, by accuracy on a collection that the training left out. One training each: a point or two
 means little.

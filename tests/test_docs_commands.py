@@ -23,6 +23,7 @@ SMALL = (  # what a training in a page is cut down to
     *("--set", "trainer.epochs=1", "--set", "input.size=[32, 32]", "--set", "trainer.workers=0"),
     *("--set", "task.min_images=2", "--set", "trainer.batch_size=16"),
 )
+OWN = ("--model", "models/mine")  # explains in a second what takes the starter many
 
 
 @dataclass(frozen=True)
@@ -108,5 +109,6 @@ def test_a_block_runs(lostfound, prepared: Path, tmp_path: Path, block: Block):
         if words[0] in ("import", "prepare", "train") and target not in written and target:
             shutil.rmtree(target, ignore_errors=True)  # the page makes what others of its blocks have
             written.add(target)
-        run = lostfound(*words, *(SMALL if words[0] == "train" else ()), cwd=here)
+        more = {"train": SMALL, "explain": () if "--model" in words else OWN}.get(words[0], ())
+        run = lostfound(*words, *more, cwd=here)
         assert run.returncode == 0, f"lostfound {shlex.join(words)}\n{run.stderr}"
