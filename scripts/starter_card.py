@@ -52,7 +52,8 @@ photos, or take a larger one, where that is not enough.
 
 What to expect of your photos. Of 110 collections (travel, street and guide pictures), {collections} were held out: the model
 has not learnt from them, {away["image"]["images"]} photos of {len(away["image"]["guesses"])} countries, also those that it can't name
-({", ".join(away["image"]["countries_outside_all_cells"]) or "none"}). Half of these collections told how sure it may be.
+({", ".join(away["image"]["countries_outside_all_cells"]) or "none"}). Half of these collections told how sure it may be, and to take the mean
+of two trainings instead of one.
 
 | | this model | the one before it | the most frequent country each time |
 |---|---|---|---|
