@@ -103,6 +103,8 @@ class Engine:
         self._outliers = Outliers.of(model.statistics)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
+        # Its threads would wait by spinning, and take the cores from those that decode the next photos.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         size = [model.preprocessing.height, model.preprocessing.width, 3]
         with refused_as(ModelError, f"{model.graph} can't be run"):
