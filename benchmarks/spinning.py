@@ -55,9 +55,8 @@ def main() -> None:
     networks = {"spinning": session(model.graph, True), "not": session(model.graph, False)}
     rows = []
     for beside in ("nothing", "one busy process"):
-        other = multiprocessing.get_context("spawn").Process(target=busy, daemon=True)
-        if beside != "nothing":
-            other.start()
+        if beside != "nothing":  # it ends with this process
+            multiprocessing.get_context("spawn").Process(target=busy, daemon=True).start()
             time.sleep(2)
         for size in (1, 8):
             found = {
@@ -69,8 +68,6 @@ def main() -> None:
                 f"| {beside} | {size} | {quick:.1f}, {costs:.1f} ms | {quicker:.1f}, {cheaper:.1f} ms "
                 f"| {quicker / quick:.2f} | {cheaper / costs:.2f} |"
             )
-        if other.is_alive():
-            other.kill()
     print("# Threads that don't spin\n")
     print(f"`python benchmarks/spinning.py {model.path.name}`")
     print(f"on {machine()}; {versions('onnxruntime')}. Photos a second and processor a photo, medians of")

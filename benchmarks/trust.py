@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from machine import machine, versions
 from numpy.typing import NDArray
+from parts import part_of
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
@@ -44,11 +45,9 @@ def main() -> None:
     locator = Locator.load(arguments.model)
     trust, rules = [], []
     for text in arguments.datasets:
-        folder, _, split = text.partition(":")
-        dataset = Dataset.open(folder)
-        part = dataset if split in ("", "all") else dataset.split(split)
+        images, part = part_of(text)
         for unit, answers in answered(locator, part).items():
-            name = f"{Path(folder).name} {split or 'all'}, {unit}"
+            name = f"{images}, {unit}"
             found = score(answers["best"], part, metrics=TRUST)
             trust.append(f"| {name} | {trust_row(found, answers['best'])} |")
             for rule, predictions in answers.items():

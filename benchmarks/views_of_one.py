@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from machine import machine, versions
 from numpy.typing import NDArray
+from parts import part_of
 from PIL import Image, ImageOps
 
 from lostfound.data.dataset import Dataset
@@ -53,14 +54,11 @@ def main() -> None:
         "|---|---|---|---|",
     ]
     for each in given.datasets:
-        folder, _, split = each.partition(":")
-        dataset = Dataset.open(folder)
-        part = dataset if split in ("", "all") else dataset.split(split)
+        name, part = part_of(each)
         hits = {way: right(locator, part, outputs) for way, outputs in looked(locator, part)}
         for way, samples in hits.items():
             cells = [number(ours, base) for ours, base in zip(samples, hits[next(iter(WAYS))], strict=True)]
-            name = f"{len(part)} of {Path(folder).name} {split or 'all'}"
-            lines.append(f"| {name} | {way} | {' | '.join(cells)} |")
+            lines.append(f"| {len(part)} of {name} | {way} | {' | '.join(cells)} |")
     write_atomic(given.to, ("\n".join(lines) + "\n").encode())
 
 

@@ -102,15 +102,13 @@ def test_an_upload_that_fails_goes_on(run: Run, server: HubServer, model_folder:
     assert done.returncode == 1
     assert "me/mine could not be uploaded: " in done.stderr
     assert len(server.repos["me/mine"].commits) == 1  # whole or not at all
-    there = set(server.blobs)  # what came before or beside what failed
+    assert len(server.blobs) > 0
     server.full.clear()
     del server.asked[:]
     server.breaks[graph] = 1
     done = run("publish", model_folder, "hf://me/mine")
     assert done.returncode == 0, done.stderr
-    sent = {path.rpartition("/")[2] for method, path, _ in server.asked if method == "PUT"}
-    assert graph in sent
-    assert not sent & there, "what had come is not sent again"
+    assert {path.rpartition("/")[2] for method, path, _ in server.asked if method == "PUT"} == {graph}
     assert "names no licence" in done.stderr
 
 

@@ -61,7 +61,10 @@ class HubServer(ThreadingHTTPServer):
         self.wrong: set[str] = set()
         """The files of which other bytes are served."""
         self.full: set[str] = set()
-        """The hashes of large files for which there is no room."""
+        """The hashes of large files for which there is no room; it says so when all others have come."""
+        self.awaited: set[str] = set()
+        """The hashes of large files that it was told of and does not have."""
+        self.came = threading.Condition()
 
     @property
     def url(self) -> str:
@@ -144,12 +147,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         data = self.rfile.read(length)
         if oid in self.server.full:
+            with self.server.came:
+                self.server.came.wait_for(lambda: self.server.awaited <= self.server.full, timeout=60)
             self.send_error(413)
             return
         if hashlib.sha256(data).hexdigest() != oid:
             self.send_error(400)
             return
-        self.server.blobs[oid] = data
+        with self.server.came:
+            self.server.blobs[oid] = data
+            self.server.awaited.discard(oid)
+            self.server.came.notify_all()
         self._json({})
 
     def _get(self, *, head: bool) -> None:
@@ -235,6 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _action(self, wanted: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {"oid": wanted["oid"], "size": wanted["size"]}
         if wanted["oid"] not in self.server.blobs:
+            self.server.awaited.add(wanted["oid"])
             told["actions"] = {"upload": {"href": f"{self.server.url}/lfs/{wanted['oid']}", "header": {}}}
         return told
 

@@ -99,9 +99,10 @@ def test_the_real_weights_fit_whole(real_data: Path) -> None:
 # --- a model of ours
 
 
-def test_the_backbone_of_a_finished_model_can_be_gone_on_from(model_folder: Path) -> None:
+def test_the_backbone_of_a_finished_model_can_be_gone_on_from(model_folder: Path, tiny_recipe) -> None:
+    own = tiny_recipe.model
     for path in (model_folder, model_folder / "model.safetensors"):
-        report = load_weights(build_backbone("lostfound:cnn5", {"width": 8}, pretrained=False), path)
+        report = load_weights(backbone(own.backbone, **own.options), path)
         assert report.fresh == []
         assert report.unused == ["head.1.bias", "head.1.weight"]
 

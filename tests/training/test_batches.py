@@ -12,11 +12,11 @@ from lostfound.data.sharing.lists import limit, write_list
 from lostfound.training.fit import fit_best_epoch
 from lostfound.training.recipe import load_recipe
 
-TINY = [  # as the shared model was trained
-    *("model.backbone=lostfound:cnn5", "model.options={width: 8}"),
-    *("task.min_images=2", "input.size=[32, 32]", "trainer.epochs=1", "trainer.batch_size=16"),
-    *("trainer.workers=0", "trainer.device=cpu", "trainer.loggers=[csv]"),
-]
+
+@pytest.fixture
+def settings(tiny: list[str]) -> list[str]:
+    """As the shared model was trained."""
+    return [*tiny, "trainer.epochs=1", "trainer.loggers=[csv]"]
 
 
 @pytest.fixture(autouse=True)
@@ -27,30 +27,32 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.slow
-def test_cached_pixels_give_the_same_model(dataset, model_folder, tmp_path, own_cache, workers: int):
+def test_cached_pixels_give_the_same_model(
+    dataset, model_folder, tmp_path, own_cache, settings, workers: int
+):
     """As the shared model, which was trained by the same settings without them."""
-    settings = [*TINY, f"trainer.workers={workers}", "data.cache=true"]
-    cached = train_to_weights(load_recipe("demo", settings), dataset, tmp_path / "cached")
+    changed = [*settings, f"trainer.workers={workers}", "data.cache=true"]
+    cached = train_to_weights(load_recipe("demo", changed), dataset, tmp_path / "cached")
     assert same_weights(cached, load_file(model_folder / "model.safetensors"))
     assert len(list(own_cache.glob("*.npy"))) == 2  # training and validation
 
 
 @pytest.mark.slow
 def test_a_disk_too_small_for_the_cache_is_said_and_training_goes_on(
-    dataset, tmp_path, own_cache, monkeypatch, capsys
+    dataset, tmp_path, own_cache, settings, monkeypatch, capsys
 ):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1000, 1000, 0))
-    result = fit_best_epoch(load_recipe("demo", [*TINY, "data.cache=true"]), dataset, tmp_path / "model")
+    result = fit_best_epoch(load_recipe("demo", [*settings, "data.cache=true"]), dataset, tmp_path / "model")
     assert result.best_epoch == 1
     assert "data.cache is left out: the decoded images need" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_a_data_list_pins_the_images_of_a_run(lostfound, dataset, tmp_path):
+def test_a_data_list_pins_the_images_of_a_run(lostfound, dataset, settings, tmp_path):
     pinned = limit(dataset, 80)
     write_list(pinned, tmp_path / "images.txt")
-    options = [option for setting in TINY for option in ("--set", setting)]
+    options = [option for setting in settings for option in ("--set", setting)]
     run = lostfound(
         *("train", "demo", "--data", dataset.folder, "--list", tmp_path / "images.txt"),
         *("--to", tmp_path / "model", *options),
