@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 from exporter import read_functions_once
 from filelock import FileLock
-from fork_server import LIBRARIES, TRAINING, ForkServer, Started
+from fork_server import LIBRARIES, TRAINING, ForkServer, Started, at_start
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -33,6 +33,7 @@ hypothesis.settings.load_profile("patient")
 # Tests run side by side: one thread each keeps them from treading on each other's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training sets it, if a test imports that here
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # as `main` sets it, if a test calls that here
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
@@ -87,6 +88,14 @@ def pytest_collection_finish() -> None:
     """Modules and tests stay to the end: the garbage collector need not look through them again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def environment_stays() -> Iterator[None]:
+    """No test leaves a variable that matters when a process starts: all commands after it would be cold."""
+    before = at_start(os.environ)
+    yield
+    assert at_start(os.environ) == before
 
 
 @pytest.fixture(scope="session")
