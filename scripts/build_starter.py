@@ -7,10 +7,12 @@ the file of EfficientNet-Lite2's ImageNet weights that `scripts/lite2_weights.py
 holds already is not done again; a training that was stopped goes on.
 
 One fold in five of the collections of world-photos is held out. The model is trained on all else (`home`),
-twice: countries as often as they have images, and by the square root of that. The mean of the weights of both
-is calibrated on its own validation places and on half of the collections held out (`away`), and judged on the
-other half, on its own test places, and (by accuracy, which calibration hardly touches) on all that were held
-out. A model of another recipe stays in the work folder, beside a record of the same measurements.
+twice: countries as often as they have images, and by the square root of that. The head of the mean of the
+weights of both then goes on (`further`) three times: with the held-out collections but one half, with all but
+the other half, and with all of them, which is the starter. What that is worth on collections that it never
+saw is told by the two others, each on its half; the first half also calibrates them, and by way of them the
+starter. It is itself judged on its own test places and on Cambridge. A model of another recipe stays in the
+work folder, beside a record of the same measurements.
 """
 
 from __future__ import annotations
@@ -21,25 +23,31 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from starter_card import card
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
 from lostfound.evaluation.bootstrap import bootstrap
-from lostfound.evaluation.evaluate import Evaluation, Unit, evaluate, metric_samples
+from lostfound.evaluation.evaluate import Evaluation, metric_samples, score
 from lostfound.files import file_digest, write_atomic
 from lostfound.models.averaging import average_weights
 from lostfound.models.shrinking import shrink
+from lostfound.partitions import Partition
 from lostfound.predict.calibrate import calibrate
-from lostfound.predict.locator import Locator
+from lostfound.predict.locator import Locator, Unit
 from lostfound.predict.model_folder import CARD, CONFIG, GRAPH, STARTER, WEIGHTS, ModelFolder
+from lostfound.predict.predictions import Predictions
 from lostfound.studies.holding_out import Fold, deal_folds
+from lostfound.training.recipe import load_recipe
+from lostfound.training.settings import Recipe
+from lostfound.training.train import train_model
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "benchmarks" / "results" / "starter.json"
@@ -48,7 +56,7 @@ STREETS = ("street-panoramas", "street-countries", "street-croatia")
 FOLDS, HELD_OUT = 5, 3
 TRAININGS = {"": (), "-by-root": ("data.sampling_power=0.5",)}  # what each changes in the recipe
 EARLIER = (  # models before it, and alone, in its record
-    *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are"),
+    *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are", "mean_of_both"),
 )
 NO_SPLITS = ("--val", "0", "--test", "0")
 
@@ -65,14 +73,17 @@ def main() -> None:
     parser.add_argument("--recipe", default="starter", help="starter-large is not put into the package")
     given = parser.parse_args()
     data, work = given.data, given.work
-    imported(work / "world", data / "world-photos", *NO_SPLITS)
-    fold = deal_folds(Dataset.open(work / "world"), FOLDS)[HELD_OUT - 1]
-    divided(data / "world-photos", work, fold)
-    streets = (data / name for name in STREETS)
+    streets = [data / name for name in STREETS]
+    imported(work / "all", *streets, data / "world-photos", *NO_SPLITS)
+    every = Dataset.open(work / "all")
+    photos = [each for each in strings(every.records, "source") if "/" in each]
+    fold = deal_folds(Fold(1, 1, tuple(set(photos))).held_out(every), FOLDS)[HELD_OUT - 1]
+    without(fold, data / "world-photos", work / "world-train")
     imported(work / "home", *streets, work / "world-train", "--val", "0.06", "--test", "0.12")
-    imported(work / "away", work / "world-out", *NO_SPLITS)
     imported(work / "cambridge", data / "street-cambridge", "--split-distance", "0", *NO_SPLITS)
-    home, away = Dataset.open(work / "home"), Dataset.open(work / "away")
+    home, cambridge = Dataset.open(work / "home"), Dataset.open(work / "cambridge")
+    every = split_as(every, home)
+    away = fold.held_out(every)
     shipped = given.recipe == "starter"
     name = "" if shipped else f"-{given.recipe}"
     trained = []
@@ -85,23 +96,37 @@ def main() -> None:
     averaged = work / f"averaged{name}"
     if not (averaged / CONFIG).is_file():
         average_weights(trained, averaged)
-    starter = halved(averaged, work / given.recipe)
     calibrating, judging = deal_folds(away, 2)
-    calibrate(starter, home, elsewhere=calibrating.held_out(away))
+    recipe = load_recipe(given.recipe, given.set, variant="further")
+    seen, unseen, starter = (
+        halved(
+            further(recipe, dataset, averaged, work / f"further{name}{ending}"),
+            work / f"{given.recipe}{ending}",
+        )
+        for ending, dataset in (
+            ("-calibrating", calibrating.others(every)),
+            ("-judging", judging.others(every)),
+            ("", every),
+        )
+    )
+    calibrate(seen, calibrating.others(every), elsewhere=calibrating.held_out(away))
+    calibrate(unseen, judging.others(every), like=seen)
+    calibrate(starter, every, like=seen)
+    halves = ((seen, calibrating.held_out(away)), (unseen, judging.held_out(away)))
+    model, test = ModelFolder.open(starter), every.split("test")
     measured = {
-        "away": judged(starter, away, "all"),
-        "judging": judged(starter, judging.held_out(away), "all"),
-        "home": judged(starter, home, "test"),
-        "cambridge": judged(starter, Dataset.open(work / "cambridge"), "all"),
+        "away": judged(halves, away, model.partition),
+        "judging": judged(halves[1:], halves[1][1], model.partition),
+        "home": judged([(starter, test)], test, model.partition),
+        "cambridge": judged([(starter, cambridge)], cambridge, model.partition),
     }
-    config = ModelFolder.open(starter).config
     kept = json.loads(RECORD.read_bytes())
     record = {
         **{name: kept[name] for name in EARLIER if name in kept},
         **measured,
         "calibrated_on": [Path(each).name for each in calibrating.sources],
         "judged_on": [Path(each).name for each in judging.sources],
-        "training": {key: config[key] for key in ("training", "recipe", "names")},
+        "training": {key: model.config[key] for key in ("training", "recipe", "names")},
     }
     to = RECORD if shipped else work / f"{given.recipe}.json"
     write_atomic(to, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
@@ -123,20 +148,33 @@ def imported(to: Path, *words: str | Path) -> None:
         run("import", *words, "--to", to)
 
 
-def divided(photos: Path, work: Path, fold: Fold) -> None:
-    """Write the tables of the collections that are learnt from, and of those held out."""
+def without(fold: Fold, photos: Path, to: Path) -> None:
+    """Write the table of the collections that are learnt from."""
     held_out = {Path(each).name for each in fold.sources}
     with (photos / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    for name, out in (("world-train", False), ("world-out", True)):
-        folder = work / name
-        folder.mkdir(exist_ok=True)
-        if not (folder / "images").exists():
-            (folder / "images").symlink_to((photos / "images").resolve())
-        with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, list(rows[0]))
-            table.writeheader()
-            table.writerows(row for row in rows if (row["collection"] in held_out) is out)
+    to.mkdir(exist_ok=True)
+    if not (to / "images").exists():
+        (to / "images").symlink_to((photos / "images").resolve())
+    with (to / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(row for row in rows if row["collection"] not in held_out)
+
+
+def split_as(every: Dataset, home: Dataset) -> Dataset:
+    """All images, split as those of home are; all others are to be learnt from."""
+    known = dict(zip(*(strings(home.records, name) for name in ("image_id", "split")), strict=True))
+    splits = pa.array([known.get(each, "train") for each in strings(every.records, "image_id")], pa.string())
+    column = every.records.column_names.index("split")
+    return every.with_records(every.records.set_column(column, "split", splits))
+
+
+def further(recipe: Recipe, dataset: Dataset, averaged: Path, to: Path) -> Path:
+    """A model whose head has gone on with a data set, unless that was done."""
+    if not (to / CONFIG).is_file():
+        train_model(recipe, dataset, to, weights=averaged, resume="or begin again")
+    return to
 
 
 def halved(trained: Path, to: Path) -> Path:
@@ -148,23 +186,26 @@ def halved(trained: Path, to: Path) -> Path:
     return to
 
 
-def judged(model: Path, dataset: Dataset, split: str) -> dict[str, Any]:
-    """What `lostfound evaluate` says, by image and by place; by collection; and who is taken for whom."""
-    locator, found = Locator.load(model), {}
-    part = dataset if split == "all" else dataset.split(split)
-    several = len(set(strings(part.records, "place_id"))) < len(part)
+def judged(
+    models: Sequence[tuple[Path, Dataset]], dataset: Dataset, cells: Partition | None
+) -> dict[str, Any]:
+    """What models say of their parts is worth, by image, place and collection; who is taken for whom."""
+    found: dict[str, Any] = {}
+    several = len(set(strings(dataset.records, "place_id"))) < len(dataset)
     units: tuple[Unit, ...] = ("image", "place") if several else ("image",)
     for unit in units:
-        evaluation = evaluate(locator, dataset, split, unit=unit)
+        answers = [Locator.load(model).predict(part, unit=unit).to_table() for model, part in models]
+        predictions = Predictions.from_table(pa.concat_tables(answers), cells)
+        evaluation = score(predictions, dataset, by=models[-1][0].name)
         rows = evaluation.predictions
         truth, guess = (strings(rows, name) for name in ("country", "guess_country"))
         guesses: dict[str, dict[str, int]] = {}
         for own, guessed in zip(truth, guess, strict=True):
             guesses.setdefault(str(own), {}).setdefault(str(guessed), 0)
             guesses[str(own)][str(guessed)] += 1
-        found[unit] = {**evaluation.as_dict(), "guesses": guesses}
+        found[unit] = {**evaluation.as_dict(), "unit": unit, "guesses": guesses}
         if unit == "image":
-            found["macro"] = macro(evaluation, part)
+            found["macro"] = macro(evaluation, dataset)
     return found
 
 

@@ -13,12 +13,15 @@ from typing import Any, ClassVar
 import pytest
 import torch
 import torchvision
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lostfound.errors import ModelError
 from lostfound.models.backbones import build_backbone
-from lostfound.models.weights import load_weights
+from lostfound.models.heads import linear_head
+from lostfound.models.weights import load_head, load_weights
+from lostfound.partitions import Partition, build_partition
+from lostfound.predict.model_folder import ModelFolder
 
 TINY = "test_resnet"
 STEM = "conv1.0.weight"
@@ -105,6 +108,50 @@ def test_the_backbone_of_a_finished_model_can_be_gone_on_from(model_folder: Path
         report = load_weights(backbone(own.backbone, **own.options), path)
         assert report.fresh == []
         assert report.unused == ["head.1.bias", "head.1.weight"]
+
+
+@pytest.fixture
+def cells(model_folder: Path) -> Partition:
+    """The model's countries, without its first and with one that it lacks."""
+    theirs = ModelFolder.open(model_folder).partition
+    assert theirs is not None
+    codes = (*theirs.cell_ids[1:], "IS")
+    return build_partition("countries", [(0.0, 0.0)] * len(codes), codes)
+
+
+def test_a_head_is_gone_on_with_for_the_cells_that_both_know(model_folder: Path, cells: Partition) -> None:
+    stored = load_file(model_folder / "model.safetensors")
+    weight, bias = stored["head.1.weight"], stored["head.1.bias"]
+    theirs = ModelFolder.open(model_folder).partition
+    head = linear_head(weight.shape[1], len(cells))
+    assert theirs is not None
+    assert load_head(head, cells, model_folder) == [each for each in cells.cell_ids if each != "IS"]
+    own = head.state_dict()
+    for row, code in enumerate(cells.cell_ids):
+        known = code in theirs.cell_ids
+        expected = weight[theirs.cell_ids.index(code)] if known else weight.mean(dim=0)
+        assert torch.equal(own["1.weight"][row], expected), code
+        assert own["1.bias"][row] == (bias[theirs.cell_ids.index(code)] if known else bias.min())
+
+
+def test_a_head_of_other_layers_is_refused(model_folder: Path, cells: Partition) -> None:
+    features = load_file(model_folder / "model.safetensors")["head.1.weight"].shape[1]
+    for head in (linear_head(features, len(cells), hidden=3), linear_head(features + 1, len(cells))):
+        before = {name: value.clone() for name, value in head.state_dict().items()}
+        with pytest.raises(ModelError, match=r"head of other layers.*model\.keep_head=false"):
+            load_head(head, cells, model_folder)
+        assert_filled(head, before)
+
+
+def test_a_head_of_other_cells_is_refused(
+    model_folder: Path, point_model_folder: Path, cells: Partition
+) -> None:
+    corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+    square = build_partition("square", corners, cells=4)
+    with pytest.raises(ModelError, match="tells apart countries, the recipe square"):
+        load_head(linear_head(4, len(square)), square, model_folder)
+    with pytest.raises(ModelError, match="tells apart no cells, the recipe countries"):
+        load_head(linear_head(4, len(cells)), cells, point_model_folder)
 
 
 @pytest.mark.parametrize("leftover", [None, "config.json", "model.safetensors"])

@@ -175,6 +175,20 @@ def test_it_becomes_less_sure_of_what_is_strange_and_stays_sure_of_what_it_knows
 
 
 @pytest.mark.slow
+def test_a_model_is_as_sure_as_its_twin_that_was_calibrated_with_them(
+    model: Path, dataset_folder: Path, elsewhere: Dataset, tmp_path: Path
+) -> None:
+    dataset, twin = Dataset.open(dataset_folder), Path(shutil.copytree(model, tmp_path / "twin"))
+    with pytest.raises(UsageError, match="twin was not calibrated with photos from elsewhere: do that first"):
+        calibrate(model, dataset, split="all", like=twin)
+    theirs = calibrate(twin, dataset, split="all", elsewhere=elsewhere).calibration
+    with pytest.raises(UsageError, match="give one of them"):
+        calibrate(model, dataset, split="all", elsewhere=elsewhere, like=twin)
+    assert ModelFolder.open(model).calibration != theirs
+    assert calibrate(model, dataset, split="all", like=twin).calibration == theirs  # it is the same network
+
+
+@pytest.mark.slow
 def test_an_explanation_speaks_of_the_same_probability(
     model: Path, dataset_folder: Path, elsewhere: Dataset
 ) -> None:

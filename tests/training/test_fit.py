@@ -323,6 +323,18 @@ def test_a_run_from_weights_starts_from_them(
 
 
 @pytest.mark.slow
+def test_a_head_goes_on_from_where_it_was(
+    dataset: Dataset, model_folder: Path, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    still = recipe("model.keep_head=true", "model.lock={share: 1.0}", "optimizer.learning_rate=1e-12")
+    result = fit(still, dataset, tmp_path / "m", weights=model_folder)
+    before, after = (load_file(each / "model.safetensors") for each in (model_folder, tmp_path / "m"))
+    assert np.allclose(before["head.1.weight"], after["head.1.weight"], rtol=0, atol=1e-9)
+    former = json.loads((model_folder / "config.json").read_bytes())["training"]
+    assert result.best_score == pytest.approx(former["best_score"])
+
+
+@pytest.mark.slow
 def test_a_last_batch_of_one_image_does_not_stop_the_training(
     dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
 ) -> None:

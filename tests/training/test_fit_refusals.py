@@ -107,3 +107,14 @@ def test_a_recipe_that_cannot_run_here(
 
 def test_weights_that_cannot_be_used(dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]) -> None:
     assert "does not exist" in refused(recipe(), dataset, tmp_path / "m", weights=tmp_path / "w.safetensors")
+
+
+def test_a_head_to_go_on_with_is_a_model_s(
+    dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe], model_folder: Path
+) -> None:
+    run = recipe("model.keep_head=true")
+    assert "name its folder with --weights" in refused(run, dataset, tmp_path / "m")
+    file = model_folder / "model.safetensors"
+    assert "name its folder with --weights" in refused(run, dataset, tmp_path / "m", weights=file)
+    points = recipe("model.keep_head=true", "task={kind: coordinates, scaling: unit_vector}")
+    assert "for task.kind=classify" in refused(points, dataset, tmp_path / "m", weights=model_folder)

@@ -35,6 +35,13 @@ def calibrate(
             help="Photos of other origins that it never saw: it becomes less sure of what is strange to it.",
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Instead: be as sure as this one, trained alike without them, calibrated with them.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Fit a model's probabilities, radii and doubts.
@@ -50,5 +57,5 @@ def calibrate(
     from lostfound.predict.calibrate import calibrate as fit
 
     others = None if elsewhere is None else Dataset.open(elsewhere)
-    found = fit(model, Dataset.open(dataset), split=split, accuracy=accuracy, elsewhere=others)
+    found = fit(model, Dataset.open(dataset), split=split, accuracy=accuracy, elsewhere=others, like=like)
     print_calibration(found, as_json=json)

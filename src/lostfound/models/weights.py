@@ -1,4 +1,4 @@
-"""Filling a backbone from a file of weights, whoever wrote it, and saying what was and was not filled."""
+"""Filling a backbone, or a head, from a file of weights, and saying what was and was not filled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lostfound.errors import ModelError
-from lostfound.predict.model_folder import CONFIG, WEIGHTS
+from lostfound.partitions import Partition
+from lostfound.predict.model_folder import CONFIG, WEIGHTS, ModelFolder
 
 LEAST_FIT = 0.85
 """The least share of a backbone's tensors that its weights fill, and of their tensors that fill it.
@@ -24,6 +25,9 @@ LEAST_FIT = 0.85
 Both, since a deeper cousin's weights hold all that a shallower one asks for: of ResNet-34's tensors,
 ResNet-18 would take just over half, of EfficientNet-B1's, B0 seven in ten.
 """
+
+SAME_EVERYWHERE = ("countries", "regions", "cities", "s2", "quadtree")
+"""Kinds of cells whose ids mean the same whatever they were built from."""
 
 # A training script's file holds the weights under one of these keys, beside its optimiser and the rest.
 _NESTS = ("state_dict", "model_state_dict", "model")
@@ -87,6 +91,47 @@ def load_weights(backbone: nn.Module, path: Path) -> WeightsReport:
     return WeightsReport(
         sorted(sources), sorted(own.keys() - sources.keys()), sorted(stored.keys() - set(sources.values()))
     )
+
+
+def load_head(head: nn.Module, cells: Partition, path: Path) -> list[str]:
+    """Fill a head of logits with another model's, for the cells that both know.
+
+    Cells that the model lacks begin with the mean of its weights, and as improbable as its least probable.
+
+    Args:
+        head: As `linear_head` gives it, a logit for each of the cells; filled in place.
+        cells: What it tells apart.
+        path: The model folder.
+
+    Returns:
+        The ids of the cells that both know.
+
+    Raises:
+        ModelError: The model's cells are of another kind, or of one whose names mean something else in each
+            data set; or its head has other layers.
+    """
+    model = ModelFolder.open(path)
+    theirs = model.partition
+    if theirs is None or theirs.kind != cells.kind or cells.kind not in SAME_EVERYWHERE:
+        told = "no cells" if theirs is None else theirs.kind
+        raise ModelError(
+            f"{path} tells apart {told}, the recipe {cells.kind}: a head is gone on with for the same of "
+            f"{', '.join(SAME_EVERYWHERE)}; set model.keep_head=false"
+        )
+    known = {each: theirs.numbers[each] for each in cells.cell_ids if each in theirs.numbers}
+    rows = [cells.numbers[each] for each in known]
+    stored, own = _read(_file(path)), head.state_dict()
+    last = max(name.partition(".")[0] for name in own)
+    for name, value in own.items():
+        given, logits = stored.get(f"head.{name}"), name.startswith(f"{last}.")
+        if given is None or given.shape[logits:] != value.shape[logits:]:
+            raise ModelError(f"{path} has a head of other layers: set model.keep_head=false, or model.hidden")
+        if logits:
+            value[:] = given.mean(dim=0) if given.dim() > 1 else given.min()
+            value[rows] = given[list(known.values())].to(value.dtype)
+        else:
+            value.copy_(given)
+    return list(known)
 
 
 def _file(path: Path) -> Path:

@@ -105,6 +105,7 @@ def calibrate(
     accuracy: float = ACCURACY,
     radii_needed: bool = True,
     elsewhere: Dataset | None = None,
+    like: str | Path | None = None,
 ) -> ModelFolder:
     """Fit what makes a finished model's answers mean what they say, and write it into its folder.
 
@@ -122,15 +123,21 @@ def calibrate(
         elsewhere: Photos of other origins, which it never learnt from either: how much less sure it is to be
             of photos that are strange to it, and when it doesn't know, is then fitted on both, each counting
             as much; the rest on the data set alone.
+        like: Instead of photos from elsewhere, a model that was trained as this one but without them, and
+            calibrated with them: temperature, strangeness and doubts are then as its. So a model may learn
+            from all origins there are and yet know what it is worth on others.
 
     Raises:
-        UsageError: The accuracy is no share, or the model gives no probabilities or features for photos from
-            elsewhere.
+        UsageError: The accuracy is no share, the model gives no probabilities or features for photos from
+            elsewhere, or the model that it is to be like was not calibrated.
         ModelError: It is no complete model folder.
         DatasetError: The split is empty or has too few places, or an image can't be read.
     """
     if not 0 < accuracy < 1:
         raise UsageError(f"an accuracy of {accuracy}: give a share between 0 and 1, such as 0.5")
+    if like is not None and elsewhere is not None:
+        raise UsageError("photos from elsewhere and a model to be like: give one of them")
+    twin = None if like is None else _calibrated(ModelFolder.open(own_folder(like)))
     locator = Locator.load(own_folder(model))
     part = dataset if split == "all" else dataset.split(split)
     if not len(part):
@@ -154,18 +161,27 @@ def calibrate(
     support, outliers, statistics = _statistics(locator, training if len(training) else part)
     photos = photos.measured_by(outliers)
     started, foreign = None, None
-    if elsewhere is not None:
+    if elsewhere is not None or twin is not None:
         if not locator.model.decoder.logit_count or outliers is None:
             raise UsageError(
                 f"{locator.model.path} gives no logits of cells, or no features to tell strange photos by: "
                 "leave the photos from elsewhere out"
             )
-        foreign = Photos.of(locator, elsewhere).measured_by(outliers)
-        started = _strangeness(locator.model, photos, foreign)
-        photos, foreign = (_weighed(each, started, locator.model) for each in (photos, foreign))
+        if twin is not None:
+            started = Calibration(twin.temperature, strangeness_power=twin.strangeness_power)
+        elif elsewhere is not None:
+            foreign = Photos.of(locator, elsewhere).measured_by(outliers)
+            started = _strangeness(locator.model, photos, foreign)
+            foreign = _weighed(foreign, started, locator.model)
+        assert started is not None
+        photos = _weighed(photos, started, locator.model)
     found = _probabilities(locator.model, photos, started)
     found = _radii(locator.model, photos, found, support) if located >= needed else found
     found = _doubts(locator.model, photos, foreign, found, accuracy)
+    if twin is not None:
+        known = ("elsewhere", "images_elsewhere", "accuracy_asked", "accuracy_of_answers", "answered")
+        told = {name: twin.about[name] for name in known if name in twin.about}
+        found = replace(found, doubtful_below=twin.doubtful_below, about={**found.about, **told})
     about = {
         "dataset": dataset.name,
         "split": split,
@@ -176,6 +192,18 @@ def calibrate(
         **found.about,
     }
     return set_calibration(locator.model.path, replace(found, about=about), statistics)
+
+
+def _calibrated(twin: ModelFolder) -> Calibration:
+    """What a model's answers mean.
+
+    Raises:
+        UsageError: It was not calibrated with photos from elsewhere.
+    """
+    found = twin.calibration
+    if "elsewhere" not in found.about:
+        raise UsageError(f"{twin.path} was not calibrated with photos from elsewhere: do that first")
+    return found
 
 
 def fitted_temperature(locator: Locator, part: Dataset) -> float:

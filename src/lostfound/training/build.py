@@ -9,10 +9,11 @@ import lightning
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
+from lostfound.errors import RecipeError
 from lostfound.models.backbones import backbone_preprocessing, build_backbone
 from lostfound.models.locking import Locking
 from lostfound.models.network import Network
-from lostfound.models.weights import WeightsReport, load_weights
+from lostfound.models.weights import WeightsReport, load_head, load_weights
 from lostfound.training.batches import Batches
 from lostfound.training.images import LabelledImages, training_images
 from lostfound.training.lightning_module import TrainingModule
@@ -20,6 +21,7 @@ from lostfound.training.run_folder import HUB
 from lostfound.training.sampling import validation_rows
 from lostfound.training.settings import Monitor, Recipe
 from lostfound.training.tasks import Objective, build_objective
+from lostfound.training.tasks.classify import ClassifyObjective
 from lostfound.training.validation import Validation
 
 
@@ -98,7 +100,14 @@ def build_network(
         settings.mean or mean,  # type: ignore[arg-type]
         settings.std or std,  # type: ignore[arg-type]
     )
-    return Network(backbone, preprocessing, objective.build_head), preprocessing, report
+    network = Network(backbone, preprocessing, objective.build_head)
+    if recipe.model.keep_head:
+        if not isinstance(objective, ClassifyObjective):
+            raise RecipeError("model.keep_head is for task.kind=classify: leave it out")
+        if weights is None or not Path(weights).is_dir():
+            raise RecipeError("model.keep_head goes on with a model's head: name its folder with --weights")
+        load_head(network.head, objective.partition, Path(weights))
+    return network, preprocessing, report
 
 
 def build_locking(recipe: Recipe, network: Network) -> Locking:

@@ -200,6 +200,11 @@ class Model(Section):
     options: dict[str, Any] = Field({}, description="keyword arguments of the model")
     dropout: float = Field(0.0, ge=0, lt=1, description="before the head")
     hidden: int | None = Field(None, ge=1, description="units of a hidden layer (ReLU) in the head")
+    keep_head: bool = Field(
+        False,
+        description="go on with the head of the model that --weights names, for the cells that both know; "
+        "for classify",
+    )
     lock: Lock = Lock()
     views: int = Field(1, ge=1, description="views of a place whose outputs are averaged before the loss")
 
