@@ -13,3 +13,12 @@ def read_functions_once() -> None:
 
         if not hasattr(onnxscript_apis.get_torchlib_ops, "cache_info"):
             onnxscript_apis.get_torchlib_ops = functools.cache(onnxscript_apis.get_torchlib_ops)
+
+
+def read_functions_now() -> None:
+    """... and read them, so that processes that are forked from this one have them."""
+    read_functions_once()
+    with suppress(ImportError, AttributeError):
+        from torch.onnx._internal.exporter._registration import onnxscript_apis
+
+        onnxscript_apis.get_torchlib_ops()

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import warm_spawn
-from exporter import read_functions_once
+from exporter import read_functions_now
 from filelock import FileLock, Timeout
 
 # What most commands load, but ONNX Runtime, which starts a thread at once.
@@ -403,7 +403,7 @@ def load(libraries: Sequence[str]) -> None:
         with suppress(ImportError):  # in another version of it: the commands load what they need themselves
             importlib.import_module(name)
     if "torch" in libraries:
-        read_functions_once()
+        read_functions_now()
     if others := threads() - {"jemalloc_bg_thd"}:  # jemalloc starts its own again
         raise RuntimeError(f"the imports have started threads, which a fork would lose: {others}")
     gc.collect()
