@@ -48,7 +48,7 @@ photos, or take a larger one, where that is not enough.
 
 ## What it was measured to do
 
-### On collections that it was not trained on
+### On collections that models made like it were not trained on
 
 What to expect of your photos. Of 110 collections (travel, street and guide pictures), {collections} were held out until the last
 step of the training, in which its head went on with all of them. Two models that left one half of these collections out of that
@@ -84,8 +84,8 @@ own, is measured in the project's `docs/trust.md`.
 
 ## Where it fails
 
-By country, single photos of collections that it was not trained on (countries with at least {LEAST} photos; how often the
-first answer is right):
+By country, single photos of those collections, by the two models that were not trained on them (countries with at least
+{LEAST} photos; how often the first answer is right):
 
 {recalls(away["image"]["guesses"])}
 

@@ -16,6 +16,7 @@ COMMANDS = typer.Typer(rich_markup_mode=None)
     epilog=example(
         "lostfound calibrate model data/streets --accuracy 0.7",
         "lostfound calibrate model data/streets --elsewhere data/travel",
+        "lostfound calibrate larger data/all --like model",
     )
 )
 def calibrate(
@@ -39,7 +40,7 @@ def calibrate(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Instead: be as sure as this one, trained alike without them, calibrated with them.",
+            help="Instead: as sure, and for the same accuracy, as this twin that was calibrated with them.",
         ),
     ] = None,
     json: AsJson = False,

@@ -124,8 +124,9 @@ def calibrate(
             of photos that are strange to it, and when it doesn't know, is then fitted on both, each counting
             as much; the rest on the data set alone.
         like: Instead of photos from elsewhere, a model that was trained as this one but without them, and
-            calibrated with them: temperature, strangeness and doubts are then as its. So a model may learn
-            from all origins there are and yet know what it is worth on others.
+            calibrated with them: temperature, strangeness and doubts are then as its (and for the accuracy
+            that was asked of it). So a model may learn from all origins there are and yet know what it is
+            worth on others.
 
     Raises:
         UsageError: The accuracy is no share, the model gives no probabilities or features for photos from
