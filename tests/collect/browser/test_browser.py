@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -14,14 +13,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from html_page import needs_browser
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent / "game"))
 from small_game import PASSWORD, SmallGame, descendants, kill_one, lives
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
+    needs_browser,
     pytest.mark.skipif(
         importlib.util.find_spec("playwright") is None, reason="playwright is not installed: extra 'browser'"
     ),

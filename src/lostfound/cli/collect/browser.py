@@ -64,7 +64,9 @@ def browser(
     from lostfound.collect.collection import FOLDER, open_collection
 
     site = load_profile(profile)
-    settings = BrowserSettings(site, site.read_secrets(), find_browser(browser), to / FOLDER, show, timeout)
+    settings = BrowserSettings(
+        site, site.read_secrets(), find_browser(browser, show=show), to / FOLDER, show, timeout
+    )
     if dry_run:
         _try_profile(profile, settings)
         return

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """Looked for on PATH."""
 
+HEADLESS = "chromium-headless-shell"
+"""... after them, if no window is wanted: it has none."""
+
 _FLAGS = (
     "--disable-dev-shm-usage",  # /dev/shm is tiny in containers
     "--disable-gpu",
@@ -70,8 +73,12 @@ class BrowserSettings:
         return text
 
 
-def find_browser(given: Path | None) -> Path:
+def find_browser(given: Path | None, *, show: bool = False) -> Path:
     """The browser to start.
+
+    Args:
+        given: Its program; by default the first on PATH.
+        show: Whether its window is to be seen.
 
     Raises:
         MissingExtraError: What drives browsers is not installed.
@@ -84,9 +91,10 @@ def find_browser(given: Path | None) -> Path:
             "collecting with a browser needs the extra 'browser' (not installed: playwright): "
             "pip install 'lostfound[browser]'"
         ) from None
-    found = shutil.which(given) if given else next(filter(None, map(shutil.which, BROWSERS)), None)
+    known = BROWSERS if show else (*BROWSERS, HEADLESS)
+    found = shutil.which(given) if given else next(filter(None, map(shutil.which, known)), None)
     if found is None:
-        wanted = f"{given} is no program" if given else f"none of {', '.join(BROWSERS)} is on PATH"
+        wanted = f"{given} is no program" if given else f"none of {', '.join(known)} is on PATH"
         raise UsageError(f"{wanted}: install Chromium, or say where it is with --browser")
     return Path(found)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from fork_server import Started
+from html_page import CHROMIUM
 from PIL import Image
 
 from lostfound.data.dataset import Dataset
@@ -48,6 +49,8 @@ class SmallGame:
     def start(self, *options: object, **variables: str) -> Started:
         command = ("collect", "browser", self.profile, "--to", self.data)
         options = ("--pace", 0, "--jobs", 1, *options)
+        if "--browser" not in options:
+            options = ("--browser", str(CHROMIUM), *options)
         if "--timeout" not in options:
             options = ("--timeout", 20, *options)
         secrets = {"SMALL_GAME_USER": USER, "SMALL_GAME_PASSWORD": PASSWORD}
@@ -128,7 +131,9 @@ def kill_one(root: int, *, renderer: bool) -> None:
     browsers = [
         number
         for number, command in descendants(root).items()
-        if "--headless" in command and "--type=" not in command
+        if "--headless" in command
+        and "--type=" not in command
+        and not command.startswith("/bin/sh ")  # a script that starts it
     ]
     pages = [number for number, command in descendants(browsers[0]).items() if "--type=renderer" in command]
     assert pages
