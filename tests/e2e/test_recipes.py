@@ -13,8 +13,8 @@ from lostfound.predict.model_folder import ModelFolder
 
 # What a recipe can't have on a generated world of 36 places, and what would take more than seconds.
 TINY = (
-    "model.backbone=test_resnet.r160_in1k",
-    "model.options={}",
+    "model.backbone=lostfound:cnn5",
+    "model.options={width: 8}",
     "input.size=[32, 48]",
     "trainer.epochs=1",
     "trainer.batch_size=16",

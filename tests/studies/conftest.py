@@ -11,6 +11,8 @@ import yaml
 from exporter import read_functions_once
 
 TINY = {
+    "model.backbone": "lostfound:cnn5",  # its export takes three quarters of the time of a timm model's
+    "model.options": {"width": 8},
     "task.min_images": 2,
     "input.size": [32, 32],
     "trainer.epochs": 1,

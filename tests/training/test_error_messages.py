@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import resource
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -88,24 +87,32 @@ def test_an_error_nothing_is_known_of_is_left_as_it_is(error: Exception) -> None
     assert explain(error, FOLDER) is error
 
 
+LIMITED = """
+import resource
+from pathlib import Path
+from lostfound.cli import main
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2 * 2**30,) * 2)
+main()
+"""
+
+
 @pytest.mark.slow
-def test_too_little_memory_names_the_settings_to_lower(dataset_folder: Path, tmp_path: Path) -> None:
+def test_too_little_memory_names_the_settings_to_lower(
+    begin: Callable[..., Any], dataset_folder: Path, tmp_path: Path
+) -> None:
     """Through the command line, with less memory than one batch needs."""
-    limit = 6 * 2**30
     changes = ["task.min_images=2", "trainer.device=cpu", "trainer.workers=0", "input.size=[2048, 2048]"]
     options = [part for each in changes for part in ("--set", each)]
     to = tmp_path / "model"
-    said = subprocess.run(
-        [sys.executable, "-m", "lostfound", "train", "demo", "--data", dataset_folder, "--to", to, *options],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    (tmp_path / "limited.py").write_text(LIMITED)
+    running = begin(
+        *("train", "demo", "--data", dataset_folder, "--to", to, *options), script=tmp_path / "limited.py"
     )
-    assert said.returncode == 1
-    assert "ran out of memory: lower trainer.batch_size" in said.stderr
-    assert "Traceback" not in said.stderr
+    _, said = running.communicate(timeout=300)
+    assert running.returncode == 1
+    assert "ran out of memory: lower trainer.batch_size" in said
+    assert "Traceback" not in said
 
 
 # --- Ctrl-C

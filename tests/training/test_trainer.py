@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -236,7 +233,10 @@ sys.path.insert(0, {tests!r})
 from test_trainer import Module, run_of, trained
 from lostfound.data.dataset import Dataset
 from lostfound.errors import RecipeError
+import torch._inductor.config
 
+torch._inductor.config.compile_threads = 1  # no processes of its own, which load torch too
+torch._inductor.config.cpp.cxx = (None, {compiler!r})  # as the variable CXX says when torch is loaded
 plain, compiled = Module(), Module()
 folder = Path({folder!r})
 dataset = Dataset.open({dataset!r})
@@ -257,26 +257,24 @@ else:
     [("g++", "trained: True False"), ("/nowhere/g++", "refused: the network can't be compiled here")],
 )
 def test_a_network_is_compiled_where_there_is_a_compiler(
-    dataset_folder: Path, tmp_path: Path, compiler: str, expected: str
+    begin: Callable[..., Any], dataset_folder: Path, tmp_path: Path, compiler: str, expected: str
 ) -> None:
     """What is exported is the plain one."""
-    script = COMPILED.format(
-        tests=str(Path(__file__).parent), folder=str(tmp_path), dataset=str(dataset_folder)
+    script = tmp_path / "script.py"
+    script.write_text(
+        COMPILED.format(
+            tests=str(Path(__file__).parent),
+            folder=str(tmp_path),
+            dataset=str(dataset_folder),
+            compiler=compiler,
+        )
     )
-    said = subprocess.run(
-        [sys.executable, "-c", script],
-        env={
-            **{**os.environ, "CXX": compiler, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")},
-            "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no processes of its own, which load torch too
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    assert said.stdout.startswith(expected), said.stdout + said.stderr
+    running = begin(script=script, env={"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}, trains=True)
+    said, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
+    assert said.startswith(expected), said + errors
     if expected.startswith("refused"):
-        assert "set trainer.compile=false" in said.stdout
+        assert "set trainer.compile=false" in said
 
 
 def test_bf16_trains_on_the_cpu(dataset: Dataset, tmp_path: Path) -> None:
