@@ -23,6 +23,8 @@ SMALL = (  # what a training in a page is cut down to
     *("--set", "trainer.epochs=1", "--set", "input.size=[32, 32]", "--set", "trainer.workers=0"),
     *("--set", "task.min_images=2", "--set", "trainer.batch_size=16"),
 )
+# ... and its network, if the page names none.
+NETWORK = ("--set", "model.backbone=lostfound:cnn5", "--set", "model.options={width: 8}")
 OWN = ("--model", "models/mine")  # explains in a second what takes the starter many
 
 
@@ -109,6 +111,7 @@ def test_a_block_runs(lostfound, prepared: Path, tmp_path: Path, block: Block):
         if words[0] in ("import", "prepare", "train") and target not in written and target:
             shutil.rmtree(target, ignore_errors=True)  # the page makes what others of its blocks have
             written.add(target)
-        more = {"train": SMALL, "explain": () if "--model" in words else OWN}.get(words[0], ())
+        small = SMALL if re.search(r"model\.|--weights|--from", " ".join(words)) else SMALL + NETWORK
+        more = {"train": small, "explain": () if "--model" in words else OWN}.get(words[0], ())
         run = lostfound(*words, *more, cwd=here)
         assert run.returncode == 0, f"lostfound {shlex.join(words)}\n{run.stderr}"

@@ -11,7 +11,7 @@ import pytest
 SETTINGS = [
     "task.min_images=2",
     "input.size=[32, 32]",
-    "model.dropout=0.2",
+    "model={backbone: 'lostfound:cnn5', options: {width: 8}, dropout: 0.2}",
     "augmentation={crop_scale: [0.5, 1], rotation: 5, color_jitter: {hue: 0.1}, erasing: 0.2, mixup: 0.4}",
     "schedule={name: one_cycle}",
     "trainer={epochs: 2, batch_size: 16, device: cpu, workers: 0, ema: 0.9, accumulate: 2}",

@@ -18,6 +18,8 @@ pytest.importorskip("optuna")
 SET = [
     word
     for setting in (
+        "model.backbone=lostfound:cnn5",
+        "model.options={width: 8}",
         "task.min_images=2",
         "input.size=[32, 32]",
         "trainer.epochs=1",

@@ -65,10 +65,9 @@ def network_inputs(
 )
 @pytest.mark.slow
 def test_the_same_image_is_the_same_tensor_everywhere(
-    dataset: Dataset, tmp_path: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, tmp_path: Path, tiny: list[str], overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ["task.min_images=2", "trainer.epochs=1", "trainer.workers=0", "trainer.device=cpu"]
-    recipe = load_recipe("demo", [*settings, "trainer.batch_size=10", *overrides])
+    recipe = load_recipe("demo", [*tiny, "trainer.epochs=1", "trainer.batch_size=10", *overrides])
     trained, validated = network_inputs(recipe, dataset, tmp_path / "model", monkeypatch)
     model = ModelFolder.open(tmp_path / "model")
     train, val = dataset.split("train"), dataset.split("val")

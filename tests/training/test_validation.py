@@ -117,7 +117,7 @@ def test_what_cannot_be_measured_is_refused_before_the_training(
 
 SMALL = [
     *("task.min_images=2", "input.size=[32, 32]", "trainer.epochs=1", "trainer.batch_size=16"),
-    *("trainer.workers=0", "trainer.device=cpu"),
+    *("trainer.workers=0", "trainer.device=cpu", "model.backbone=lostfound:cnn5", "model.options={width: 8}"),
 ]
 
 
