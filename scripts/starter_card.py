@@ -50,11 +50,10 @@ photos, or take a larger one, where that is not enough.
 
 ### On collections that models made like it were not trained on
 
-What to expect of your photos. Of 110 collections (travel, street and guide pictures), {collections} were held out until the last
-step of the training, in which its head went on with all of them. Two models that left one half of these collections out of that
-step too, and are the same otherwise, are judged on that half here: {away["image"]["images"]} photos of {len(away["image"]["guesses"])} countries, also those
-that none of the models can name ({", ".join(away["image"]["countries_outside_all_cells"]) or "none"}). The first half also told how sure the model may be, and how it was to be
-trained.
+What to expect of your photos. Of 110 collections (travel, street and guide pictures), {collections} were dealt to two halves, and
+two models were trained that are the same otherwise but lack one half each. They are judged on that half
+here: {away["image"]["images"]} photos of {len(away["image"]["guesses"])} countries, also those
+that none of the models can name ({", ".join(away["image"]["countries_outside_all_cells"]) or "none"}). The first half also told how sure the model may be, and how it was to be trained.
 
 | | made like this model | the one before it | the most frequent country each time |
 |---|---|---|---|
@@ -107,8 +106,7 @@ guide pictures; not all have a licence for republication: none is in this packag
 hashes is `benchmarks/lists/streets.txt` of the project. The network is
 EfficientNet-Lite2, from Google's ImageNet weights (Apache-2.0). Its weights are the mean of two trainings, stored in 16 bits: in one
 countries are drawn as often as they have images, in the other by the square root of that; in both, collections by their number
-of images to 0.75. The head then went on for two epochs with all collections, countries to 0.75. The recipe is `starter`, with its
-variant `further`; the script `scripts/build_starter.py`.
+of images to 0.75. Each is 20 epochs, on a GPU. The recipe is `starter`; the script `scripts/build_starter.py`.
 
 Countries: {", ".join(names)}.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 import onnxruntime
@@ -25,7 +27,9 @@ class Device:
 _OTHER = "pip uninstall onnxruntime && pip install onnxruntime-{}"
 DEVICES = {
     "cpu": Device("CPUExecutionProvider", "pip install onnxruntime"),
-    "cuda": Device("CUDAExecutionProvider", f"on a machine with an NVIDIA GPU, {_OTHER.format('gpu')}"),
+    "cuda": Device(
+        "CUDAExecutionProvider", f"on a machine with an NVIDIA GPU, {_OTHER.format('gpu[cuda,cudnn]')}"
+    ),
     "openvino": Device("OpenVINOExecutionProvider", _OTHER.format("openvino")),
     "coreml": Device("CoreMLExecutionProvider", "on a Mac, pip install onnxruntime"),
     "directml": Device("DmlExecutionProvider", f"on Windows, {_OTHER.format('directml')}"),
@@ -51,6 +55,9 @@ def providers_of(name: str) -> list[str]:
             f"no {name} here: this ONNX Runtime ({onnxruntime.__version__}) has {', '.join(devices_here())}; "
             f"{DEVICES[name].install}"
         )
+    if name == "cuda" and hasattr(onnxruntime, "preload_dlls"):
+        with redirect_stdout(sys.stderr):  # what it doesn't find, it prints
+            onnxruntime.preload_dlls()  # NVIDIA's libraries, where pip has put them
     return list(dict.fromkeys([DEVICES[name].provider, DEVICES["cpu"].provider]))
 
 
