@@ -61,8 +61,8 @@ def quantize(
 
     Static quantization, symmetric per channel for weights, and for activations by the ranges that they have
     on training images (Jacob et al. 2018; Krishnamoorthi 2018). Weights use seven of the eight bits, so that
-    a processor without VNNI instructions answers as one with them does. Its calibration and what it holds to be
-    strange stay those of the original.
+    a processor without VNNI instructions answers as one with them does. Its calibration and what it holds to
+    be strange stay those of the original.
 
     Args:
         model: The original's folder; or hf://OWNER/NAME@REVISION.

@@ -46,6 +46,7 @@ FALSE_ALARMS = 0.02
 """The share of validation photos that may be held to be no photos of its kind."""
 MOST_NUMBERS = 1 << 27
 """So many probabilities at most are held at once: a gigabyte."""
+_TOLD = ("elsewhere", "images_elsewhere", "accuracy_asked", "accuracy_of_answers", "answered")
 _TRAINING_IMAGES = 2000
 _IMAGES_FOR_HEAD = 8
 _DRAWN_IMAGES = 10.0
@@ -166,7 +167,7 @@ def calibrate(
         if not locator.model.decoder.logit_count or outliers is None:
             raise UsageError(
                 f"{locator.model.path} gives no logits of cells, or no features to tell strange photos by: "
-                "leave the photos from elsewhere out"
+                f"leave {'the model to be like' if elsewhere is None else 'the photos from elsewhere'} out"
             )
         if twin is not None:
             started = Calibration(twin.temperature, strangeness_power=twin.strangeness_power)
@@ -178,11 +179,7 @@ def calibrate(
         photos = _weighed(photos, started, locator.model)
     found = _probabilities(locator.model, photos, started)
     found = _radii(locator.model, photos, found, support) if located >= needed else found
-    found = _doubts(locator.model, photos, foreign, found, accuracy)
-    if twin is not None:
-        known = ("elsewhere", "images_elsewhere", "accuracy_asked", "accuracy_of_answers", "answered")
-        told = {name: twin.about[name] for name in known if name in twin.about}
-        found = replace(found, doubtful_below=twin.doubtful_below, about={**found.about, **told})
+    found = _doubts(locator.model, photos, foreign, found, accuracy, twin)
     about = {
         "dataset": dataset.name,
         "split": split,
@@ -387,10 +384,14 @@ def _doubts(
     foreign: Photos | None,
     found: Calibration,
     accuracy: float,
+    twin: Calibration | None,
 ) -> Calibration:
-    """When to say "I don't know"."""
+    """When to say "I don't know"; of doubts, as a twin does, if there is one."""
     about = dict(found.about)
-    if model.partition is not None:
+    if twin is not None:
+        about.update({name: twin.about[name] for name in _TOLD if name in twin.about})
+        found = replace(found, doubtful_below=twin.doubtful_below)
+    elif model.partition is not None:
         decoder = replace(model.decoder, temperature=found.temperature)  # type: ignore[type-var]
         origins = [photos] if foreign is None else [photos, foreign]
         best = [decoder.believe(each.seen.outputs).probabilities for each in origins]
