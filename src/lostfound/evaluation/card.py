@@ -209,6 +209,9 @@ def _sources(training: dict[str, Any]) -> str:
             f"\nIt learnt to meet what the place tower of `{teacher['name']}` makes of where they are"
             f"{f' ({of})' if of else ''}."
         )
+    if teachers := training.get("teachers"):
+        named = ", ".join(f"`{each}`" for each in teachers)
+        text += f"\nBeside the labels it learnt the mean answers of {named}."
     if SYNTHETIC_SOURCE in sources:
         text += (
             f"\n\n**`{SYNTHETIC_SOURCE}` is synthetic**: drawings of a generated world. What was learnt "

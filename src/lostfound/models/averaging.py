@@ -11,10 +11,8 @@ import torch
 from torch import Tensor
 
 from lostfound.errors import ModelError, UsageError
-from lostfound.models.backbones import build_backbone
 from lostfound.models.export import write_model
-from lostfound.models.heads import linear_head
-from lostfound.models.network import Network
+from lostfound.models.weights import load_network
 from lostfound.predict.decoders import CellDecoder
 from lostfound.predict.model_folder import WEIGHTS, ModelFolder
 from lostfound.predict.model_source import whole_folder
@@ -45,16 +43,9 @@ def average_weights(paths: Sequence[Path], to: Path) -> ModelFolder:
         raise ModelError(f"{first.path} does not rank cells: only such models are averaged")
     for model in models[1:]:
         _check_same(first, model)
-    settings = first.config["recipe"]["model"]
-    backbone = build_backbone(settings["backbone"], settings["options"], pretrained=False)
-    network = Network(
-        backbone,
-        first.preprocessing,
-        lambda features: linear_head(
-            features, decoder.width, hidden=settings["hidden"], dropout=settings["dropout"]
-        ),
-    )
-    network.load_state_dict(_mean([_weights(model) for model in models]))
+    weights = [_weights(model) for model in models]
+    network = load_network(first)
+    network.load_state_dict(_mean(weights))
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
         kept = {name: first.config[name] for name in ("name", "task", "views", "preprocessing", "recipe")}

@@ -16,6 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lostfound.errors import ModelError
+from lostfound.models.backbones import build_backbone
+from lostfound.models.heads import linear_head
+from lostfound.models.network import Network
 from lostfound.partitions import Partition
 from lostfound.predict.model_folder import CONFIG, WEIGHTS, ModelFolder
 
@@ -132,6 +135,24 @@ def load_head(head: nn.Module, cells: Partition, path: Path) -> list[str]:
         else:
             value.copy_(given)
     return list(known)
+
+
+def load_network(model: ModelFolder) -> Network:
+    """The network of a finished model that ranks cells, with its weights.
+
+    Raises:
+        ModelError: It ranks no cells, or was kept without its weights.
+    """
+    if model.partition is None:
+        raise ModelError(f"{model.path} ranks no cells")
+    settings, cells = model.config["recipe"]["model"], len(model.partition)
+    network = Network(
+        build_backbone(settings["backbone"], settings["options"], pretrained=False),
+        model.preprocessing,
+        lambda count: linear_head(count, cells, hidden=settings["hidden"], dropout=settings["dropout"]),
+    )
+    network.load_state_dict(_read(_file(model.path)))
+    return network
 
 
 def _file(path: Path) -> Path:

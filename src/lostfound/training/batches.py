@@ -23,7 +23,7 @@ from lostfound.training.features import cached_features
 from lostfound.training.images import LabelledImages
 from lostfound.training.loading import FeatureSamples, ImageSamples, Sample, build_loader
 from lostfound.training.sampling import EpochSampler, FixedOrderSampler, RowNumbers, training_draw
-from lostfound.training.settings import Recipe
+from lostfound.training.settings import Classify, Recipe
 from lostfound.training.tasks import Objective
 
 
@@ -132,6 +132,7 @@ def features_suffice(recipe: Recipe, preprocessing: Preprocessing, locking: Lock
         and not recipe.model.lock.unlock
         and build_augmentation(changes, preprocessing) is None
         and not (changes.enabled and changes.mixup)
+        and not (isinstance(recipe.task, Classify) and recipe.task.teachers)  # they ask for images
     )
 
 

@@ -77,7 +77,9 @@ class TrainingModule(lightning.LightningModule):
             loss = share * objective.loss(head, features, rows)
             loss = loss + (1 - share) * objective.loss(head, features, rows[order])
         else:
-            loss = objective.loss(head, self.embed(images), rows)
+            features = self.embed(images)
+            loss = objective.loss(head, features, rows)
+        loss = objective.with_teachers(loss, head, features, images)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 

@@ -88,6 +88,13 @@ class Classify(CellSettings):
         "none", description="balanced: each cell counts as much as another, however many images it has"
     )
 
+    teachers: tuple[str, ...] = Field(
+        (),
+        description="finished models of the same kind of cells, whose mean answers to the same changed "
+        "images are learnt beside the labels: folders, or hf://OWNER/NAME",
+    )
+    teacher_share: float = Field(0.5, gt=0, le=1, description="the share of the loss that is the teachers'")
+
     @model_validator(mode="after")
     def _one_smoothing(self) -> Classify:
         if self.haversine is not None and (self.label_smoothing or self.class_weights != "none"):

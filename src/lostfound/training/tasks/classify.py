@@ -16,6 +16,7 @@ from lostfound.training.images import LabelledImages
 from lostfound.training.settings import Classify, Haversine, Model, Monitor
 from lostfound.training.tasks.cells import build_cells, in_cells, need_coordinates
 from lostfound.training.tasks.objective import Objective, float_tensor, long_tensor, mean_outputs
+from lostfound.training.teachers import Teachers
 
 
 class ClassifyObjective(Objective):
@@ -41,6 +42,9 @@ class ClassifyObjective(Objective):
             vectors, centroids = unit_vectors(self.images.points), unit_vectors(self.partition.centroids)
             self.register_buffer("vectors", float_tensor(vectors), persistent=False)
             self.register_buffer("centroids", float_tensor(centroids), persistent=False)
+        self.teachers = Teachers(task.teachers, self.partition) if task.teachers else None
+        if self.teachers is not None:
+            self.about = {"teachers": self.teachers.names}
 
     def build_head(self, features: int) -> nn.Module:
         """A logit for each cell."""
@@ -54,6 +58,13 @@ class ClassifyObjective(Objective):
             targets = haversine_targets(self.vectors[rows], self.centroids, cells, self.task.haversine)
             return -(targets * log_softmax(logits.float(), dim=1)).sum(dim=1).mean()
         return cross_entropy(logits, cells, weight=self.weights, label_smoothing=self.task.label_smoothing)
+
+    def with_teachers(self, loss: Tensor, head: nn.Module, features: Tensor, images: Tensor) -> Tensor:
+        """Their share is the cross-entropy with the teachers' mean probabilities."""
+        if self.teachers is None:
+            return loss
+        theirs = cross_entropy(mean_outputs(head, features).float(), self.teachers.answers(images))
+        return (1 - self.task.teacher_share) * loss + self.task.teacher_share * theirs
 
 
 def balanced_weights(cells: NDArray[np.int64]) -> Tensor:

@@ -58,6 +58,18 @@ class Objective(nn.Module, ABC):
             rows: Training images' numbers, (n, views).
         """
 
+    def with_teachers(self, loss: Tensor, head: nn.Module, features: Tensor, images: Tensor) -> Tensor:
+        """The loss, with what teachers make of the batch's images; as it is without teachers.
+
+        Args:
+            loss: By the labels.
+            head: The network's head.
+            features: Pooled features (n, views, length).
+            images: What they are of, (n, views, height, width, 3).
+        """
+        del head, features, images
+        return loss
+
     def pairs(self, generator: np.random.Generator) -> NDArray[np.int64] | None:
         """The pairs (n, 2) of rows to train on in one epoch; None where samples are views of places."""
         del generator
