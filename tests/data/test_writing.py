@@ -3,10 +3,13 @@
 import errno
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import fork_server
 import pytest
 
 from lostfound.data.dataset import Dataset
@@ -107,7 +110,7 @@ def test_other_errors_of_the_system_stay_what_they_are(tmp_path):
 
 def small_disk(script, folder, *arguments):
     """Run a shell script where a folder is a disk of 2.5 MB."""
-    command = f'mount -t tmpfs -o size=2500k none "$0" && {{ {script} }}'
+    command = f'mount -t tmpfs -o size=2500k none "$0" && {{ {script}; }}'
     return subprocess.run(
         ["unshare", "-rm", "sh", "-c", command, str(folder), *map(str, arguments)],
         capture_output=True,
@@ -117,19 +120,35 @@ def small_disk(script, folder, *arguments):
     )
 
 
+# The commands are forked inside: processes from outside don't see that disk.
 FULL = """
-run() { "$1" -m lostfound "$2" "$3" --to "$DISK/$4" $5 $6 --jobs 2 >/dev/null; echo "rc $?"; }
-DISK="$0"
-run "$1" import "$2" data --size 64
-head -c 100000000 /dev/zero >"$DISK/fill" 2>/dev/null
-run "$1" import "$3" data --size 64
-run "$1" prepare "$DISK/data" small --size 32
-find "$DISK" -name dataset.json
-"$1" -m lostfound stats "$DISK/data" --json
-rm "$DISK/fill"
-run "$1" import "$3" data --size 64
-run "$1" prepare "$DISK/data" small --size 32
-"$1" -m lostfound stats "$DISK/small" --json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+helpers, disk, world, more = sys.argv[1:]
+sys.path.insert(0, helpers)
+from fork_server import LIBRARIES, ForkServer
+server = ForkServer(LIBRARIES, os.environ, Path(more).with_name("forks"))
+def run(*arguments, shown=False):
+    done = server.run(arguments, cwd=None, env=os.environ, timeout=300)
+    sys.stderr.write(done.stderr)
+    sys.stdout.write(done.stdout if shown else f"rc {done.returncode}\\n")
+def write(command, source, to, *options):
+    run(command, source, "--to", f"{disk}/{to}", *options, "--jobs", "2")
+write("import", world, "data", "--size", "64")
+with suppress(OSError), open(f"{disk}/fill", "wb", buffering=0) as fill:
+    while True:
+        fill.write(bytes(4096))
+write("import", more, "data", "--size", "64")
+write("prepare", f"{disk}/data", "small", "--size", "32")
+print(*Path(disk).rglob("dataset.json"), sep="\\n", flush=True)
+run("stats", f"{disk}/data", "--json", shown=True)
+os.unlink(f"{disk}/fill")
+write("import", more, "data", "--size", "64")
+write("prepare", f"{disk}/data", "small", "--size", "32")
+run("stats", f"{disk}/small", "--json", shown=True)
+server.close()
 """
 
 
@@ -138,10 +157,12 @@ def test_a_full_disk_leaves_the_data_set_as_it_was_and_the_command_goes_on(world
     for number in range(150):
         write_picture(tmp_path / "more" / "Japan" / f"{number}.jpg", number, 90, 80)
     (tmp_path / "disk").mkdir()
-    if small_disk("true;", tmp_path / "disk").returncode:
+    if small_disk("true", tmp_path / "disk").returncode:
         pytest.skip("needs `unshare -rm` and a tmpfs of its own: not allowed on this machine")
 
-    done = small_disk(FULL, tmp_path / "disk", sys.executable, world, tmp_path / "more")
+    helpers = Path(fork_server.__file__).parent
+    script = f'exec {shlex.quote(sys.executable)} -c {shlex.quote(FULL)} "$1" "$0" "$2" "$3"'
+    done = small_disk(script, tmp_path / "disk", helpers, world, tmp_path / "more")
 
     lines = done.stdout.splitlines()
     codes = [line for line in lines if line.startswith("rc")]

@@ -36,20 +36,23 @@ import warm_spawn
 from exporter import read_functions_now
 from filelock import FileLock, Timeout
 
-# What most commands load, but ONNX Runtime, which starts a thread at once.
+# What most commands load, but ONNX Runtime, which starts a thread at once, and prometheus_client, which reads
+# where several processes count together.
 LIBRARIES = (
     *("numpy", "pandas", "scipy.fft", "scipy.ndimage", "scipy.optimize", "scipy.sparse.csgraph"),
     *("scipy.spatial", "shapely", "pyarrow.compute", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet"),
     *("pyarrow.pandas_compat", "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.ImageOps"),
     *("PIL.JpegImagePlugin", "PIL.PngImagePlugin", "pydantic.main", "pydantic.type_adapter", "typer", "yaml"),
     *("filelock", "fsspec", "rapidfuzz.fuzz", "rapidfuzz.process", "rich.console", "rich.table"),
-    *(
-        "playwright.async_api",
-        "rich.progress",
-        "asyncio",
-        "concurrent.futures.process",
-        "multiprocessing.popen_spawn_posix",
-    ),
+    *("playwright.async_api", "rich.progress", "asyncio", "concurrent.futures.process"),
+    "multiprocessing.popen_spawn_posix",
+    # What those load only when something of them is asked for.
+    *("annotated_types", "pydantic.fields", "pydantic.types", "pydantic._internal._validators"),
+    *("pydantic.plugin._loader", "typer._adapters", "typer._click.decorators", "pyarrow.acero"),
+    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.PpmImagePlugin", "PIL.ImageDraw", "PIL._imagingft"),
+    *("PIL.ImageFont", "PIL.ImageText", "importlib.resources.readers", "xml.etree.ElementTree"),
+    *("xml.sax.saxutils", "sqlite3", "email.parser", "tomllib", "urllib.request"),
+    *("fastapi", "fastapi.openapi.models", "segno", "uvicorn"),
 )
 # What training adds.
 TRAINING = (
@@ -59,6 +62,7 @@ TRAINING = (
     *("torch.onnx._internal.exporter._core", "torch.onnx._internal.exporter._torchlib.ops"),
     *("torch._inductor.fx_passes.reinplace", "torch.export._trace", "networkx", "sympy.tensor.tensor"),
     *("scipy.cluster.hierarchy", "optuna", "optuna.samplers._tpe.sampler", "sqlalchemy.dialects.sqlite"),
+    *("sqlalchemy.orm", "optuna.storages._rdb.models", "alembic.command", "alembic.op"),
 )
 # How the names of variables begin that Python and its libraries read when they start.
 READ_AT_START = (

@@ -25,7 +25,7 @@ from lostfound.predict.locating import locate_into
 from lostfound.predict.locator import Locator
 from lostfound.predict.results import Results
 from lostfound.predict.tagging import JOURNAL, Worthwhile, tag, undo
-from lostfound.predict.tags import head_length, picture_of, xmp_sidecar
+from lostfound.predict.tags import head_length, picture_of, with_exif, xmp_sidecar
 
 MODEL = {"name": 'a "model" & more', "version": "0.2.0", "sha256": "ab" * 32}
 exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="ExifTool is not installed")
@@ -185,6 +185,44 @@ def test_exif_is_written_and_taken_back(located: tuple[Path, Path]) -> None:
     assert tag(results, into_exif=True).kept == 5
     undo(results)
     assert files(photos) == before
+
+
+@exiftool
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        ('kill -9 "$$"', r"ExifTool can't write it \(\)"),
+        ('echo "no room for $before" >&2; echo 1; exit 1', r"can't write it \(no room for it\)"),
+        ("echo 0", r"ExifTool can't write it \(0\)"),
+        ('cp "$before" "$after"; echo 1; echo "[{}, {}]"', r"can't write it \(1\)"),
+        ('cp "$before" "$after"; echo 0; kill -9 "$$"', "metadata is broken"),
+        ('cp "$before" "$after"; echo 0; echo "[{}]"', "metadata is broken"),
+        ('cp "$before" "$after"; echo 0; echo "[1, 1]"', "metadata is broken"),
+        ('cp "$before" "$after"; echo 0; echo \'[{"a": 1}, {"a": 2}]\'', "metadata is broken"),
+        ('cp "$before" "$after"; printf x >>"$after"; echo 0; echo "[{}, {}]"', "more than its metadata"),
+        ('"$exiftool" "$@"', None),
+        ('"$exiftool" "$@" | sed "1s/.*/\\${status}/"', None),  # as before 12.10
+    ],
+)
+def test_an_exiftool_that_fails_or_is_older(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, says: str | None
+) -> None:
+    tool = tmp_path / "exiftool"
+    first = 'while [ "$1" != -o ]; do set -- "$@" "$1"; shift; done; after="$2" before="$3"'
+    find = f'found() {{ {first}; }}; found "$@"; exiftool="{shutil.which("exiftool")}"'
+    tool.write_text(f"#!/bin/sh\n{find}\n{does}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=exif)
+    guess = Guess((Candidate("FR", "France", 0.4, 48.0, 2.0, "FR"),))
+    if says is None:
+        assert own_place(with_exif(buffer.getvalue(), guess, MODEL)).problem == ESTIMATED
+    else:
+        with pytest.raises(ImageError, match=says):
+            with_exif(buffer.getvalue(), guess, MODEL)
 
 
 @exiftool

@@ -43,16 +43,16 @@ def small_game(tmp_path: Path, begin):
 @pytest.mark.slow
 def test_pictures_and_places_of_games_become_records(small_game):
     game = small_game()
-    done = game.collect("--rounds", 7, "--workers", 2)
+    done = game.collect("--rounds", 6, "--workers", 2)
     assert done.returncode == 0, done.stderr
-    dataset = game.check(7)
+    dataset = game.check(6)
     row = dataset.records.to_pylist()[0]
     assert row["source"] == "browser-small-game"
     assert row["place_id"].startswith("browser-small-game/w5-")
     assert row["license"] == "generated, not a photo"
     assert row["country"] in {"FR", "JP", "BR", "KE"}
     guesses = Counter((each["game"], each["round"]) for each in game.events("guessed"))
-    assert len(guesses) == 7
+    assert len(guesses) == 6
     given = Counter(each["game"] for each in game.events("given"))
     assert set(given.values()) == {1}
     assert len(game.events("login")) == 1, "the second worker and later games find the session"
@@ -200,7 +200,7 @@ def test_killed_in_the_middle_it_goes_on_without_a_loss(small_game):
 @pytest.mark.slow
 def test_after_ctrl_c_the_same_command_goes_on(small_game):
     game = small_game()
-    process = game.start("--rounds", 7, "--workers", 2)
+    process = game.start("--rounds", 6, "--workers", 2)
     game.wait_for("guessed", 2, process)
     for number in (process.pid, *descendants(process.pid)):
         if os.getpgid(number) == os.getpgid(process.pid):
@@ -209,10 +209,10 @@ def test_after_ctrl_c_the_same_command_goes_on(small_game):
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
-    summary = game.summary("--rounds", 7, "--workers", 2)
+    summary = game.summary("--rounds", 6, "--workers", 2)
     assert summary["counts"].get("restarts", 0) == 0
-    game.check(7)
-    assert len(game.events("guessed")) == 7
+    game.check(6)
+    assert len(game.events("guessed")) == 6
 
 
 @pytest.mark.slow
