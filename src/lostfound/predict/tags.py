@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Container
 from pathlib import Path
 from xml.sax.saxutils import quoteattr  # it only writes
 
@@ -19,6 +20,10 @@ NOTE = "Position estimated from the picture alone by lostfound, not measured."
 _START_OF_SCAN = 0xDA
 _OURS = ("SourceFile", "System:", "GPS:", "Composite:", "ExifTool:", "File:ExifByteOrder")
 _WHERE = ("Offset", "PreviewImageStart", "OtherImageStart", "Warning")
+# What EXIF must say beside a position (Exif 2.32, 4.6.4), which ExifTool adds where there was none at all.
+_NEEDED = tuple(
+    f"IFD0:{name}" for name in ("XResolution", "YResolution", "ResolutionUnit", "YCbCrPositioning")
+)
 
 
 def processing_method(model: dict[str, str]) -> str:
@@ -115,13 +120,13 @@ def with_exif(photo: bytes, guess: Guess, model: dict[str, str]) -> bytes:
         written = after.read_bytes()
     if picture_of(written) != picture_of(photo):
         raise ImageError("ExifTool would change more than its metadata")
-    if not _same(told):
+    if not _same(told, () if b"Exif\0" in photo[: head_length(photo)] else _NEEDED):
         raise ImageError("its metadata is broken, and ExifTool would change more of it than the position")
     return written
 
 
-def _same(told: str) -> bool:
-    """Whether ExifTool tells the same of two files, but for what is written and where things lie."""
+def _same(told: str, added: Container[str]) -> bool:
+    """Whether ExifTool tells the same of two files, but for what is written, added, and where things lie."""
     try:
         before, after = (
             {
@@ -133,7 +138,9 @@ def _same(told: str) -> bool:
         )
     except (ValueError, AttributeError):  # it told of one, or broke off
         return False
-    return bool(before == after)
+    return bool(
+        before == {name: value for name, value in after.items() if name in before or name not in added}
+    )
 
 
 def picture_of(photo: bytes) -> bytes:
