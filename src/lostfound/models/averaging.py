@@ -43,9 +43,7 @@ def average_weights(paths: Sequence[Path], to: Path) -> ModelFolder:
         raise ModelError(f"{first.path} does not rank cells: only such models are averaged")
     for model in models[1:]:
         _check_same(first, model)
-    weights = [_weights(model) for model in models]
-    network = load_network(first)
-    network.load_state_dict(_mean(weights))
+    network = load_network(first, _mean([_weights(model) for model in models]))
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
         kept = {name: first.config[name] for name in ("name", "task", "views", "preprocessing", "recipe")}

@@ -137,8 +137,8 @@ def load_head(head: nn.Module, cells: Partition, path: Path) -> list[str]:
     return list(known)
 
 
-def load_network(model: ModelFolder) -> Network:
-    """The network of a finished model that ranks cells, with its weights.
+def load_network(model: ModelFolder, weights: Mapping[str, Tensor] | None = None) -> Network:
+    """The network of a finished model that ranks cells, with its weights, or with others.
 
     Raises:
         ModelError: It ranks no cells, or was kept without its weights.
@@ -151,7 +151,7 @@ def load_network(model: ModelFolder) -> Network:
         model.preprocessing,
         lambda count: linear_head(count, cells, hidden=settings["hidden"], dropout=settings["dropout"]),
     )
-    network.load_state_dict(_read(_file(model.path)))
+    network.load_state_dict(_read(_file(model.path)) if weights is None else weights)
     return network
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lostfound.errors import RecipeError
+from lostfound.models.network import Network
 from lostfound.models.weights import SAME_EVERYWHERE, load_network
 from lostfound.partitions import Partition
 from lostfound.predict.decoders import CellDecoder
@@ -39,7 +40,7 @@ class Teachers:
             RecipeError: One ranks no cells, cells of another kind, or none of these.
             ModelError: One is incomplete, or was kept without its weights.
         """
-        self._teachers: list[tuple[nn.Module, nn.Module, Tensor]] = []
+        self._teachers: list[_Teacher] = []
         self.names = []
         for path in paths:
             model = ModelFolder.open(whole_folder(path))
@@ -51,8 +52,7 @@ class Teachers:
                     f"task.teachers: {path} ranks none of the {len(cells)} {cells.kind} to be learnt: "
                     f"give finished models of the same of {', '.join(SAME_EVERYWHERE)}"
                 )
-            network = load_network(model).eval().requires_grad_(False)
-            self._teachers.append((network, network.head, torch.tensor(own)))
+            self._teachers.append(_Teacher(load_network(model), torch.tensor(own)))
             self.names.append(model.name)
 
     @torch.no_grad()
@@ -66,13 +66,28 @@ class Teachers:
             The mean of their probabilities of the network's cells, (n, cells); those of cells that a teacher
             lacks are 0 for it.
         """
-        total: Tensor | float = 0.0
-        for network, head, own in self._teachers:
-            network.to(images.device)
-            own = own.to(images.device)
-            features = network.embed(images.flatten(0, 1))  # type: ignore[operator]
-            logits = mean_outputs(head, features.reshape(*images.shape[:2], -1)).float()
-            chosen = logits[:, own.clamp(min=0)].masked_fill(own < 0, -torch.inf)
-            total = total + chosen.softmax(dim=1)
-        assert isinstance(total, Tensor)
-        return total / len(self._teachers)
+        said = [teacher.to(images.device)(images) for teacher in self._teachers]
+        return torch.stack(said).mean(dim=0)
+
+
+class _Teacher(nn.Module):
+    """A finished network's probabilities of other cells than its own.
+
+    Args:
+        network: The network.
+        numbers: Which of its outputs each of the cells has, (cells,); -1 for none.
+    """
+
+    numbers: Tensor
+
+    def __init__(self, network: Network, numbers: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("numbers", numbers)
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.network.embed(images.flatten(0, 1)).reshape(*images.shape[:2], -1)
+        logits = mean_outputs(self.network.head, features).float()
+        known = logits[:, self.numbers.clamp(min=0)].masked_fill(self.numbers < 0, -torch.inf)
+        return known.softmax(dim=1)
