@@ -6,8 +6,9 @@ DATA holds street-panoramas, street-countries, street-croatia, street-cambridge 
 the file of EfficientNet-Lite2's ImageNet weights that `scripts/lite2_weights.py` writes. What the work folder
 holds already is not done again; a training that was stopped goes on.
 
-A model is the mean of the weights of two trainings: countries as often as they have images, and by the square
-root of that. One fold in five of the collections of world-photos is dealt to two halves, and three models are
+A model is the mean of the answers of two trainings: countries as often as they have images, and by the square
+root of that. Their networks lie side by side in one, which answers at the size of the crops that they learnt
+from, names every country, and is stored in eight bits. One fold in five of the collections of world-photos is dealt to two halves, and three models are
 made: without one half, without the other, and of all collections, which is the starter. What that is worth on
 collections that it never saw is told by the two others, each on the half that it lacks; the first half also
 calibrates them, and by way of them the starter, which is itself judged on its own test places and on
@@ -40,7 +41,7 @@ from lostfound.data.records import strings
 from lostfound.evaluation.bootstrap import bootstrap
 from lostfound.evaluation.evaluate import Evaluation, metric_samples, score
 from lostfound.files import file_digest, write_atomic
-from lostfound.models.averaging import average_weights
+from lostfound.models.averaging import average
 from lostfound.models.shrinking import shrink
 from lostfound.partitions import Partition
 from lostfound.predict.calibrate import calibrate
@@ -112,15 +113,19 @@ def main() -> None:
         recipe = load_recipe(given.recipe, [*own, *given.set])
         train_model(recipe, photos.learnt[part], given.only, weights=given.weights, resume="or begin again")
         return
+    size, _ = load_recipe(given.recipe).augmentation.crop_size or load_recipe(given.recipe).input.size
     missing = [to for to in trainings if not (to / CONFIG).is_file()]
     with ThreadPoolExecutor(given.at_once) as several:
         list(several.map(lambda to: run(sys.executable, *sys.argv, "--only", to), missing))
     models = {}
     for part in photos.learnt:
-        mean = given.work / f"averaged-{given.recipe}{part}"
+        mean, of = (
+            given.work / f"joined-{given.recipe}{part}",
+            [to for to, (own, _) in trainings.items() if own == part],
+        )
         if not (mean / CONFIG).is_file():
-            average_weights([to for to, (own, _) in trainings.items() if own == part], mean)
-        models[part] = halved(mean, given.work / f"{given.recipe}{part}")
+            average(of, mean, answers=True, every_country=True, size=size)
+        models[part] = small(mean, given.work / f"{given.recipe}{part}")
     record = measured(photos, models)
     to = RECORD if given.recipe == "starter" else given.work / f"{given.recipe}.json"
     write_atomic(to, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
@@ -200,11 +205,11 @@ def measured(photos: Photos, models: dict[str, Path]) -> dict[str, Any]:
     }
 
 
-def halved(trained: Path, to: Path) -> Path:
-    """A copy whose weights lie in 16 bits, to calibrate; the model stays as it was trained."""
+def small(trained: Path, to: Path) -> Path:
+    """A copy whose filters lie in 8 bits, to calibrate; the model stays as it was trained."""
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(trained, to, ignore=shutil.ignore_patterns("run"))
-    shrink(to / GRAPH, "fp16-weights")
+    shrink(to / GRAPH, "int8-weights")
     changed(to, lambda files: files.update({GRAPH: file_digest(to / GRAPH)}))
     return to
 

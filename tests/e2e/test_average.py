@@ -41,6 +41,21 @@ def test_one_model_is_wrong_usage(lostfound, model_folder: Path, dataset_folder:
 
 
 @pytest.mark.slow
+def test_with_every_country_one_model_names_those_that_it_never_saw(
+    lostfound, model_folder: Path, dataset_folder: Path, world: Path, tmp_path: Path
+):
+    to = tmp_path / "every"
+    done = lostfound("average", model_folder, "--data", dataset_folder, "--to", to, "--every-country")
+    assert done.returncode == 0, done.stderr
+    photo = next((world / "images").iterdir())
+    asked = ("locate", photo, "--model", to, "--format", "json", "--countries", "VA,XK")
+    (answer,) = json.loads(lostfound(*asked).stdout)["photos"]
+    assert {each["cell_id"] for each in answer["candidates"]} == {"VA", "XK"}
+    found = lostfound("locate", photo, "--model", to, "--prior", "uniform")
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.slow
 def test_nothing_is_written_where_there_is_nothing_to_calibrate_on(
     lostfound, model_folder: Path, again: Path, world: Path, tmp_path: Path
 ):

@@ -40,7 +40,13 @@ def outputs(graph: Path) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("precision", "size", "off"),
-    [("fp32", 1.0, 0.0), ("fp16-weights", 0.65, 2e-3), ("fp16", 0.65, 2e-2), ("int8", 1.0, 0.1)],
+    [
+        ("fp32", 1.0, 0.0),
+        ("fp16-weights", 0.65, 2e-3),
+        ("int8-weights", 0.4, 3e-2),
+        ("fp16", 0.65, 2e-2),
+        ("int8", 1.0, 0.1),
+    ],
 )
 @pytest.mark.slow
 def test_it_is_smaller_and_answers_nearly_the_same(

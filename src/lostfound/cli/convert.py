@@ -19,6 +19,7 @@ class Precision(StrEnum):
     fp32 = "fp32"
     fp16 = "fp16"
     fp16_weights = "fp16-weights"
+    int8_weights = "int8-weights"
     int8 = "int8"
 
 
@@ -43,7 +44,8 @@ def convert(
         ),
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(metavar="fp32|fp16-weights|fp16|int8", help="Of the weights that answer.")
+        Precision,
+        typer.Option(metavar="fp32|fp16-weights|int8-weights|fp16|int8", help="Of the weights that answer."),
     ] = Precision.fp32,
     exact_upstream: Annotated[
         bool,

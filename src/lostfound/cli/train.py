@@ -160,19 +160,41 @@ def average(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL", hidden=True)],
     data: Annotated[Path, typer.Option(metavar="DATASET", help="Folder of the data set they learnt.")],
     to: Annotated[Path, typer.Option(metavar="MODEL", help="Folder of the model to be.")],
+    answers: Annotated[
+        bool,
+        typer.Option("--answers", help="Average answers instead of weights: better, and as slow as all."),
+    ] = False,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Answer at this input size, in pixels of each side.")
+    ] = None,
+    every_country: Annotated[
+        bool,
+        typer.Option(
+            "--every-country", help="Also name the countries that they did not learn; of one MODEL, too."
+        ),
+    ] = False,
 ) -> None:
-    """Average several models' weights into one model.
+    """Average several models into one.
 
-    It is often better on photos from elsewhere than any of them, and as quick as one. MODEL are folders of
-    models that rank the same cells and were trained from the same pretrained weights, with other seeds or
-    settings. The average answers at the first one's input size; it is calibrated on the validation split and
-    measured on the test split.
+    Of their weights: it is often better on photos from elsewhere than any of them, and as quick as one. With
+    --answers of their answers: better still, but it takes the time and the space of all; networks that learnt
+    from crops often answer as well at the crops' size (--size), which is quicker.
+
+    MODEL are folders of models that rank the same cells; for their weights they must have begun with the same
+    pretrained ones. The average answers at the first one's input size; it is calibrated on the validation
+    split and measured on the test split.
+
+    With --every-country it names all countries of the world: one without training images by what the network
+    has learnt of the countries around it, one with few of them in part. That is a guess: it is seldom first,
+    and told apart where --countries or --prior says that it may be.
     """
     require_training("averaging models")
     from lostfound.cli.output.models import print_evaluation
     from lostfound.data.dataset import Dataset
     from lostfound.training.train import average_models
 
-    averaged = average_models(models, Dataset.open(data), to)
+    averaged = average_models(
+        models, Dataset.open(data), to, answers=answers, size=size, every_country=every_country
+    )
     print_evaluation(averaged.evaluation)
     show(f"Model: {to}")

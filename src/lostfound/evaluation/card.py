@@ -176,8 +176,9 @@ def _chosen(training: dict[str, Any]) -> str:
     best = " ".join(describe_monitor(training["monitor"], training["best_score"]))
     if "averaged" in training:
         names = ", ".join(f"`{each['name']}`" for each in training["averaged"])
+        what = training.get("averaged_what", "weights")
         return (
-            f"The weights are an average: {names},\neach chosen on the validation split (the first by {best})"
+            f"The {what} are an average: {names},\neach chosen on the validation split (the first by {best})"
         )
     return f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
 

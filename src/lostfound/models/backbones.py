@@ -9,10 +9,13 @@ import timm
 from torch import nn
 
 from lostfound.errors import RecipeError, nearest_names
+from lostfound.models.joined import JoinedBackbone
 from lostfound.models.small import SMALL
 from lostfound.models.torchvision_models import build_torchvision, torchvision_names
 
 TORCHVISION, OWN = "torchvision:", "lostfound:"
+JOINED = f"{OWN}joined"
+"""Several backbones side by side, as an average of answers has them."""
 
 # In place of zeros around a feature map: ONNX Runtime would merge a padding by zeros into the max pooling
 # that follows, which pads with minus infinity, and BiT's features would be others than torch's.
@@ -38,7 +41,8 @@ def build_backbone(name: str, options: Mapping[str, Any], *, pretrained: bool) -
 
     Args:
         name: A timm model's name; `torchvision:` and the name of one of torchvision's classification models;
-            or `lostfound:cnn5`, `lostfound:cnn8`, `lostfound:cnn10`.
+            `lostfound:cnn5`, `lostfound:cnn8`, `lostfound:cnn10`; or `lostfound:joined`, which is `count`
+            times the `backbone` with the `options` that its own options name.
         options: Keyword arguments of the model.
         pretrained: Fetch its weights from timm's hub or from torchvision (the one case that needs a network).
 
@@ -69,6 +73,8 @@ def backbone_preprocessing(backbone: nn.Module) -> tuple[tuple[float, ...], tupl
 
 
 def _build(name: str, options: Mapping[str, Any], pretrained: bool) -> nn.Module:
+    if name == JOINED:
+        return _joined(**options)
     if name.startswith(OWN):
         return SMALL[name.removeprefix(OWN)](**options)
     if name.startswith(TORCHVISION):
@@ -81,6 +87,11 @@ def _build(name: str, options: Mapping[str, Any], pretrained: bool) -> nn.Module
     return model
 
 
+def _joined(backbone: str, count: int, options: Mapping[str, Any] | None = None) -> nn.Module:
+    _check_name(backbone)
+    return JoinedBackbone([_build(backbone, options or {}, False) for _ in range(count)])
+
+
 def _check_name(name: str) -> None:
     """Is there such a model?
 
@@ -88,7 +99,7 @@ def _check_name(name: str) -> None:
         RecipeError: No; the nearest names are given.
     """
     torchvision = {f"{TORCHVISION}{each}": each for each in torchvision_names()}
-    own = {f"{OWN}{each}": each for each in SMALL}
+    own = {f"{OWN}{each}": each for each in (*SMALL, JOINED.removeprefix(OWN))}
     if name in torchvision or name in own or (":" not in name and timm.is_model(name)):
         return
     prefix, colon, bare = name.rpartition(":")

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
 from lostfound.models.backbones import build_backbone
 from lostfound.models.heads import linear_head
@@ -137,18 +138,29 @@ def load_head(head: nn.Module, cells: Partition, path: Path) -> list[str]:
     return list(known)
 
 
-def load_network(model: ModelFolder, weights: Mapping[str, Tensor] | None = None) -> Network:
+def load_network(
+    model: ModelFolder,
+    weights: Mapping[str, Tensor] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Network:
     """The network of a finished model that ranks cells, with its weights, or with others.
+
+    Args:
+        model: The model folder.
+        weights: Others than its own.
+        settings: Of another network than its recipe's (`Model`), which these weights are of.
+        preprocessing: Another than its own.
 
     Raises:
         ModelError: It ranks no cells, or was kept without its weights.
     """
     if model.partition is None:
         raise ModelError(f"{model.path} ranks no cells")
-    settings, cells = model.config["recipe"]["model"], len(model.partition)
+    settings, cells = settings or model.config["recipe"]["model"], len(model.partition)
     network = Network(
         build_backbone(settings["backbone"], settings["options"], pretrained=False),
-        model.preprocessing,
+        preprocessing or model.preprocessing,
         lambda count: linear_head(count, cells, hidden=settings["hidden"], dropout=settings["dropout"]),
     )
     network.load_state_dict(_read(_file(model.path)) if weights is None else weights)

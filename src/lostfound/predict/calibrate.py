@@ -50,6 +50,7 @@ _TOLD = ("elsewhere", "images_elsewhere", "accuracy_asked", "accuracy_of_answers
 _TRAINING_IMAGES = 2000
 _IMAGES_FOR_HEAD = 8
 _DRAWN_IMAGES = 10.0
+_NEVER = 1e-7  # a smaller share of a cell can be no divisor
 _BARE_SPREAD_KM = 1000.0  # of an answer without a distribution; its factor does the rest
 
 
@@ -311,7 +312,7 @@ def _probabilities(model: ModelFolder, photos: Photos, started: Calibration | No
 
 
 def _prior(model: ModelFolder, belief: Belief) -> tuple[float, ...] | None:
-    """The cells' shares that calibrated probabilities presume; None where training had empty cells.
+    """The cells' shares that calibrated probabilities presume; None if a cell is as good as never believed.
 
     Their mean over images that are as training's were (Alexandari et al. 2020), and some images more as
     training drew them, for the cells that none is of. It serves better than what training drew alone, which
@@ -320,11 +321,10 @@ def _prior(model: ModelFolder, belief: Belief) -> tuple[float, ...] | None:
     assert model.partition is not None
     power = model.config.get("recipe", {}).get("data", {}).get("sampling_power")
     counts = model.partition.counts.astype(np.float64)
-    if not counts.all():
-        return None
-    drawn = counts ** (1.0 if power is None else float(power))
+    drawn = np.where(counts > 0, counts ** (1.0 if power is None else float(power)), 0.0)
     shares = belief.probabilities.sum(axis=0) + _DRAWN_IMAGES * drawn / drawn.sum()
-    return tuple((shares / shares.sum()).tolist())
+    shares /= shares.sum()
+    return tuple(shares.tolist()) if (shares > _NEVER).all() else None
 
 
 def _radii(model: ModelFolder, photos: Photos, found: Calibration, support: Support | None) -> Calibration:

@@ -11,7 +11,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.errors import DatasetError, RecipeError, UsageError
 from lostfound.evaluation.card import measure
 from lostfound.evaluation.evaluate import Evaluation
-from lostfound.models.averaging import average_weights
+from lostfound.models.averaging import average
 from lostfound.predict.calibrate import calibrate
 from lostfound.predict.locator import Unit
 from lostfound.predict.model_folder import ModelFolder
@@ -142,16 +142,18 @@ def or_begin_again(
             return train(recipe, dataset, to, **options)
 
 
-def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path) -> Trained:
-    """Average models' weights into one model, calibrate it, measure it, and write its card.
+def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path, **options: Any) -> Trained:
+    """Average models' weights or answers into one model, calibrate it, measure it, and write its card.
 
     Args:
         paths: Folders of models that rank the same cells and began with the same pretrained weights.
         dataset: The one they learnt: its validation split calibrates, its test split measures.
         to: The model folder to write.
+        options: Of `average`.
 
     Raises:
-        UsageError: There are fewer than two models, or the folder is taken.
+        UsageError: There are fewer than two models, the folder is taken, or every country is asked of other
+            cells.
         ModelError: A model is incomplete, ranks no cells, or differs from the first in its cells or network.
         DatasetError: There are no validation images.
     """
@@ -159,7 +161,7 @@ def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path
         raise DatasetError(
             f"{dataset.folder} has no validation images to calibrate on: use the data set they learnt"
         )
-    model = average_weights([Path(path) for path in paths], Path(to))
+    model = average([Path(path) for path in paths], Path(to), **options)
     part, split = evaluation_part(Recipe.model_validate(model.config["recipe"]), dataset)
     model = calibrate(model.path, part, radii_needed=False)
     return Trained(model, measure(model.path, part, split))
