@@ -8,11 +8,12 @@ holds already is not done again; a training that was stopped goes on.
 
 A model is the mean of the answers of two trainings: countries as often as they have images, and by the square
 root of that. Their networks lie side by side in one, which answers at the size of the crops that they learnt
-from, names every country, and is stored in eight bits. One fold in five of the collections of world-photos is dealt to two halves, and three models are
-made: without one half, without the other, and of all collections, which is the starter. What that is worth on
-collections that it never saw is told by the two others, each on the half that it lacks; the first half also
-calibrates them, and by way of them the starter, which is itself judged on its own test places and on
-Cambridge. A model of another recipe stays in the work folder, beside a record of the same measurements.
+from, names every country, and has its filters stored in eight bits. One fold in five of the collections of
+world-photos is dealt to two halves, and three models are made: without one half, without the other, and of
+all collections, which is the starter. What that is worth on collections that it never saw is told by the two
+others, each on the half that it lacks; the first half also calibrates them, and by way of them the starter,
+which is itself judged on its own test places and on Cambridge. A model of another recipe stays in
+the work folder, beside a record of the same measurements.
 
 Each of the six trainings is 20 epochs: two hours on two cores of a processor. On a GPU (H200, 16 cores) five
 at once took under eight minutes: `--at-once 5`.
@@ -60,7 +61,7 @@ FOLDS, HELD_OUT = 5, 3
 TRAININGS = {"": (), "-by-root": ("data.sampling_power=0.5",)}  # what each changes in the recipe
 EARLIER = (  # models before it, and alone, in its record
     *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are", "mean_of_both"),
-    *("head_went_on", "ingredients"),
+    *("head_went_on", "ingredients", "mean_of_weights", "answers"),
 )
 NO_SPLITS = ("--val", "0", "--test", "0")
 
@@ -113,19 +114,18 @@ def main() -> None:
         recipe = load_recipe(given.recipe, [*own, *given.set])
         train_model(recipe, photos.learnt[part], given.only, weights=given.weights, resume="or begin again")
         return
-    size, _ = load_recipe(given.recipe).augmentation.crop_size or load_recipe(given.recipe).input.size
+    recipe = load_recipe(given.recipe)
+    size, _ = recipe.augmentation.crop_size or recipe.input.size
     missing = [to for to in trainings if not (to / CONFIG).is_file()]
     with ThreadPoolExecutor(given.at_once) as several:
         list(several.map(lambda to: run(sys.executable, *sys.argv, "--only", to), missing))
     models = {}
     for part in photos.learnt:
-        mean, of = (
-            given.work / f"joined-{given.recipe}{part}",
-            [to for to, (own, _) in trainings.items() if own == part],
-        )
-        if not (mean / CONFIG).is_file():
-            average(of, mean, answers=True, every_country=True, size=size)
-        models[part] = small(mean, given.work / f"{given.recipe}{part}")
+        joined = given.work / f"joined-{given.recipe}{part}"
+        if not (joined / CONFIG).is_file():
+            both = [to for to, (own, _) in trainings.items() if own == part]
+            average(both, joined, answers=True, every_country=True, size=size)
+        models[part] = small(joined, given.work / f"{given.recipe}{part}")
     record = measured(photos, models)
     to = RECORD if given.recipe == "starter" else given.work / f"{given.recipe}.json"
     write_atomic(to, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
@@ -192,6 +192,8 @@ def measured(photos: Photos, models: dict[str, Path]) -> dict[str, Any]:
     calibrate(unseen, photos.learnt["-judging"], like=seen)
     calibrate(starter, photos.every, like=seen)
     model, test = ModelFolder.open(starter), photos.every.split("test")
+    assert model.partition is not None
+    names = zip(model.partition.names, model.partition.counts, strict=True)
     kept = json.loads(RECORD.read_bytes())
     return {
         **{name: kept[name] for name in EARLIER if name in kept},
@@ -201,6 +203,7 @@ def measured(photos: Photos, models: dict[str, Path]) -> dict[str, Any]:
         "cambridge": judged([(starter, photos.cambridge)], photos.cambridge, model.partition),
         "calibrated_on": [Path(each).name for each in photos.halves[0].sources],
         "judged_on": [Path(each).name for each in photos.halves[1].sources],
+        "unseen": [name for name, images in names if not images],
         "training": {key: model.config[key] for key in ("training", "recipe", "names")},
     }
 

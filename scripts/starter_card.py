@@ -29,7 +29,8 @@ def card(record: dict[str, Any]) -> str:
     away, before, home, cambridge = (record[name] for name in ("away", "before", "home", "cambridge"))
     metrics = away["image"]["metrics"]
     images = ", ".join(f"{count} of `{name}`" for name, count in training["sources"].items())
-    names = record["training"]["names"]
+    names, unseen = record["training"]["names"], set(record["unseen"])
+    seen = [name for name in names if name not in unseen]
     collections = away["macro"]["collections"]["top_1_accuracy"]["places"]
     return f"""---
 library_name: lostfound
@@ -39,7 +40,7 @@ tags: [image-geolocation, image-classification, onnx]
 
 # The starter model
 
-Names the country that a photo may be from, out of {len(names)}, and a coordinate: the middle of the training images of
+Names the country that a photo may be from, out of all {len(names)}, and a coordinate: the middle of the training images of
 that country. It comes with the package so that `lostfound locate photo.jpg` answers at once, on a machine without a
 network. **It is a small starter, not an oracle**: on photos of collections that they were not trained on, the first answer of
 models made like it is right for {share(metrics["top_1_accuracy"])}, and the right one is among the first five for
@@ -95,8 +96,8 @@ Kingdom) the model in the package places {share(cambridge["image"]["metrics"]["t
 ({share(cambridge["image"]["metrics"]["top_5_accuracy"])} among its first five), and most in other countries:
 {mistakes(cambridge["image"]["guesses"], 4)}. Its photos of the United Kingdom are mostly of roads.
 
-Of many countries it has seen only a handful of photos; it names one of its {len(names)} countries, whatever the photo shows. To
-pictures that are no photos of places (rooms, food, faces, drawings) it mostly says "I don't know". Neighbours that look alike
+Of many countries it has seen only a handful of photos, of {len(unseen)} one or none: these it names by what it has learnt of the countries
+around them, seldom first, and rightly only where `--countries` or a prior says that it may be one of them. To pictures that are no photos of places (rooms, food, faces, drawings) it mostly says "I don't know". Neighbours that look alike
 are mixed up.
 
 ## What it was trained on
@@ -104,11 +105,15 @@ are mixed up.
 {training["train_images"]} images: {images}. They are street-level images of public research collections, and travel, street and
 guide pictures; not all have a licence for republication: none is in this package. The list of the street-level images' ids and
 hashes is `benchmarks/lists/streets.txt` of the project. The network is
-EfficientNet-Lite2, from Google's ImageNet weights (Apache-2.0). Its weights are the mean of two trainings, stored in 16 bits: in one
-countries are drawn as often as they have images, in the other by the square root of that; in both, collections by their number
-of images to 0.75. Each is 20 epochs, on a GPU. The recipe is `starter`; the script `scripts/build_starter.py`.
+EfficientNet-Lite2 twice, from Google's ImageNet weights (Apache-2.0), and answers with the mean of both: in the training of one
+countries were drawn as often as they have images, in that of the other by the square root of that; in both, collections by their
+number of images to 0.75. Each was 20 epochs, on a GPU. The filters are stored in 8 bits, and computed in 32; it answers at 160
+pixels, the size of the crops that it learnt from, in the time that one such network takes at 224. The recipe is `starter`; the
+script `scripts/build_starter.py`.
 
-Countries: {", ".join(names)}.
+Countries that it has learnt from two photos or more: {", ".join(seen)}.
+
+By their neighbours alone: {", ".join(name for name in names if name in unseen)}.
 
 What was tried for it, and for the one before: `docs/studies.md` of the project.
 

@@ -16,6 +16,7 @@ from fork_server import ForkServer
 TRAIN = (
     *("train", "demo", "--to", "model", "--set", "input.size=[32, 32]", "--set", "trainer.epochs=1"),
     *("--set", "trainer.batch_size=16", "--set", "task.min_images=2", "--set", "trainer.device=cpu"),
+    *("--set", "model.backbone=lostfound:cnn5", "--set", "model.options={width: 8}"),
 )
 
 

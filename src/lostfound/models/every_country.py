@@ -61,7 +61,7 @@ def name_every_country(network: Network, cells: Partition) -> Partition:
 
 
 def kriging_weights(
-    points: NDArray[np.float64], known: list[int], images: NDArray[np.int64]
+    points: NDArray[np.float64], known: list[int], images: NDArray[np.int64], *, reach_km: float = REACH_KM
 ) -> NDArray[np.float64]:
     """How much of each known place's values goes into each place's.
 
@@ -69,11 +69,12 @@ def kriging_weights(
         points: Of all places, (n, 2), degrees.
         known: Which of them have values, m numbers.
         images: How many images each of these was learnt from, (m,), 1 or more.
+        reach_km: Over so many kilometres likeness falls by 1/e.
 
     Returns:
         Weights, (n, m); those of a place sum to 1.
     """
-    likeness = np.exp(-pairwise_km(points, points[known]) / REACH_KM)
+    likeness = np.exp(-pairwise_km(points, points[known]) / reach_km)
     inverse = np.linalg.inv(likeness[known] + np.diag(NOISE / images))
     simple = likeness @ inverse
     mean = inverse.sum(axis=0) / inverse.sum()
