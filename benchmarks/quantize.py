@@ -38,7 +38,7 @@ def main() -> None:
     print("| photos a batch | original, ms a photo | eight bits | quicker |\n|---|---|---|---|")
     for batch, (first, second) in took.items():
         print(f"| {batch} | {1000 * first:.2f} | {1000 * second:.2f} | {first / second:.2f} times |")
-    print(f"\nThe graph: {size[0]:.1f} MB (weights kept in 16 bits) and {size[1]:.1f} MB.")
+    print(f"\nThe graph: {size[0]:.1f} MB (filters kept in 8 bits) and {size[1]:.1f} MB.")
     print(
         f"On the {about['split']} split of `{about['dataset']}` it loses {about['lost']:.2%} of right answers"
     )

@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 from exporter import read_functions_once
 from filelock import FileLock
-from fork_server import LIBRARIES, TRAINING, ForkServer, Started, at_start
+from fork_server import LIBRARIES, OWN, TRAINING, ForkServer, Started, at_start
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("LOSTFOUND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -109,7 +109,7 @@ def fork_server(shared: Path) -> Iterator[Callable[..., ForkServer | None]]:
     def find(environment: Mapping[str, str], *, trains: bool) -> ForkServer | None:
         if trains not in servers:
             own = {name: value for name, value in os.environ.items() if name not in SHOWING}
-            libraries = LIBRARIES + (TRAINING if trains else ())
+            libraries = LIBRARIES + OWN + (TRAINING if trains else ())
             servers[trains] = ForkServer(libraries, own, shared / f"fork-{'train' if trains else 'plain'}")
         return servers[trains] if servers[trains].fits(environment) else None
 

@@ -1,8 +1,8 @@
 """Runs `python -m lostfound` as a process of its own, without loading the libraries anew each time.
 
-A server process loads libraries, nothing of lostfound, and then does nothing but fork. The process that is
-forked for a command takes up the command's arguments, environment, folder, outputs and session, and does what
-`python -m lostfound` does: it loads lostfound, runs it, and ends. Its parent waits for it and tells how it
+A server process loads libraries and what most commands load of lostfound, and then does nothing but fork. The
+process that is forked for a command takes up the command's arguments, environment, folder, outputs and
+session, and does what `python -m lostfound` does: it loads the rest, runs it, and ends. Its parent waits for it and tells how it
 ended, so that several may run at once. All processes of the tests share a server, by the address of a socket;
 it ends with the last of them. A test needs a cold start (`cold=True`) if it is about what differs:
 what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are taken apart at
@@ -54,7 +54,16 @@ LIBRARIES = (
     *("xml.sax.saxutils", "sqlite3", "email.parser", "tomllib", "urllib.request"),
     *("fastapi", "fastapi.openapi.models", "segno", "uvicorn"),
 )
-# What training adds.
+# Of lostfound what most commands load, and loads none of the above that is left out.
+OWN = (
+    *("lostfound.cli.output.data", "lostfound.cli.output.models", "lostfound.data.importers.importing"),
+    *("lostfound.data.preparing.prepare", "lostfound.data.sharing.remote", "lostfound.data.stats"),
+    *("lostfound.evaluation.confusion_plot", "lostfound.evaluation.report.neighbourhoods"),
+    *("lostfound.pages.charts", "lostfound.pages.thumbnails", "lostfound.partitions.registry"),
+    *("lostfound.predict.answerer", "lostfound.predict.outliers", "lostfound.predict.views"),
+    *("lostfound.training.images", "lostfound.world"),
+)
+# What training adds, at the end of lostfound's own.
 TRAINING = (
     *("torch", "torch.utils.data", "torch.utils.tensorboard", "torchvision.transforms.v2", "timm"),
     *("lightning", "lightning.pytorch.loggers", "tensorboard.plugins.hparams.api_pb2", "safetensors.torch"),
@@ -63,6 +72,8 @@ TRAINING = (
     *("torch._inductor.fx_passes.reinplace", "torch.export._trace", "networkx", "sympy.tensor.tensor"),
     *("scipy.cluster.hierarchy", "optuna", "optuna.samplers._tpe.sampler", "sqlalchemy.dialects.sqlite"),
     *("sqlalchemy.orm", "optuna.storages._rdb.models", "alembic.command", "alembic.op"),
+    *("lostfound.models.every_country", "lostfound.models.shrinking", "lostfound.training.batches"),
+    *("lostfound.training.optim", "lostfound.training.recipe", "lostfound.training.trainer"),
 )
 # How the names of variables begin that Python and its libraries read when they start.
 READ_AT_START = (

@@ -32,12 +32,12 @@ def photo(world: Path) -> Path:
 def test_class_activation_adds_up_to_the_answers_score(starter: Locator, photo: Path) -> None:
     explanation = starter.explain(photo, method="cam")
     outputs = starter.run(starter.model.preprocessing(photo)[None])[0]
-    ids = starter.model.partition.cell_ids
+    ids, size = starter.model.partition.cell_ids, starter.model.preprocessing.height // 32
     assert [each.role for each in explanation.maps] == ["answer", "runner-up"]
     for each in explanation.maps:
         assert each.values.mean() == pytest.approx(outputs[ids.index(each.candidate.cell_id)], abs=2e-3)
         assert each.unit == "logit"
-        assert each.values.shape == (7, 7)
+        assert each.values.shape == (size, size)
 
 
 def test_it_explains_the_answer_that_locating_gives(locator: Locator, photo: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_picture_is_what_the_model_sees_of_it(locator: Locator, photo: Path)
 def test_plain_values_are_json(starter: Locator, photo: Path) -> None:
     values = json.loads(json.dumps(starter.explain(photo, method="cam").as_dict(), allow_nan=False))
     assert values["maps"][0]["unit"] == "logit"
-    assert len(values["maps"][0]["values"]) == 7
+    assert len(values["maps"][0]["values"]) == starter.model.preprocessing.height // 32
     assert "notice" not in values
 
 
