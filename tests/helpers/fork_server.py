@@ -2,11 +2,11 @@
 
 A server process loads libraries and what most commands load of lostfound, and then does nothing but fork. The
 process that is forked for a command takes up the command's arguments, environment, folder, outputs and
-session, and does what `python -m lostfound` does: it loads the rest, runs it, and ends. Its parent waits for it and tells how it
-ended, so that several may run at once. All processes of the tests share a server, by the address of a socket;
-it ends with the last of them. A test needs a cold start (`cold=True`) if it is about what differs:
-what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are taken apart at
-the end.
+session, and does what `python -m lostfound` does: it loads the rest, runs it, and ends. Its parent waits for
+it and tells how it ended, so that several may run at once. All processes of the tests share a server, by the
+address of a socket; it ends with the last of them. A test needs a cold start (`cold=True`) if it is about
+what differs: what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are
+taken apart at the end.
 """
 
 from __future__ import annotations
