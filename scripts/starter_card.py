@@ -96,7 +96,7 @@ Kingdom) the model in the package places {share(cambridge["image"]["metrics"]["t
 ({share(cambridge["image"]["metrics"]["top_5_accuracy"])} among its first five), and most in other countries:
 {mistakes(cambridge["image"]["guesses"], 4)}. Its photos of the United Kingdom are mostly of roads.
 
-Of many countries it has seen only a handful of photos, of {len(unseen)} one or none: these it names by what it has learnt of the countries
+Of many countries it has seen only a handful of photos, of {len(unseen)} one at most to learn from: these it names by what it has learnt of the countries
 around them, seldom first, and rightly only where `--countries` or a prior says that it may be one of them. To pictures that are no photos of places (rooms, food, faces, drawings) it mostly says "I don't know". Neighbours that look alike
 are mixed up.
 

@@ -159,7 +159,8 @@ Twenty epochs instead of eight are what gains at home (three points, and rare co
 chance. 20 epochs were chosen for what they gain at home, as the held-out half could not tell them from the starter before
 (9.2 / 22.3 and 7.8 / 23.0).
 
-**Answers, not weights.** The same two trainings, countries as they are and by the root, put together in other ways:
+**Answers, not weights.** The same two trainings, countries as they are and by the root, put together in other ways (`lostfound
+average` with those options):
 
 | what is put together | held out, top-1 / top-5 | mean of its collections | home | balanced at home |
 |---|---|---|---|---|
@@ -170,7 +171,7 @@ is behind the better one. (The statistics of its batch norms were not the reason
 answers images of 160 pixels, the size of the crops that it learnt from, as well as those of 224, in half the time. So both
 networks together take the time of one as it was, and with filters of 8 bits nearly its space.
 
-**Every country.** {len(record["unseen"])} of the {len(record["training"]["names"])} countries have one photo or none to learn from. The rows of the head are taken for a Gaussian
+**Every country.** {len(record["unseen"])} of the {len(record["training"]["names"])} countries have one training photo or none. The rows of the head are taken for a Gaussian
 process over the Earth (kriging, `lostfound average --every-country`): each country's is estimated from its own, as sure as
 it has photos, and from those near it. How good that is for one without photos [was
 measured](../benchmarks/results/every_country.md) on those that have some, by leaving out the row of one at a time: 57 of 185 then come before
