@@ -36,8 +36,7 @@ import warm_spawn
 from exporter import read_functions_now
 from filelock import FileLock, Timeout
 
-# What most commands load, but ONNX Runtime, which starts a thread at once, and prometheus_client, which reads
-# where several processes count together.
+# What most commands load, but prometheus_client, which reads where several processes count together.
 LIBRARIES = (
     *("numpy", "pandas", "scipy.fft", "scipy.ndimage", "scipy.optimize", "scipy.sparse.csgraph"),
     *("scipy.spatial", "shapely", "pyarrow.compute", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet"),
@@ -54,14 +53,19 @@ LIBRARIES = (
     *("xml.sax.saxutils", "sqlite3", "email.parser", "tomllib", "urllib.request"),
     *("fastapi", "fastapi.openapi.models", "segno", "uvicorn"),
 )
-# Of lostfound what most commands load, and loads none of the above that is left out.
+# ONNX Runtime starts a thread at once, which waits for what no command asks for: a fork loses nothing by it.
+ENGINE = "onnxruntime"
+# Of lostfound what most commands load.
 OWN = (
+    ENGINE,
     *("lostfound.cli.output.data", "lostfound.cli.output.models", "lostfound.data.importers.importing"),
     *("lostfound.data.preparing.prepare", "lostfound.data.sharing.remote", "lostfound.data.stats"),
     *("lostfound.evaluation.confusion_plot", "lostfound.evaluation.report.neighbourhoods"),
     *("lostfound.pages.charts", "lostfound.pages.thumbnails", "lostfound.partitions.registry"),
     *("lostfound.predict.answerer", "lostfound.predict.outliers", "lostfound.predict.views"),
-    *("lostfound.training.images", "lostfound.world"),
+    *("lostfound.data.cache", "lostfound.evaluation.report.page", "lostfound.predict.calibrate"),
+    *("lostfound.predict.gallery", "lostfound.predict.model_source", "lostfound.training.clearing"),
+    *("lostfound.training.images", "lostfound.training.recipe", "lostfound.world"),
 )
 # What training adds, at the end of lostfound's own.
 TRAINING = (
@@ -414,23 +418,32 @@ def leave(code: int) -> NoReturn:
 def load(libraries: Sequence[str]) -> None:
     """Import libraries as the command line would, with no thread started: a fork would lose it."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    waiting: set[str] = set()
     for name in libraries:
+        before = threads().keys()
         with suppress(ImportError):  # in another version of it: the commands load what they need themselves
             importlib.import_module(name)
+        if name == ENGINE:
+            waiting = threads().keys() - before
     if "torch" in libraries:
         read_functions_now()
-    if others := threads() - {"jemalloc_bg_thd"}:  # jemalloc starts its own again
+    others = {name for each, name in threads().items() if each not in waiting}
+    if others := others - {"jemalloc_bg_thd"}:  # jemalloc starts its own again
         raise RuntimeError(f"the imports have started threads, which a fork would lose: {others}")
     gc.collect()
     gc.freeze()  # or the children's collections would copy all that they share
 
 
-def threads() -> set[str]:
-    """The names of this process's threads but the first, where the system tells them."""
+def threads() -> dict[str, str]:
+    """The names of this process's threads but the first, by their numbers, where the system tells them."""
     tasks = Path("/proc/self/task")
     if not tasks.is_dir():
-        return set()
-    return {(task / "comm").read_text().strip() for task in tasks.iterdir() if task.name != str(os.getpid())}
+        return {}
+    return {
+        task.name: (task / "comm").read_text().strip()
+        for task in tasks.iterdir()
+        if task.name != str(os.getpid())
+    }
 
 
 if __name__ == "__main__":

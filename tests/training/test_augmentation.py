@@ -23,6 +23,8 @@ EVERYTHING = {
     "flip": 0.5,
     "grayscale": 0.5,
     "blur": 0.5,
+    "jpeg": 0.5,
+    "border": 0.5,
     "erasing": 0.5,
 }
 
@@ -81,6 +83,8 @@ def test_crops_may_be_smaller_than_the_networks_input(picture: Image.Image) -> N
         {"color_jitter": {"saturation": 0.9, "contrast": 0.9}},
         {"flip": 1},
         {"grayscale": 1},
+        {"jpeg": 1},
+        {"border": 1},
         {"erasing": 1},
     ],
     ids=lambda settings: next(iter(settings)),
@@ -110,6 +114,20 @@ def test_an_erased_rectangle_has_the_mean_colour(picture: Image.Image) -> None:
 def test_a_blur_makes_neighbours_more_alike() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
     assert changed(noise, seed=4, blur=1).std() < 0.8 * SMALL(noise).std()
+
+
+def test_a_strong_compression_keeps_what_the_picture_shows(picture: Image.Image) -> None:
+    found, plain = changed(picture, jpeg=1).astype(int), SMALL(picture).astype(int)
+    assert 0 < np.abs(found - plain).mean() < 16
+
+
+def test_a_border_is_black_and_the_whole_picture_lies_in_it() -> None:
+    white = Image.new("RGB", (60, 60), "white")
+    found = changed(white, seed=3, border=1)
+    inside = (found > 127).all(axis=2)
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    assert inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    assert 0.4 < inside.mean() < 1
 
 
 def test_without_a_random_crop_the_preprocessings_is_taken(picture: Image.Image) -> None:

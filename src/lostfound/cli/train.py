@@ -165,7 +165,8 @@ def average(
         typer.Option("--answers", help="Average answers instead of weights: better, and as slow as all."),
     ] = False,
     size: Annotated[
-        int | None, typer.Option(min=1, help="Answer at this input size, in pixels of each side.")
+        int | None,
+        typer.Option(min=1, metavar="PIXELS", help="Answer at this input size, in pixels of each side."),
     ] = None,
     every_country: Annotated[
         bool,

@@ -23,6 +23,11 @@ _FILTERS = {
     "lanczos": v2.InterpolationMode.LANCZOS,
 }
 
+_SIDES = (1.0, 1.5)
+"""How many times its own sides a picture with its border has."""
+_QUALITIES = (15, 75)
+"""Of strong JPEG compressions."""
+
 
 def build_augmentation(settings: Augmentation, preprocessing: Preprocessing) -> v2.Compose | None:
     """The random changes that a recipe asks for.
@@ -54,6 +59,8 @@ def _whole_image(settings: Augmentation) -> list[Callable[[Any], Any]]:
         steps.append(v2.RandomPerspective(chosen.distortion, chosen.probability))
     if settings.rotation is not None:
         steps.append(v2.RandomRotation(settings.rotation, v2.InterpolationMode.BILINEAR))
+    if settings.border:
+        steps.append(v2.RandomZoomOut(side_range=_SIDES, p=settings.border))
     return steps
 
 
@@ -79,6 +86,8 @@ def _input(settings: Augmentation, preprocessing: Preprocessing) -> list[Callabl
         sigma = max(0.8, min(preprocessing.height, preprocessing.width) / 112)
         blur = v2.GaussianBlur(2 * math.ceil(2 * sigma) + 1, (0.1, sigma))
         steps.append(v2.RandomApply([blur], settings.blur))
+    if settings.jpeg:
+        steps.append(v2.RandomApply([v2.JPEG(_QUALITIES)], settings.jpeg))
     if settings.erasing:  # the mean colour, which is 0 to the network
         value = [255 * channel for channel in preprocessing.mean]
         steps += [v2.PILToTensor(), v2.RandomErasing(settings.erasing, value=value)]

@@ -77,7 +77,7 @@ def _changes(settings: Augmentation) -> list[tuple[str, dict[str, Any]]]:
         found.append((f"perspective {strength:g}\nof {chance:.0%}", certain))
     if settings.color_jitter is not None:
         found.append(("colour jitter", {"color_jitter": settings.color_jitter}))
-    for name in ("flip", "grayscale", "blur", "erasing"):
+    for name in ("border", "flip", "grayscale", "blur", "jpeg", "erasing"):
         chance = getattr(settings, name)
         if chance:
             found.append((f"{name}\nof {chance:.0%}", {name: 1.0}))

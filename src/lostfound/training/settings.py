@@ -290,6 +290,10 @@ class Augmentation(Section):
     color_jitter: ColorJitter | None = None
     grayscale: Unit = Field(0.0, description="probability of a grey image")
     blur: Unit = Field(0.0, description="probability of a Gaussian blur")
+    jpeg: Unit = Field(
+        0.0, description="probability of a strong JPEG compression, as of what was shared often"
+    )
+    border: Unit = Field(0.0, description="probability of a black border, as of screenshots")
     erasing: Unit = Field(0.0, description="probability that a rectangle is blanked")
     flip: Unit = Field(
         0.0, description="probability of a mirror image; it swaps the driving side and mirrors writing"
