@@ -30,7 +30,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from PIL import Image, ImageDraw
 
-KEY, TOKEN = "AIzaSy-test/key+0123456789=", "MLY|4242|0123456789abcdef"
+KEY, TOKEN = "AIzaSy-test/key+0123456789=", "MLY|7242424242424247|0123456789abcdef"
 CELL = 0.01  # degrees: a cell has one panorama, or one sequence
 SEQUENCE, STEP = 12, 0.0004  # images of a sequence, and degrees between them
 MLY_EPOCH_MS = 1_500_000_000_000

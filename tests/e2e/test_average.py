@@ -53,6 +53,12 @@ def test_with_every_country_one_model_names_those_that_it_never_saw(
     assert {each["cell_id"] for each in answer["candidates"]} == {"VA", "XK"}
     found = lostfound("locate", photo, "--model", to, "--prior", "uniform")
     assert found.returncode == 0, found.stderr
+    card = (to / "README.md").read_text()
+    assert "named by what lies around them: Andorra, " in card
+    assert "are an average" not in card
+    again = ("average", to, "--data", dataset_folder, "--to", tmp_path / "again", "--every-country")
+    done = lostfound(*again)
+    assert (done.returncode, "names every country already" in done.stderr) == (2, True)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ PNG = b"\x89PNG"
 SMALL = (
     *("--set", "input.size=[32, 32]", "--set", "trainer.epochs=1", "--set", "trainer.batch_size=16"),
     *("--set", "task.min_images=2", "--set", "trainer.workers=0", "--set", "trainer.device=cpu"),
+    *("--set", "model.backbone=lostfound:cnn5", "--set", "model.options={width: 8}"),
 )
 
 

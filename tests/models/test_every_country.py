@@ -76,6 +76,12 @@ def test_what_was_learnt_of_many_images_stays_and_their_neighbours_are_like_them
     assert [nearest(code) for code in ("LU", "KR", "BO", "CZ")] == ["FR", "JP", "PE", "DE"]
 
 
+def test_of_one_that_names_all_there_is_nothing_to_add(network: Network, cells: Partition):
+    every = name_every_country(network, cells)
+    with pytest.raises(UsageError, match="names every country already"):
+        name_every_country(network, every)
+
+
 def test_other_cells_are_refused(network: Network):
     squares = build_partition("square", list(PLACES), cell_km=50)
     with pytest.raises(UsageError, match="the model tells square apart: only of countries"):

@@ -116,10 +116,10 @@ def card(model: ModelFolder, evaluation: Evaluation) -> str:
         chosen=_chosen(training),
         train_images=training["train_images"],
         trained_on=training["dataset"],
-        backbone=config["recipe"]["model"]["backbone"],
+        backbone=_backbone(config["recipe"]["model"]),
         weights=training["weights"] or "none",
         sources=_sources(training),
-        cells=_cells(model.partition),
+        cells=_cells(model.partition, every_country=training.get("every_country", False)),
         left_out=left_out or "none",
     )
 
@@ -183,11 +183,22 @@ def _chosen(training: dict[str, Any]) -> str:
     return f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
 
 
-def _cells(partition: Partition | None) -> str:
+def _backbone(settings: dict[str, Any]) -> str:
+    if settings["backbone"] != "lostfound:joined":
+        return str(settings["backbone"])
+    return f"{settings['options']['count']} times {settings['options']['backbone']}"
+
+
+def _cells(partition: Partition | None, *, every_country: bool) -> str:
     if partition is None or partition.of_points:  # whose counts are not those of training images
         return ""
-    cells = zip(partition.names, partition.counts, strict=True)
-    return f"Training images in each cell: {', '.join(f'{name} ({n})' for name, n in cells)}.\n\n"
+    cells = list(zip(partition.names, partition.counts, strict=True))
+    named = ", ".join(f"{name} ({n})" for name, n in cells if n or not every_country)
+    text = f"Training images in each cell: {named}.\n\n"
+    if every_country:
+        without = ", ".join(name for name, n in cells if not n)
+        text += f"Without training images, and named by what lies around them: {without}.\n\n"
+    return text
 
 
 def _outside(about: dict[str, Any]) -> str:

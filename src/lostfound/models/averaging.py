@@ -50,7 +50,8 @@ def average(
         size: Answer at this input size, pixels of each side.
 
     Raises:
-        UsageError: There are fewer than two, the folder is taken, or every country is asked of other cells.
+        UsageError: There are fewer than two, the folder is taken, or every country is asked of other cells or
+            of a model that names all.
         ModelError: A model is incomplete, ranks no cells, or differs from the first in its cells or network;
             or its head has more layers than answers can be averaged by.
         RecipeError: The network can't take images of that size.
@@ -82,13 +83,10 @@ def average(
         averaged = [
             {"name": model.name, "best_epoch": model.config["training"]["best_epoch"]} for model in models
         ]
-        what = {"averaged": averaged, "averaged_what": "answers" if answers else "weights"}
-        config = {
-            **kept,
-            "preprocessing": preprocessing.as_dict(),
-            "recipe": recipe,
-            "training": {**first.config["training"], **what},
-        }
+        training = {**first.config["training"], "every_country": every_country}
+        if len(models) > 1:
+            training |= {"averaged": averaged, "averaged_what": "answers" if answers else "weights"}
+        config = {**kept, "preprocessing": preprocessing.as_dict(), "recipe": recipe, "training": training}
         return write_model(
             to, network, preprocessing, decoder, decoder.temperature, config, work=Path(folder)
         )
@@ -113,13 +111,13 @@ def _side_by_side(model: ModelFolder, count: int) -> dict[str, Any]:
 def _check_same(first: ModelFolder, other: ModelFolder) -> None:
     assert first.partition is not None
     if other.partition is None or other.partition.cell_ids != first.partition.cell_ids:
-        raise ModelError(f"{other.path} has other cells than {first.path}: their weights can't be averaged")
+        raise ModelError(f"{other.path} has other cells than {first.path}: they can't be averaged")
     ours, theirs = (each.config["recipe"]["model"] for each in (first, other))
     for name in ("backbone", "options", "hidden"):
         if ours[name] != theirs[name]:
             raise ModelError(
                 f"{other.path} has another network than {first.path} (model.{name}={theirs[name]}, not "
-                f"{ours[name]}): their weights can't be averaged"
+                f"{ours[name]}): they can't be averaged"
             )
 
 

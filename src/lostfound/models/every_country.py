@@ -41,11 +41,13 @@ def name_every_country(network: Network, cells: Partition) -> Partition:
         All countries; those that were added have no training images, and decode to the middle of the country.
 
     Raises:
-        UsageError: It tells something else apart.
+        UsageError: It tells something else apart, or all of them already.
     """
     if cells.kind != "countries":
         raise UsageError(f"the model tells {cells.kind} apart: only of countries is it known which all are")
     every = _every_country(cells)
+    if len(every) == len(cells):
+        raise UsageError("the model names every country already")
     known = [every.numbers[each] for each in cells.cell_ids]
     mixed = kriging_weights(every.centroids, known, np.maximum(cells.counts, 1))
     head = network.head
