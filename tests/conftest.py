@@ -66,9 +66,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many processes as there are cores, and where these are few two more: tests wait a lot."""
+    """As many processes as there are cores, and where these are few one more: tests wait, but each collects."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 2 * (1 < cores <= 4)
+    return cores + (1 < cores <= 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
