@@ -61,7 +61,7 @@ FOLDS, HELD_OUT = 5, 3
 TRAININGS = {"": (), "-by-root": ("data.sampling_power=0.5",)}  # what each changes in the recipe
 EARLIER = (  # models before it, and alone, in its record
     *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are", "mean_of_both"),
-    *("head_went_on", "ingredients", "mean_of_weights", "answers"),
+    *("head_went_on", "ingredients", "mean_of_weights", "answers", "distilled_heads"),
 )
 NO_SPLITS = ("--val", "0", "--test", "0")
 
