@@ -83,7 +83,9 @@ def average(
         averaged = [
             {"name": model.name, "best_epoch": model.config["training"]["best_epoch"]} for model in models
         ]
-        training = {**first.config["training"], "every_country": every_country}
+        training = dict(first.config["training"])
+        if every_country:
+            training["every_country"] = True
         if len(models) > 1:
             training |= {"averaged": averaged, "averaged_what": "answers" if answers else "weights"}
         config = {**kept, "preprocessing": preprocessing.as_dict(), "recipe": recipe, "training": training}

@@ -15,6 +15,7 @@ from lostfound.geo.countries import country_name
 from lostfound.geo.sphere import pairwise_km
 from lostfound.models.network import Network
 from lostfound.partitions import Partition
+from lostfound.partitions.kinds.named import country_shapes
 
 REACH_KM = 2000.0
 """Over so many kilometres the likeness of two countries falls by 1/e."""
@@ -91,9 +92,6 @@ def _every_country(cells: Partition) -> Partition:
         boundaries.centroid(code) if number is None else cells.centroids[number]
         for code, number in zip(codes, own, strict=True)
     ]
-    shapes = np.full(len(codes), None, dtype=object)
-    for place, code in enumerate(codes):
-        shapes[place] = boundaries.geometry(code) if code in boundaries.codes else None
     return replace(
         cells,
         cell_ids=tuple(codes),
@@ -102,5 +100,5 @@ def _every_country(cells: Partition) -> Partition:
         counts=np.array([0 if number is None else cells.counts[number] for number in own]),
         countries=tuple(codes),
         parents=(None,) * len(codes),
-        polygons=shapes,
+        polygons=country_shapes(codes),
     )

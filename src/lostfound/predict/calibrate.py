@@ -321,6 +321,8 @@ def _prior(model: ModelFolder, belief: Belief) -> tuple[float, ...] | None:
     assert model.partition is not None
     power = model.config.get("recipe", {}).get("data", {}).get("sampling_power")
     counts = model.partition.counts.astype(np.float64)
+    if not counts.any():  # of a published model nobody knows them
+        return None
     drawn = np.where(counts > 0, counts ** (1.0 if power is None else float(power)), 0.0)
     shares = belief.probabilities.sum(axis=0) + _DRAWN_IMAGES * drawn / drawn.sum()
     shares /= shares.sum()

@@ -27,19 +27,24 @@ def build_countries(training: TrainingPlaces, settings: CountriesSettings) -> Pa
     """One cell for each country that has training images, by their labels."""
     codes = sorted({code for code in training.countries if code is not None})
     numbers = _numbered(training.countries, codes)
-    boundaries = Boundaries.packed()
 
     def shapes(kept: NDArray[np.intp]) -> NDArray[np.object_]:
-        drawn = np.full(len(kept), None, dtype=object)
-        for place, code in enumerate(codes[row] for row in kept):
-            if code in boundaries.codes:
-                drawn[place] = boundaries.geometry(code)
-        return drawn
+        return country_shapes([codes[row] for row in kept])
 
     names = [country_name(code) for code in codes]
     return build_cells(
         "countries", training, CandidateCells(codes, numbers, shapes, names, codes), settings, {}
     )
+
+
+def country_shapes(codes: Sequence[str]) -> NDArray[np.object_]:
+    """The shapes of countries, (n,); None for one without."""
+    boundaries = Boundaries.packed()
+    drawn = np.full(len(codes), None, dtype=object)
+    for place, code in enumerate(codes):
+        if code in boundaries.codes:
+            drawn[place] = boundaries.geometry(code)
+    return drawn
 
 
 def country_finder(partition: Partition) -> Find:
