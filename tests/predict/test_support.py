@@ -61,3 +61,14 @@ def test_arrays_bring_it_back(countries) -> None:
     assert Support.from_arrays({}, 2) is None
     with pytest.raises(ValueError, match="not of 3 cells"):
         Support.from_arrays(found.as_arrays(), 3)
+
+
+def test_a_middle_that_no_image_is_nearest_to_is_left_out_silently() -> None:
+    """As SciPy would say of these, in words that tell a user nothing."""
+    generator = np.random.default_rng(7)
+    places = np.column_stack([generator.uniform(40, 41, 40), generator.uniform(0, 1, 40)])
+    cells = build_partition("countries", places, ["ES"] * 40)
+    support = Support.of(cells, places, np.array(["ES"] * 40, dtype=object))
+    assert len(support.points) < 16
+    assert (support.weights > 0).all()
+    assert support.weights.sum() == pytest.approx(1.0)

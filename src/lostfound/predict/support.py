@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +130,9 @@ def _middles(points: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64
         return distinct, counts / counts.sum()
     vectors = unit_vectors(points)
     start = vectors[np.linspace(0, len(vectors) - 1, most).astype(int)]
-    middles, labels = kmeans2(vectors, np.unique(start, axis=0), minit="matrix", missing="warn")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")  # it is left out below
+        middles, labels = kmeans2(vectors, np.unique(start, axis=0), minit="matrix", missing="warn")
     shares = np.bincount(labels, minlength=len(middles)) / len(points)
     return from_unit_vectors(middles[shares > 0]), shares[shares > 0]
 
