@@ -62,7 +62,9 @@ def check(folder: Path, python: Path, wheel: Path, versions: Path) -> None:
     """Install the wheel for a Python, and let the demo and the first commands show that it works."""
     run(python, "-m", "venv", folder)
     own = folder / "bin" / "python"
-    run(own, "-m", "pip", "install", "-q", "--no-compile", "--prefer-binary", "-c", versions, wheel)
+    uv = shutil.which("uv", path=Path(sys.executable).parent)  # where it is, it does the same sooner
+    pip = (uv, "pip", "install", "--python", own) if uv else (own, "-m", "pip", "install", "--prefer-binary")
+    run(*pip, "-q", "-c", versions, wheel)
     run(own, "-m", "pip", "check")
     for words in (
         ["demo", "--to", folder / "demo"],

@@ -13,7 +13,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from exporter import read_functions_once
+from exporter import quicken
 from filelock import FileLock
 from fork_server import LIBRARIES, OWN, TRAINING, ForkServer, Started, at_start
 
@@ -303,9 +303,9 @@ def tiny_recipe(tiny: list[str]):
 
 
 @pytest.fixture(scope="session")
-def model_folder(made_once, dataset_folder: Path, tiny_recipe) -> Path:
+def model_folder(made_once, shared: Path, dataset_folder: Path, tiny_recipe) -> Path:
     """A model trained on that data set for one epoch, with its card."""
-    read_functions_once()
+    quicken(shared / "graphs")
     from lostfound.data.dataset import Dataset
     from lostfound.evaluation.card import write_card
     from lostfound.evaluation.evaluate import evaluate

@@ -16,6 +16,14 @@ def make_picture(number: int, width: int = 48, height: int = 40) -> Image.Image:
     return Image.fromarray(blobs).resize((width, height), Image.Resampling.BICUBIC)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def held_countries() -> None:
+    """Held, or each import would read them anew."""
+    from lostfound.geo.boundaries import Boundaries
+
+    Boundaries.packed()
+
+
 @pytest.fixture(scope="session")
 def picture() -> Callable[..., Image.Image]:
     """`picture(number, width, height)` draws the picture of that number."""

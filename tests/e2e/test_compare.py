@@ -18,6 +18,8 @@ import pytest
 import yaml
 
 TINY = {
+    "model.backbone": "lostfound:cnn5",
+    "model.options": {"width": 8},
     "task.min_images": 2,
     "input.size": [32, 32],
     "trainer.epochs": 1,

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from exporter import ANEW
 
 # Everything that draws random numbers is on.
 SETTINGS = [
@@ -27,7 +28,8 @@ def repeated(dataset_folder: Path, made_once, lostfound) -> Path:
     def build(folder: Path) -> None:
         shutil.copytree(dataset_folder, folder / "data")
         options = [part for each in SETTINGS for part in ("--set", each)]
-        said = lostfound("train", "demo", "--data", "data", "--to", "first", *options, cwd=folder)
+        anew = {ANEW: "1"}
+        said = lostfound("train", "demo", "--data", "data", "--to", "first", *options, cwd=folder, **anew)
         assert said.returncode == 0, said.stderr
         write_world(folder / "more", places=8, views=2, size=64, countries=["FR", "JP"], seed=9)
         said = lostfound("import", "more", "--to", "data", "--size", "64", cwd=folder)
@@ -46,6 +48,15 @@ def test_a_repeated_run_gives_the_same_model_to_the_bit(repeated: Path) -> None:
     for name in ("model.safetensors", "model.onnx", "partition.parquet", "calibration.json"):
         one, other = ((repeated / folder / name).read_bytes() for folder in ("first", "second"))
         assert one == other, name
+    kept = [
+        {
+            path.relative_to(repeated / name)
+            for path in (repeated / name).rglob("*.*")
+            if "tfevents" not in path.name
+        }
+        for name in ("first", "second")
+    ]
+    assert kept[0] == kept[1]
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import warm_spawn
-from exporter import read_functions_now
+from exporter import quicken, read_functions
 from filelock import FileLock, Timeout
 
 # What most commands load, but prometheus_client, which reads where several processes count together.
@@ -415,8 +415,11 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def load(libraries: Sequence[str]) -> None:
-    """Import libraries as the command line would, with no thread started: a fork would lose it."""
+def load(libraries: Sequence[str], graphs: Path) -> None:
+    """Import libraries as the command line would, with no thread started: a fork would lose it.
+
+    Those of training keep the `graphs` that they translate.
+    """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     waiting: set[str] = set()
     for name in libraries:
@@ -425,8 +428,13 @@ def load(libraries: Sequence[str]) -> None:
             importlib.import_module(name)
         if name == ENGINE:
             waiting = threads().keys() - before
+    if "lostfound.data.importers.importing" in libraries:
+        from lostfound.geo.boundaries import Boundaries
+
+        Boundaries.packed().country_at([(48.0, 2.0), (0.0, 0.0)])  # on land and at sea: all that this needs
     if "torch" in libraries:
-        read_functions_now()
+        quicken(graphs)
+        read_functions()
     others = {name for each, name in threads().items() if each not in waiting}
     if others := others - {"jemalloc_bg_thd"}:  # jemalloc starts its own again
         raise RuntimeError(f"the imports have started threads, which a fork would lose: {others}")
@@ -448,7 +456,7 @@ def threads() -> dict[str, str]:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as _listener:
-        load(sys.argv[3:])
+        load(sys.argv[3:], Path(sys.argv[2]).with_name("graphs"))
         _request = serve(_listener, Path(sys.argv[2]))
     if _request is not None:
         become(_request)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from exporter import read_functions_once
+from exporter import quicken
 
 
 @pytest.fixture(scope="session", autouse=True)
-def exporter() -> None:
+def exporter(shared: Path) -> None:
     """Of many models, each is exported."""
-    read_functions_once()
+    quicken(shared / "graphs")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from exporter import read_functions_once
+from exporter import quicken
 
 TINY = {
     "model.backbone": "lostfound:cnn5",  # its export takes three quarters of the time of a timm model's
@@ -24,9 +24,9 @@ TINY = {
 
 
 @pytest.fixture(scope="session", autouse=True)
-def exporter() -> None:
+def exporter(shared: Path) -> None:
     """Of many models, each is exported."""
-    read_functions_once()
+    quicken(shared / "graphs")
 
 
 @pytest.fixture(scope="session")

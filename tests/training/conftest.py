@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from exporter import read_functions_once
+from exporter import quicken
 
 from lostfound.data.dataset import Dataset
 from lostfound.training.recipe import load_recipe
@@ -14,9 +14,9 @@ from lostfound.training.settings import Recipe
 
 
 @pytest.fixture(scope="session", autouse=True)
-def exporter() -> None:
+def exporter(shared: Path) -> None:
     """Of many models, each is exported."""
-    read_functions_once()
+    quicken(shared / "graphs")
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from agreement import assert_agreement
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import ImageSource
 from lostfound.evaluation.evaluate import evaluate
-from lostfound.models.backbones import build_backbone
-from lostfound.models.heads import linear_head
 from lostfound.models.network import Network
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder
@@ -91,55 +89,5 @@ def test_the_same_image_is_the_same_tensor_everywhere(
                 assert locating.seen[0].tobytes() == seen[index].tobytes()
 
 
-# --- torch and ONNX Runtime
-
-
-def rebuilt(model: ModelFolder) -> Network:
-    """The torch network of a model folder, from its settings and weights."""
-    recipe = Recipe.model_validate(model.config["recipe"])
-    backbone = build_backbone(recipe.model.backbone, recipe.model.options, pretrained=False)
-    network = Network(
-        backbone, model.preprocessing, lambda features: linear_head(features, model.decoder.width)
-    )
-    network.load_state_dict(load_file(model.path / "model.safetensors"))
-    return network.eval()
-
-
-def assert_agreement(folder: Path, photos: Iterable[Path]) -> None:
-    """To 1e-4 on every logit, whatever the batch."""
-    locator = Locator.load(folder, threads=1)
-    network = rebuilt(locator.model)
-    photos = list(photos)
-    found = np.stack([each for each in locator.outputs(photos) if not isinstance(each, Exception)])
-    assert len(found) == len(photos)
-    tensors = np.stack([locator.model.preprocessing(photo) for photo in photos])
-    with torch.no_grad():
-        expected = network(torch.from_numpy(tensors))[0].numpy()
-    assert np.ptp(expected, axis=0).max() > 0.01  # the photos are told apart
-    assert np.abs(found - expected).max() <= 1e-4
-    for photo, row in zip(photos[:3], expected, strict=False):
-        (alone,) = locator.outputs([photo])
-        assert np.abs(alone - row).max() <= 1e-4
-
-
 def test_the_stored_weights_answer_as_the_graph_does(model_folder: Path, world: Path) -> None:
     assert_agreement(model_folder, sorted((world / "images").iterdir()))
-
-
-@pytest.mark.slow
-@pytest.mark.data
-def test_the_stored_weights_answer_as_the_graph_does_on_real_photos(
-    dataset: Dataset, real_data: Path, tmp_path: Path
-) -> None:
-    """The first recipe's network, started from ImageNet weights, on photos of streets."""
-    recipe = load_recipe(
-        "countries",
-        ["input.size=[96, 96]", "trainer.epochs=1", "trainer.batch_size=16", "trainer.workers=0",
-         "trainer.device=cpu", "task.min_images=2"],
-    )  # fmt: skip
-    weights = real_data / "weights" / "mobilenetv2_100.in1k.safetensors"
-    fit(recipe, dataset, tmp_path / "model", weights=weights)
-    folders = sorted((real_data / "street-countries").iterdir())
-    photos = [next(iter(sorted(each.iterdir()))) for each in folders if each.is_dir()]
-    assert len(photos) > 50
-    assert_agreement(tmp_path / "model", photos)

@@ -100,9 +100,9 @@ class Boundaries:
         """The countries of the world at 1:50m.
 
         Args:
-            keep: Hold them (50 MB) for the next who asks in this process.
+            keep: Hold them (50 MB) for the next who asks in this process. Who holds them is given those.
         """
-        return _packed() if keep else _read_countries()
+        return _packed() if keep or _packed.cache_info().currsize else _read_countries()
 
     def country_at(
         self, points: ArrayLike, max_distance_km: float | None = DEFAULT_MAX_DISTANCE_KM
@@ -268,7 +268,8 @@ def _with_shapes(table: pa.Table, pieces: Pieces | None = None) -> Boundaries:
 def _read_packed(name: str) -> pa.Table:
     # The package is always installed as files (hatchling wheel or editable).
     file = Path(str(resources.files("lostfound.geo"))) / "data" / name
-    return pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
+    # Unlike read_table it loads neither pyarrow.dataset nor pandas; and two columns need no threads.
+    return pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
 
 
 def _as_countries(
