@@ -142,6 +142,7 @@ def test_a_class_that_only_the_test_has_counts_as_wrong_and_is_told(
     done = lostfound(
         *("train", "demo", "--data", dataset_folder, "--to", "model", *SMALL),
         *changes("task.min_images=2", f"data.limit={limit}"),
+        *changes("model.backbone=lostfound:cnn5", "model.options={width: 8}"),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = ("demo", "--train", "--places", 60, "--epochs", 1)
+COMMAND = ("demo", "--train", "--places", 50, "--epochs", 1)
 
 
 @pytest.fixture(scope="session")

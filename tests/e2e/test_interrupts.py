@@ -74,6 +74,7 @@ def test_import_goes_on_where_it_was_stopped(
 SMALL = (
     *("--set", "input.size=[32, 32]", "--set", "trainer.batch_size=4", "--set", "task.min_images=2"),
     *("--set", "trainer.epochs=8", "--set", "trainer.device=cpu"),
+    *("--set", "model.backbone=lostfound:cnn5", "--set", "model.options={width: 8}"),
 )
 
 

@@ -2,11 +2,11 @@
 
 A server process loads libraries and what most commands load of lostfound, and then does nothing but fork. The
 process that is forked for a command takes up the command's arguments, environment, folder, outputs and
-session, and does what `python -m lostfound` does: it loads the rest, runs it, and ends. Its parent waits for
-it and tells how it ended, so that several may run at once. All processes of the tests share a server, by the
-address of a socket; it ends with the last of them. A test needs a cold start (`cold=True`) if it is about
-what differs: what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are
-taken apart at the end.
+session, and does what `python -m lostfound` does: it loads the rest, runs it, and ends. The server tells how
+each ended, so that several may run at once. All processes of the tests share a server, by the address of a
+socket; it ends with the last of them. A test needs a cold start (`cold=True`) if it is about what differs:
+what is loaded, when, and how long that takes; the seed of Python's hashes; and how modules are taken apart at
+the end.
 """
 
 from __future__ import annotations
@@ -304,31 +304,52 @@ def receive(connection: socket.socket, size: int) -> bytes:
 
 def serve(listener: socket.socket, address: Path) -> dict[str, Any] | None:
     """Fork for each request. Returns the request in the process for it, and None in the server at the end."""
-    keepers: list[int] = []
     clients: list[socket.socket] = []
+    running: dict[int, int] = {}  # processes, and where their ends are told
+    ended, wakes = os.pipe()
+    for each in (ended, wakes):
+        os.set_blocking(each, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     while True:
-        ready = select.select([listener, *clients], [], [])[0]
-        if listener in ready:
+        ready = select.select([listener, ended, *clients], [], [])[0]
+        if ended in ready:
+            os.read(ended, 4096)
+            tell(running)
+        elif listener in ready:
             clients.append(listener.accept()[0])
-            continue
-        head, outputs, *_ = socket.recv_fds(ready[0], 4, 3)
-        if not head:
-            clients.remove(ready[0])
-            ready[0].close()
-            if not clients and ends(listener, address):
-                return None
-            continue
-        request: dict[str, Any] = json.loads(receive(ready[0], int.from_bytes(head)))
-        keepers = [each for each in keepers if os.waitpid(each, os.WNOHANG) == (0, 0)]
-        keeper = os.fork()
-        if keeper == 0:
-            for each in (listener, *clients):
-                each.close()
-            keep(outputs, request)
-            return request
-        keepers.append(keeper)
-        for descriptor in outputs:
-            os.close(descriptor)
+        else:
+            head, outputs, *_ = socket.recv_fds(ready[0], 4, 3)
+            if not head:
+                clients.remove(ready[0])
+                ready[0].close()
+                if not clients and ends(listener, address):
+                    return None
+                continue
+            request: dict[str, Any] = json.loads(receive(ready[0], int.from_bytes(head)))
+            pid = start(outputs, request)
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for each in (listener, *clients):
+                    each.close()
+                for each in (ended, wakes, *running.values()):
+                    os.close(each)
+                return request
+            running[pid] = outputs[2]
+
+
+def tell(running: dict[int, int]) -> None:
+    """Say of each process that has ended how it did."""
+    with suppress(ChildProcessError):  # none is left
+        while running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            told = running.pop(pid)
+            with suppress(BrokenPipeError):
+                os.write(told, status.to_bytes(4))
+            os.close(told)
 
 
 def ends(listener: socket.socket, address: Path) -> bool:
@@ -343,8 +364,8 @@ def ends(listener: socket.socket, address: Path) -> bool:
         return False
 
 
-def keep(outputs: Sequence[int], request: dict[str, Any]) -> None:
-    """Fork the process that is asked for, tell which it is, and how it ends. Returns in that process."""
+def start(outputs: Sequence[int], request: dict[str, Any]) -> int:
+    """Fork the process that is asked for, and tell which it is. Returns its number, and 0 in that process."""
     *both, status = outputs
     ready, go = os.pipe()
     pid = os.fork()
@@ -359,13 +380,14 @@ def keep(outputs: Sequence[int], request: dict[str, Any]) -> None:
             os.close(descriptor)
         for descriptor in (status, ready, go):
             os.close(descriptor)
-        return
+        return 0
     for descriptor in (*both, go):
         os.close(descriptor)
     os.read(ready, 1)  # it is in its session now, and takes signals as it will
-    os.write(status, pid.to_bytes(4))
-    os.write(status, os.waitpid(pid, 0)[1].to_bytes(4))
-    os._exit(0)
+    os.close(ready)
+    with suppress(BrokenPipeError):
+        os.write(status, pid.to_bytes(4))
+    return pid
 
 
 def become(request: dict[str, Any]) -> None:
@@ -433,6 +455,9 @@ def load(libraries: Sequence[str], graphs: Path) -> None:
 
         Boundaries.packed().country_at([(48.0, 2.0), (0.0, 0.0)])  # on land and at sea: all that this needs
     if "torch" in libraries:
+        from lostfound.training import provenance
+
+        provenance._packages()
         quicken(graphs)
         read_functions()
     others = {name for each, name in threads().items() if each not in waiting}

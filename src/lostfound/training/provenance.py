@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,9 @@ def _listed(dataset: Dataset) -> pa.Table:
     return records.filter(pc.is_in(records["split"], pa.array(["train", "val"])))
 
 
+@cache
 def _packages() -> dict[str, str]:
-    """Every installed distribution and its version."""
+    """Every installed distribution and its version; they take a while to read, and a study trains often."""
     found = {each.metadata["Name"].lower(): each.version for each in distributions()}
     return dict(sorted(found.items()))
 

@@ -200,7 +200,7 @@ def test_killed_in_the_middle_it_goes_on_without_a_loss(small_game):
 @pytest.mark.slow
 def test_after_ctrl_c_the_same_command_goes_on(small_game):
     game = small_game()
-    process = game.start("--rounds", 6, "--workers", 2)
+    process = game.start("--rounds", 4, "--workers", 2)
     game.wait_for("guessed", 2, process)
     for number in (process.pid, *descendants(process.pid)):
         if os.getpgid(number) == os.getpgid(process.pid):
@@ -209,19 +209,19 @@ def test_after_ctrl_c_the_same_command_goes_on(small_game):
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
-    summary = game.summary("--rounds", 6, "--workers", 2)
+    summary = game.summary("--rounds", 4, "--workers", 2)
     assert summary["counts"].get("restarts", 0) == 0
-    game.check(6)
-    assert len(game.events("guessed")) == 6
+    game.check(4)
+    assert len(game.events("guessed")) == 4
 
 
 @pytest.mark.slow
 def test_workers_never_join_the_same_game(small_game):
     game = small_game(one_game=True)
-    summary = game.summary("--rounds", 6, "--workers", 2)
+    summary = game.summary("--rounds", 4, "--workers", 2)
     assert summary["counts"]["duplicate games"] > 0
-    game.check(6)
-    assert len(game.events("guessed")) == 6
+    game.check(4)
+    assert len(game.events("guessed")) == 4
 
 
 @pytest.mark.slow
