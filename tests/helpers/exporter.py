@@ -32,7 +32,7 @@ def quicken(folder: Path) -> None:
         if not hasattr(onnxscript_apis.get_torchlib_ops, "cache_info"):
             onnxscript_apis.get_torchlib_ops = functools.cache(onnxscript_apis.get_torchlib_ops)
     if not hasattr(torch.onnx.export, "__wrapped__"):
-        torch.onnx.export = _keeping_graphs(torch.onnx.export, folder)
+        torch.onnx.export = keeping_graphs(torch.onnx.export, folder)
 
 
 def read_functions() -> None:
@@ -43,7 +43,7 @@ def read_functions() -> None:
         onnxscript_apis.get_torchlib_ops()
 
 
-def _keeping_graphs(translate: Any, folder: Path) -> Any:
+def keeping_graphs(translate: Any, folder: Path) -> Any:
     """An exporter that translates a network, unless one like it was, and then optimises with its numbers."""
 
     @functools.wraps(translate)

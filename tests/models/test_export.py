@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from exporter import keeping_graphs
 
 from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError
@@ -140,3 +141,36 @@ def test_a_network_that_cannot_be_exported_is_one_clear_line(
     with pytest.raises(ModelError, match=r"can't be exported to ONNX, .*: choose another") as caught:
         export_onnx(network, Preprocessing(8, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_the_tests_translate_networks_alike_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs by numbers alone is filled in, and held to the network; other settings are translated."""
+    translated: list[Path] = []
+    anew = torch.onnx.export.__wrapped__  # type: ignore[attr-defined]
+
+    def translate(network: torch.nn.Module, images: object, path: Path, **settings: object) -> None:
+        translated.append(path)
+        anew(network, images, path, **settings)
+
+    def export(seed: int, slope: float) -> None:
+        torch.manual_seed(seed)
+        preprocessing = Preprocessing(32, 32)
+        network = Network(
+            build_backbone("lostfound:cnn5", {"width": 4}, pretrained=False),
+            preprocessing,
+            lambda features: torch.nn.Sequential(
+                linear_head(features, 8), torch.nn.LeakyReLU(slope), linear_head(8, 5)
+            ),
+        )
+        for each in network.backbone.modules():  # as after a training: they are folded into the filters
+            if isinstance(each, torch.nn.BatchNorm2d):
+                each.running_mean.normal_()
+        assert export_onnx(network, preprocessing, tmp_path / "model.onnx") < 1e-5
+
+    monkeypatch.setattr(torch.onnx, "export", keeping_graphs(translate, tmp_path / "graphs"))
+    export(0, 0.1)
+    export(1, 0.1)
+    assert len(translated) == 1
+    export(1, 0.5)
+    assert len(translated) == 2
