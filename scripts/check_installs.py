@@ -63,8 +63,11 @@ def check(folder: Path, python: Path, wheel: Path, versions: Path) -> None:
     run(python, "-m", "venv", folder)
     own = folder / "bin" / "python"
     uv = shutil.which("uv", path=Path(sys.executable).parent)  # where it is, it does the same sooner
-    pip = (uv, "pip", "install", "--python", own) if uv else (own, "-m", "pip", "install", "--prefer-binary")
-    run(*pip, "-q", "-c", versions, wheel)
+    if uv:
+        install = (uv, "pip", "install", "--python", own)
+    else:
+        install = (own, "-m", "pip", "install", "--no-compile", "--prefer-binary")
+    run(*install, "-q", "-c", versions, wheel)
     run(own, "-m", "pip", "check")
     for words in (
         ["demo", "--to", folder / "demo"],

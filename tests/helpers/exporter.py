@@ -79,7 +79,7 @@ def _description(network: Any, *more: Any) -> str | None:
     for name, part in network.named_modules():
         kind = type(part)
         own = {
-            key: value
+            key: sorted(value) if isinstance(value, set) else value  # their order is another in each process
             for key, value in vars(part).items()
             if key not in ("_parameters", "_buffers", "_modules")
         }

@@ -100,7 +100,7 @@ class Boundaries:
         """The countries of the world at 1:50m.
 
         Args:
-            keep: Hold them (50 MB) for the next who asks in this process. Who holds them is given those.
+            keep: Hold them (50 MB) for all who ask in this process from then on; else they are read for one.
         """
         return _packed() if keep or _packed.cache_info().currsize else _read_countries()
 
