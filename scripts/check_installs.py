@@ -19,13 +19,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "src" / "lostfound" / "cli" / "demo_photos"
 LOWEST, NEWER = "lowest", ("3.12", "3.13")
+UV = shutil.which("uv", path=Path(sys.executable).parent)  # where it is, it does the same sooner
 
 
 def main() -> None:
     """Try each of them; the first that fails ends it."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", here, ROOT)
+        if UV:
+            run(UV, "build", "-q", "--wheel", "--out-dir", here, ROOT)
+        else:
+            run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", here, ROOT)
         (wheel,) = here.glob("*.whl")
         for name in sys.argv[1:] or (LOWEST, *NEWER):
             python = Path(sys.executable) if name == LOWEST else interpreter(name)
@@ -60,15 +64,15 @@ def lowest_versions(folder: Path) -> Path:
 
 def check(folder: Path, python: Path, wheel: Path, versions: Path) -> None:
     """Install the wheel for a Python, and let the demo and the first commands show that it works."""
-    run(python, "-m", "venv", folder)
     own = folder / "bin" / "python"
-    uv = shutil.which("uv", path=Path(sys.executable).parent)  # where it is, it does the same sooner
-    if uv:
-        install = (uv, "pip", "install", "--python", own)
+    if UV:
+        run(UV, "venv", "-q", "--python", python, folder)
+        run(UV, "pip", "install", "-q", "--python", own, "-c", versions, wheel)
+        run(UV, "pip", "check", "--python", own)
     else:
-        install = (own, "-m", "pip", "install", "--no-compile", "--prefer-binary")
-    run(*install, "-q", "-c", versions, wheel)
-    run(own, "-m", "pip", "check")
+        run(python, "-m", "venv", folder)
+        run(own, "-m", "pip", "install", "-q", "--no-compile", "--prefer-binary", "-c", versions, wheel)
+        run(own, "-m", "pip", "check")
     for words in (
         ["demo", "--to", folder / "demo"],
         ["locate", PHOTOS, "--output", folder / "answers.json"],

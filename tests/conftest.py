@@ -44,7 +44,8 @@ TOGETHER = (
     "tests/training/test_fit_resume.py",
     *("tests/serve/test_page.py", "tests/serve/test_page_for_all.py", "tests/serve/test_about.py"),
     *("tests/serve/test_locate.py", "tests/models/test_shrinking.py", "tests/play/test_page.py"),
-    "tests/evaluation/report/test_page.py",
+    *("tests/evaluation/report/test_page.py", "tests/pages/test_explanation.py", "tests/pages/test_map.py"),
+    *("tests/pages/test_partition.py", "tests/test_site.py"),
 )
 
 

@@ -77,7 +77,8 @@ TRAINING = (
     *("scipy.cluster.hierarchy", "optuna", "optuna.samplers._tpe.sampler", "sqlalchemy.dialects.sqlite"),
     *("sqlalchemy.orm", "optuna.storages._rdb.models", "alembic.command", "alembic.op"),
     *("lostfound.models.every_country", "lostfound.models.shrinking", "lostfound.training.batches"),
-    *("lostfound.training.optim", "lostfound.training.recipe", "lostfound.training.trainer"),
+    *("lostfound.training.optim", "lostfound.training.train", "tensorboard.plugins.hparams.metadata"),
+    *("torch.utils.serialization.config", "fsspec.implementations.chained"),
 )
 # How the names of variables begin that Python and its libraries read when they start.
 READ_AT_START = (
@@ -452,8 +453,10 @@ def load(libraries: Sequence[str], graphs: Path) -> None:
             waiting = threads().keys() - before
     if "lostfound.data.importers.importing" in libraries:
         from lostfound.geo.boundaries import Boundaries
+        from lostfound.geo.regions import nearest_places
 
         Boundaries.packed().country_at([(48.0, 2.0), (0.0, 0.0)])  # on land and at sea: all that this needs
+        nearest_places([(48.0, 2.0)])
     if "torch" in libraries:
         from lostfound.training import provenance
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,20 +55,6 @@ class Page(HTMLParser):
         return json.loads(text)
 
 
-def render(path: Path, profile: Path, fragment: str = "") -> Page:
-    """The document after its scripts ran, as a browser opening the file sees it."""
-    flags = [
-        "--headless", "--dump-dom", "--virtual-time-budget=8000", "--window-size=1280,800",
-        "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
-        "--disable-quic", "--disable-background-networking", "--disable-component-update",
-        # With animation, Chromium's virtual time now and then never ends.
-        f"--user-data-dir={profile}", "--force-prefers-reduced-motion",
-    ]  # fmt: skip
-    command = [CHROMIUM, *flags, path.as_uri() + fragment]
-    run = subprocess.run(command, capture_output=True, timeout=300, check=True, encoding="utf-8")
-    return Page(run.stdout.replace("&nbsp;", " "))
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The system's Chromium. While it is open, nothing else can run an event loop in this process."""
@@ -82,3 +67,18 @@ def browser() -> Iterator[Any]:
         )
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def render(browser: Any) -> Callable[..., Page]:
+    """Read the document after its scripts ran, as a browser opening the file sees it."""
+
+    def read(path: Path, fragment: str = "") -> Page:
+        shown = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        shown.goto(path.as_uri() + fragment)
+        shown.wait_for_load_state("networkidle")
+        text = shown.content()
+        shown.close()
+        return Page(text.replace("&nbsp;", " "))
+
+    return read

@@ -1,3 +1,3 @@
 """A real browser for the pages."""
 
-from html_page import browser  # noqa: F401  # a fixture
+from html_page import browser, render  # noqa: F401  # fixtures

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from html_page import ATTACK, Page, needs_browser, render
+from html_page import ATTACK, Page, needs_browser
 
 from lostfound.data.jpeg import encode_jpeg
 from lostfound.errors import LostFoundError
@@ -108,16 +109,20 @@ def test_maps_of_a_measure_share_their_legend() -> None:
 
 @needs_browser
 class TestInBrowser:
-    def shown(self, tmp_path: Path, **changes: object) -> Page:
-        write_explanation(tmp_path / "why", explanation(**changes), name="photo.jpg")
-        return render(tmp_path / "why" / "explanation.html", tmp_path / "profile")
+    @pytest.fixture
+    def shown(self, tmp_path: Path, render: Callable[[Path], Page]) -> Callable[..., Page]:
+        def show(name: str = "photo.jpg", note: str = "", **changes: object) -> Page:
+            write_explanation(tmp_path / "why", explanation(**changes), name=name, note=note)
+            return render(tmp_path / "why" / "explanation.html")
+
+        return show
 
     def by_id(self, page: Page, name: str) -> tuple[dict, str]:
         return next((has, text) for _, has, text in page.elements if has.get("id") == name)
 
     @pytest.mark.slow
-    def test_the_photo_lies_under_a_map_with_its_legend(self, tmp_path: Path) -> None:
-        page = self.shown(tmp_path)
+    def test_the_photo_lies_under_a_map_with_its_legend(self, shown: Callable[..., Page]) -> None:
+        page = shown()
         assert self.by_id(page, "picture")[0]["src"].startswith("data:image/jpeg;base64,")
         has, _ = self.by_id(page, "overlay")
         assert has["src"].startswith("data:image/png;base64,")
@@ -127,8 +132,8 @@ class TestInBrowser:
         assert self.by_id(page, "answer")[1] == "Answer: Japan 40%"
 
     @pytest.mark.slow
-    def test_answers_and_measures_can_be_chosen(self, tmp_path: Path) -> None:
-        page = self.shown(tmp_path)
+    def test_answers_and_measures_can_be_chosen(self, shown: Callable[..., Page]) -> None:
+        page = shown()
         radios = [has for tag, has, _ in page.elements if tag == "input" and has.get("type") == "radio"]
         assert [has["value"] for has in radios if has["name"] == "role"] == ["answer", "runner-up"]
         assert [has["value"] for has in radios if has["name"] == "measure"] == [
@@ -138,8 +143,8 @@ class TestInBrowser:
         ]
 
     @pytest.mark.slow
-    def test_the_map_has_the_answers_and_the_similar_photos(self, tmp_path: Path) -> None:
-        page = self.shown(tmp_path)
+    def test_the_map_has_the_answers_and_the_similar_photos(self, shown: Callable[..., Page]) -> None:
+        page = shown()
         assert len(page.with_class("shaded")) == 2
         marks = [
             word
@@ -152,10 +157,10 @@ class TestInBrowser:
         assert {"Japan", "310 km away", "similarity 0.91"} <= {text for *_, text in page.elements}
 
     @pytest.mark.slow
-    def test_bare_coordinates_without_similar_photos(self, tmp_path: Path) -> None:
+    def test_bare_coordinates_without_similar_photos(self, shown: Callable[..., Page]) -> None:
         sea = Candidate(None, "open sea", None, 0.0, -30.0, None)
         maps = (EvidenceMap("answer", sea, "distance", np.abs(VALUES)),)
-        page = self.shown(tmp_path, guess=Guess((sea,)), maps=maps, similar=(), notice="no cells")
+        page = shown(guess=Guess((sea,)), maps=maps, similar=(), notice="no cells")
         assert self.by_id(page, "answer")[1] == "Answer: open sea"
         assert self.by_id(page, "notice")[1] == "No class activation: no cells."
         assert "hidden" in self.by_id(page, "similar")[0]
@@ -164,29 +169,24 @@ class TestInBrowser:
         )
 
     @pytest.mark.slow
-    def test_a_model_that_does_not_know_marks_no_place(self, tmp_path: Path) -> None:
+    def test_a_model_that_does_not_know_marks_no_place(self, shown: Callable[..., Page]) -> None:
         guess = Guess((JAPAN, KENYA), warning="nothing speaks for it", abstained=True)
-        page = self.shown(tmp_path, guess=guess)
+        page = shown(guess=guess)
         assert self.by_id(page, "answer")[1] == "I don't know. Most probable: Japan 40%"
         assert self.by_id(page, "warning")[1] == "Why not: nothing speaks for it"
         for role in ("guess", "second"):
             assert not [has for has, _ in page.with_class(role) if "leaflet-interactive" in has["class"]]
 
     @pytest.mark.slow
-    def test_names_can_run_nothing(self, tmp_path: Path) -> None:
+    def test_names_can_run_nothing(self, shown: Callable[..., Page]) -> None:
         hostile = Candidate("JP", ATTACK, 0.4, 36.0, 138.0, "JP")
-        maps = (EvidenceMap("answer", hostile, "probability", VALUES),)
-        write_explanation(
-            tmp_path / "why",
-            explanation(
-                guess=Guess((hostile,)),
-                maps=maps,
-                similar=(similar(ATTACK, None),),
-                notice=ATTACK,
-            ),
-            name=ATTACK,
-            note=ATTACK,
+        page = shown(
+            ATTACK,
+            ATTACK,
+            guess=Guess((hostile,)),
+            maps=(EvidenceMap("answer", hostile, "probability", VALUES),),
+            similar=(similar(ATTACK, None),),
+            notice=ATTACK,
         )
-        page = render(tmp_path / "why" / "explanation.html", tmp_path / "profile")
         assert page.texts("title") == [f"Why? {ATTACK}"]
         assert not [has for tag, has, _ in page.elements if tag == "img" and "onerror" in has]

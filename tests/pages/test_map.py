@@ -7,7 +7,7 @@ import math
 import re
 
 import pytest
-from html_page import ATTACK, Page, needs_browser, render
+from html_page import ATTACK, Page, needs_browser
 from PIL import Image
 
 from lostfound.errors import LostFoundError
@@ -254,9 +254,9 @@ def legend(page):
 
 @needs_browser
 class TestInBrowser:
-    def test_draws_map_and_cards(self, tmp_path):
+    def test_draws_map_and_cards(self, tmp_path, render):
         entries = [entry(f"{i}.jpg", at=(i, 3 * i), thumbnail=jpeg()) for i in range(40)]
-        page = render(write_map(tmp_path / "map.html", entries, title="Photos"), tmp_path / "profile")
+        page = render(write_map(tmp_path / "map.html", entries, title="Photos"))
         assert len(page.with_class("card")) == 40
         countries = page.with_class("country")
         assert len(countries) == len(COUNTRIES)
@@ -271,13 +271,13 @@ class TestInBrowser:
         assert 0 < len(page.with_class("bars")) < 40, "cards far from view are not built yet"
 
     @pytest.mark.slow
-    def test_chosen_photo_shows_candidates_truth_and_distance(self, tmp_path):
+    def test_chosen_photo_shows_candidates_truth_and_distance(self, tmp_path, render):
         across = entry(
             at=(-17.8, 178.0), truth=(-13.8, -171.8), truth_name="Samoa",
             candidates=[candidate("Fiji", 0.7, "FJ"), candidate("New Zealand", 0.2, "NZ")],
         )  # fmt: skip
         path = write_map(tmp_path / "map.html", [entry(), across], title="Photos")
-        page = render(path, tmp_path / "profile", "#photo-2")
+        page = render(path, "#photo-2")
         chosen = [has for has, _ in page.with_class("card") if has["aria-selected"] == "true"]
         assert [has["aria-label"] for has in chosen] == [
             "photo.jpg: Fiji 70%, New Zealand 20%, 1,178 km from the truth"
@@ -292,9 +292,9 @@ class TestInBrowser:
         assert {"Guess: Fiji 70%", "Truth: Samoa, 1,178 km off"} <= said
 
     @pytest.mark.slow
-    def test_chosen_photo_shows_its_circles(self, tmp_path):
+    def test_chosen_photo_shows_its_circles(self, tmp_path, render):
         known = entry(radius_50_km=930.0, radius_90_km=2287.0)
-        page = render(write_map(tmp_path / "map.html", [known], title="Photos"), tmp_path / "profile")
+        page = render(write_map(tmp_path / "map.html", [known], title="Photos"))
         (card,) = page.with_class("card")
         assert card[0]["aria-label"].endswith("Slovenia 21%, 50 %: within 930 km, 90 %: within 2,300 km")
         assert [text for _, text in page.with_class("within")] == [
@@ -309,22 +309,22 @@ class TestInBrowser:
         [((-17.8, 178.0), 2000.0, 1), ((80.0, 20.0), 5000.0, 3), ((0.0, 0.0), 15_000.0, 3)],
     )
     @pytest.mark.slow
-    def test_circles_run_past_the_date_line_and_over_poles(self, tmp_path, at, radius_km, times):
+    def test_circles_run_past_the_date_line_and_over_poles(self, tmp_path, render, at, radius_km, times):
         far = entry(at=at, radius_50_km=1.0, radius_90_km=radius_km)
-        page = render(write_map(tmp_path / "map.html", [far], title="Photos"), tmp_path / "profile")
+        page = render(write_map(tmp_path / "map.html", [far], title="Photos"))
         assert len(on_map(page, "share-90")) == times
         worlds = len(page.with_class("country")) / len(COUNTRIES)
         assert worlds == (3 if times == 3 else 2), "the world goes on where the circle does"
 
-    def test_without_radii_there_is_no_circle(self, tmp_path):
-        page = render(write_map(tmp_path / "map.html", [entry()], title="Photos"), tmp_path / "profile")
+    def test_without_radii_there_is_no_circle(self, tmp_path, render):
+        page = render(write_map(tmp_path / "map.html", [entry()], title="Photos"))
         assert on_map(page, "border") == []
         assert legend(page) == ["guess", "probability"]
 
-    def test_one_that_abstained_says_so_and_why_and_shows_its_truth(self, tmp_path):
+    def test_one_that_abstained_says_so_and_why_and_shows_its_truth(self, tmp_path, render):
         entries = [entry(), unsure(truth=(-13.8, -171.8), truth_name="Samoa")]
         path = write_map(tmp_path / "map.html", entries, title="Photos")
-        page = render(path, tmp_path / "profile", "#photo-2")
+        page = render(path, "#photo-2")
         ((card, _),) = page.with_class("abstained")
         assert card["aria-selected"] == "true"
         assert card["aria-label"] == f"unsure.jpg: I don't know: {WHY}, Croatia 62%, Slovenia 21%"
@@ -338,35 +338,35 @@ class TestInBrowser:
         assert [text for text in said if text.startswith("Guess: ")] == ["Guess: 45.800° N, 16.000° E"]
 
     @pytest.mark.slow
-    def test_nothing_placed_at_all(self, tmp_path):
-        page = render(write_map(tmp_path / "map.html", [unsure()] * 7, title="Photos"), tmp_path / "profile")
+    def test_nothing_placed_at_all(self, tmp_path, render):
+        page = render(write_map(tmp_path / "map.html", [unsure()] * 7, title="Photos"))
         assert len(page.with_class("unknown")) == 7
         assert not page.with_class("off")
 
     @pytest.mark.slow
-    def test_one_that_had_to_be_answered_is_placed_and_warned_of(self, tmp_path):
+    def test_one_that_had_to_be_answered_is_placed_and_warned_of(self, tmp_path, render):
         asked = entry(radius_50_km=900.0, radius_90_km=2287.0, warning=WHY)
-        page = render(write_map(tmp_path / "map.html", [asked], title="Photos"), tmp_path / "profile")
+        page = render(write_map(tmp_path / "map.html", [asked], title="Photos"))
         assert [text for _, text in page.with_class("why")] == [f"Beware: {WHY}"]
         assert on_map(page, "guess") == ["guess"]
         assert not page.with_class("unknown")
 
     @pytest.mark.slow
-    def test_names_can_run_nothing(self, tmp_path):
+    def test_names_can_run_nothing(self, tmp_path, render):
         hostile = [
             entry(name, candidates=[candidate(name, 1.0, "HR")], truth=(1, 1), truth_name=name)
             for name in [ATTACK, *HOSTILE_NAMES]
         ]
         path = write_map(tmp_path / "map.html", hostile, title="Photos", note=ATTACK)
-        page = render(path, tmp_path / "profile", "#photo-1")
+        page = render(path, "#photo-1")
         assert page.texts("title") == ["Photos"]
         assert not page.texts("img")
         assert page.with_class("name")[0][1] == ATTACK
         assert f"Guess: {ATTACK} 100%" in {text for *_, text in page.elements}
 
     @pytest.mark.slow
-    def test_nothing_to_show(self, tmp_path):
-        page = render(write_map(tmp_path / "map.html", [], title="Photos"), tmp_path / "profile")
+    def test_nothing_to_show(self, tmp_path, render):
+        page = render(write_map(tmp_path / "map.html", [], title="Photos"))
         assert [has for _, has, _ in page.elements if has.get("id") == "empty" and "hidden" not in has]
         assert len(page.with_class("country")) == len(COUNTRIES)
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import shapely
-from html_page import ATTACK, Page, needs_browser, render
+from html_page import ATTACK, Page, needs_browser
 
 from lostfound.errors import LostFoundError
 from lostfound.geo.boundaries import Boundaries
@@ -152,11 +152,11 @@ class TestInBrowser:
         )
         return [text for _, _, text in page.elements[at + 1 : at + 5] if text]
 
-    def test_draws_cells_and_countries(self, tmp_path):
+    def test_draws_cells_and_countries(self, tmp_path, render):
         path = write_partition_page(
             tmp_path / "cells.html", cells([*BOXES, None], [3, 0, 1200]), title="Cells"
         )
-        page = render(path, tmp_path / "profile")
+        page = render(path)
         assert any(tag == "canvas" for tag, *_ in page.elements)
         countries = [has for _, has, _ in page.elements if "country" in has.get("class", "").split()]
         assert sum(len(has["d"]) > 20 for has in countries) > 100
@@ -176,21 +176,21 @@ class TestInBrowser:
         ],
     )
     @pytest.mark.slow
-    def test_a_cell_tells_name_id_and_count(self, tmp_path, fragment, says):
+    def test_a_cell_tells_name_id_and_count(self, tmp_path, render, fragment, says):
         chosen = cells(BOXES, [1, 1200], ids=["a /é", "c1"], names=["Not c", "Cell 1"])
         path = write_partition_page(tmp_path / "cells.html", chosen, title="Cells")
-        assert self.tooltip(render(path, tmp_path / "profile", fragment)) == says
+        assert self.tooltip(render(path, fragment)) == says
 
-    def test_names_can_run_nothing(self, tmp_path):
+    def test_names_can_run_nothing(self, tmp_path, render):
         hostile = cells(BOXES, ids=[ATTACK, "b"], names=[ATTACK, ATTACK])
         path = write_partition_page(tmp_path / "cells.html", hostile, title="Cells", note=ATTACK)
-        page = render(path, tmp_path / "profile", "#cell-b")
+        page = render(path, "#cell-b")
         assert page.texts("title") == ["Cells"]
         assert not page.texts("img")
         assert self.tooltip(page)[0] == ATTACK
 
-    def test_cells_over_the_poles_and_the_whole_map(self, tmp_path):
+    def test_cells_over_the_poles_and_the_whole_map(self, tmp_path, render):
         wide = cells([shapely.box(-180, 60, 180, 90), shapely.box(-180, -90, 180, -60)])
-        page = render(write_partition_page(tmp_path / "c.html", wide, title="Cells"), tmp_path / "profile")
+        page = render(write_partition_page(tmp_path / "c.html", wide, title="Cells"))
         assert any(tag == "canvas" for tag, *_ in page.elements)
         assert page.texts("span", id="most") == ["10"]

@@ -160,7 +160,7 @@ def test_a_trial_that_nobody_queued_is_surplus(url):
 
 
 @pytest.mark.slow
-def test_several_processes_share_the_queue(url, tmp_path):
+def test_several_processes_share_the_queue(begin, url, tmp_path):
     """Four processes begin the same search at the same time; each slot is run by one of them."""
     script = tmp_path / "run.py"
     script.write_text(
@@ -182,12 +182,7 @@ def test_several_processes_share_the_queue(url, tmp_path):
         "    study.optimize(run, n_trials=1, catch=(Exception,))\n"
         "    queue.fill(study, slots)\n"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
+    processes = [begin(url, script=script, trains=True) for _ in range(4)]
     said = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, said
     assert sorted(int(line) for out, _ in said for line in out.split()) == list(range(12))

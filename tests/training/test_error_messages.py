@@ -92,7 +92,7 @@ import resource
 from pathlib import Path
 from lostfound.cli import main
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 2 * 2**30,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**29,) * 2)
 main()
 """
 
@@ -102,7 +102,7 @@ def test_too_little_memory_names_the_settings_to_lower(
     begin: Callable[..., Any], dataset_folder: Path, tmp_path: Path
 ) -> None:
     """Through the command line, with less memory than one batch needs."""
-    changes = ["task.min_images=2", "trainer.device=cpu", "trainer.workers=0", "input.size=[2048, 2048]"]
+    changes = ["task.min_images=2", "trainer.device=cpu", "trainer.workers=0", "input.size=[1024, 1024]"]
     options = [part for each in changes for part in ("--set", each)]
     to = tmp_path / "model"
     (tmp_path / "limited.py").write_text(LIMITED)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -143,7 +141,7 @@ def test_a_stopped_computation_goes_on_where_it_was(dataset_folder, tmp_path, mo
 
 
 @pytest.mark.slow
-def test_two_processes_do_not_write_the_same_features(dataset_folder, tmp_path, monkeypatch):
+def test_two_processes_do_not_write_the_same_features(begin, dataset_folder, tmp_path, monkeypatch):
     """The one that comes second is told to wait; the first one's features are whole."""
     monkeypatch.setattr(features, "BATCH", 16)
     dataset = Dataset.open(dataset_folder)
@@ -152,7 +150,8 @@ def test_two_processes_do_not_write_the_same_features(dataset_folder, tmp_path, 
 
     def another_starts(self, index):
         if index == 40 and not second:
-            script = f"""
+            script = tmp_path / "second.py"
+            script.write_text(f"""
 import numpy as np, torch
 from lostfound.data.dataset import Dataset
 from lostfound.data.images import Preprocessing
@@ -165,13 +164,13 @@ small = Preprocessing(32, 32)
 network = Network(build_backbone("test_resnet", {{}}, pretrained=False), small, lambda n: linear_head(n, 2))
 cached_features(network, Dataset.open({str(dataset_folder)!r}), small, workers=0,
                 device=torch.device("cpu"), folder={str(tmp_path / "both")!r})
-"""
-            second.append(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True))
+""")
+            second.append(begin(script=script, trains=True).communicate(timeout=300))
         return read(self, index)
 
     monkeypatch.setattr(Dataset, "read", another_starts)
     assert np.array_equal(compute(dataset, tmp_path / "both"), whole)
-    assert "is being written by another process" in second[0].stderr
+    assert "is being written by another process" in second[0][1]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
+import os
 import shutil
-import subprocess
-import sys
+import signal
 import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -140,18 +141,22 @@ def test_a_file_of_a_model_s_name_makes_no_folder_ours(
 
 
 TRAIN_ALONE = """
-import sys
+import sys, time
 from pathlib import Path
 from lostfound.training.run_folder import training_alone
 with training_alone(Path(sys.argv[1])):
     print("held", flush=True)
-    sys.stdin.read()
+    time.sleep(600)
 """
 
 
 @pytest.mark.slow
 def test_a_training_beside_another_touches_nothing_until_that_was_killed(
-    model_folder: Path, dataset: Dataset, tmp_path: Path, recipe: Callable[..., Recipe]
+    model_folder: Path,
+    dataset: Dataset,
+    tmp_path: Path,
+    recipe: Callable[..., Recipe],
+    begin: Callable[..., Any],
 ) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
     theirs = put_beside(folder)
@@ -160,18 +165,20 @@ def test_a_training_beside_another_touches_nothing_until_that_was_killed(
     def contents() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    command = [sys.executable, "-c", TRAIN_ALONE, str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        before = contents()
-        for options in ({"overwrite": True}, {"resume": True}, {}):
-            with pytest.raises(ModelError, match="is being trained by another process: wait"):
-                fit(recipe(), dataset, folder, **options)
-        with pytest.raises(ModelError, match="is being trained by another process"):
-            fit_model(recipe(), dataset, folder, resume="or begin again")
-        assert contents() == before
-        other.kill()
+    script = tmp_path / "alone.py"
+    script.write_text(TRAIN_ALONE)
+    other = begin(folder, script=script, trains=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    before = contents()
+    for options in ({"overwrite": True}, {"resume": True}, {}):
+        with pytest.raises(ModelError, match="is being trained by another process: wait"):
+            fit(recipe(), dataset, folder, **options)
+    with pytest.raises(ModelError, match="is being trained by another process"):
+        fit_model(recipe(), dataset, folder, resume="or begin again")
+    assert contents() == before
+    os.kill(other.pid, signal.SIGKILL)
+    other.wait(timeout=60)
     with pytest.raises(LostFoundError, match="the loss became"):  # who was killed holds it no longer
         fit(recipe("optimizer.learning_rate=1e30"), dataset, folder, overwrite=True)
     assert not (folder / ".lock").exists()

@@ -232,7 +232,7 @@ def outlines(*, fine: bool = False) -> dict[str, Any]:
     Returns:
         A GeoJSON FeatureCollection; properties are ``code`` and ``name``, coordinates have two decimals.
     """
-    shapes = _with_shapes(_read_packed("countries.parquet" if fine else "outlines.parquet"))
+    shapes = _with_shapes(read_packed("countries.parquet" if fine else "outlines.parquet"))
     drawn = {code: shapes.geometry(code) for code in shapes.codes}
     if fine:
         drawn = {code: _without_details(shape) for code, shape in drawn.items()}
@@ -253,9 +253,9 @@ def _packed() -> Boundaries:
 
 
 def _read_countries() -> Boundaries:
-    cut = _read_packed("country_pieces.parquet")
+    cut = read_packed("country_pieces.parquet")
     pieces = shapely.from_wkb(cut["geometry"].to_numpy()), cut["country"].to_numpy()
-    return _with_shapes(_read_packed("countries.parquet"), pieces)
+    return _with_shapes(read_packed("countries.parquet"), pieces)
 
 
 def _with_shapes(table: pa.Table, pieces: Pieces | None = None) -> Boundaries:
@@ -265,11 +265,12 @@ def _with_shapes(table: pa.Table, pieces: Pieces | None = None) -> Boundaries:
     )
 
 
-def _read_packed(name: str) -> pa.Table:
+def read_packed(name: str, columns: list[str] | None = None) -> pa.Table:
+    """A table of the package's own, whole or some of its columns."""
     # The package is always installed as files (hatchling wheel or editable).
     file = Path(str(resources.files("lostfound.geo"))) / "data" / name
-    # Unlike read_table it loads neither pyarrow.dataset nor pandas; and two columns need no threads.
-    return pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
+    # Unlike read_table it loads neither pyarrow.dataset nor pandas; and a few columns need no threads.
+    return pq.ParquetFile(file, pre_buffer=False).read(columns=columns, use_threads=False)
 
 
 def _as_countries(

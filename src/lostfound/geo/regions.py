@@ -11,17 +11,15 @@ Two methods that give different answers near borders, and so carry names:
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import DatasetError
-from lostfound.geo.boundaries import Boundaries
+from lostfound.geo.boundaries import Boundaries, read_packed
 from lostfound.geo.index import BORDER, PER_DEGREE, look_up
 from lostfound.geo.nearest import NearestSearch
 from lostfound.geo.shapes import clean_polygons, feature_country, joined, read_features
@@ -171,8 +169,8 @@ class _Places:
 
 @cache
 def _places() -> _Places:
-    table = pq.read_table(_data_file("places.parquet"), columns=["name", "latitude", "longitude", "region"])
-    ids = pq.read_table(_data_file("regions.parquet"), columns=["region"])["region"].to_pylist()
+    table = read_packed("places.parquet", ["name", "latitude", "longitude", "region"])
+    ids = read_packed("regions.parquet", ["region"])["region"].to_pylist()
     number = {id_: index for index, id_ in enumerate(ids)}
     column = table["region"].combine_chunks().dictionary_encode()
     own = np.array([number[id_] for id_ in column.dictionary.to_pylist()], dtype=np.intp)
@@ -185,15 +183,13 @@ def _places() -> _Places:
 
 @cache
 def _areas() -> NDArray[np.object_]:
-    areas: NDArray[np.object_] = pq.read_table(_data_file("places.parquet"), columns=["area"])[
-        "area"
-    ].to_numpy()
+    areas: NDArray[np.object_] = read_packed("places.parquet", ["area"])["area"].to_numpy()
     return areas
 
 
 @cache
 def _nearest_place() -> Regions:
-    table = pq.read_table(_data_file("regions.parquet")).to_pydict()
+    table = read_packed("regions.parquet").to_pydict()
     places = _places()
 
     def search(points: ArrayLike, max_distance_km: float | None) -> NDArray[np.intp]:
@@ -215,7 +211,7 @@ def _nearest_place() -> Regions:
 @cache
 def _squares() -> NDArray[np.int32]:
     """The region of every square whose points all have the same one by the nearest place; else `BORDER`."""
-    column = pq.read_table(_data_file("region_squares.parquet"))["region"]
+    column = read_packed("region_squares.parquet")["region"]
     squares: NDArray[np.int32] = column.to_numpy().reshape(180 * PER_DEGREE, 360 * PER_DEGREE)
     return squares
 
@@ -237,8 +233,3 @@ def _by_polygon(
 ) -> Callable[[ArrayLike, float | None], NDArray[np.intp]]:
     boundaries = Boundaries(list(ids), list(clean_polygons(path, ids, shapes)))
     return boundaries.index_at
-
-
-def _data_file(name: str) -> Path:
-    # The package is always installed as files (hatchling wheel or editable).
-    return Path(str(resources.files("lostfound.geo"))) / "data" / name
