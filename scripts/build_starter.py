@@ -27,7 +27,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ from starter_card import card
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
-from lostfound.evaluation.bootstrap import bootstrap
+from lostfound.evaluation.bootstrap import Samples, bootstrap
 from lostfound.evaluation.evaluate import Evaluation, metric_samples, score
 from lostfound.files import file_digest, write_atomic
 from lostfound.models.averaging import average
@@ -58,6 +59,7 @@ RECORD = ROOT / "benchmarks" / "results" / "starter.json"
 LOSTFOUND = Path(sys.executable).with_name("lostfound")
 STREETS = ("street-panoramas", "street-countries", "street-croatia")
 FOLDS, HELD_OUT = 5, 3
+AMONG = {"top_1_accuracy": 1, "top_5_accuracy": 5}
 TRAININGS = {"": (), "-by-root": ("data.sampling_power=0.5",)}  # what each changes in the recipe
 EARLIER = (  # models before it, and alone, in its record
     *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are", "mean_of_both"),
@@ -197,7 +199,9 @@ def measured(photos: Photos, models: dict[str, Path]) -> dict[str, Any]:
     kept = json.loads(RECORD.read_bytes())
     return {
         **{name: kept[name] for name in EARLIER if name in kept},
-        "away": judged([(seen, calibrating), (unseen, judging)], photos.away, model.partition),
+        "away": judged(
+            [(seen, calibrating), (unseen, judging)], photos.away, model.partition, beside_constants=True
+        ),
         "judging": judged([(unseen, judging)], judging, model.partition),
         "home": judged([(starter, test)], test, model.partition),
         "cambridge": judged([(starter, photos.cambridge)], photos.cambridge, model.partition),
@@ -218,7 +222,11 @@ def small(trained: Path, to: Path) -> Path:
 
 
 def judged(
-    models: Sequence[tuple[Path, Dataset]], dataset: Dataset, cells: Partition | None
+    models: Sequence[tuple[Path, Dataset]],
+    dataset: Dataset,
+    cells: Partition | None,
+    *,
+    beside_constants: bool = False,
 ) -> dict[str, Any]:
     """What models say of their parts is worth, by image, place and collection; who is taken for whom."""
     found: dict[str, Any] = {}
@@ -236,21 +244,24 @@ def judged(
             guesses[str(own)][str(guessed)] += 1
         found[unit] = {**evaluation.as_dict(), "unit": unit, "guesses": guesses}
         if unit == "image":
-            found["macro"] = macro(evaluation, dataset)
+            samples = metric_samples(evaluation.matched(), list(AMONG))
+            found["macro"] = macro(samples, evaluation, dataset)
+            if beside_constants:
+                found["constant"] = constants(samples, evaluation, dataset, models)
     return found
 
 
-def macro(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
+def macro(
+    samples: Mapping[str, Samples], evaluation: Evaluation, dataset: Dataset
+) -> dict[str, dict[str, Any]]:
     """Accuracies in which each collection, or each country, counts as much as any other; with intervals."""
     records = dataset.records
     source = dict(zip(*(strings(records, name) for name in ("image_id", "source")), strict=True))
-    matched = evaluation.matched()
     ids = strings(evaluation.predictions, "image_id")
     groups = {
         "collections": np.array([source[each] for each in ids], dtype=object),
-        "countries": matched.truth.countries,
+        "countries": evaluation.matched().truth.countries,
     }
-    samples = metric_samples(matched, ["top_1_accuracy", "top_5_accuracy"])
     return {
         over: {
             name: asdict(bootstrap(replace(each, places=own, statistic="balanced", classes=own)))
@@ -258,6 +269,46 @@ def macro(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
         }
         for over, own in groups.items()
     }
+
+
+def constants(
+    samples: Mapping[str, Samples],
+    evaluation: Evaluation,
+    dataset: Dataset,
+    models: Sequence[tuple[Path, Dataset]],
+) -> dict[str, dict[str, Any]]:
+    """What is right of the most frequent countries each time, and how much more the models are, by pairs.
+
+    "known" are the countries that a model learnt from most often, "told" those of these photos, which nobody
+    knows beforehand.
+    """
+    truth = evaluation.matched().truth.countries
+    common = Counter(truth.tolist()).most_common(max(AMONG.values()))
+    most = tuple(code for code, _ in common)
+    told = dict.fromkeys(strings(dataset.records, "image_id"), most)
+    known = {}
+    for model, part in models:
+        cells = ModelFolder.open(model).partition
+        assert cells is not None
+        most = tuple(cells.cell_ids[cell] for cell in np.argsort(-np.asarray(cells.counts), kind="stable"))
+        known |= dict.fromkeys(strings(part.records, "image_id"), most)
+    ids = strings(evaluation.predictions, "image_id")
+    found: dict[str, dict[str, Any]] = {}
+    for name, guesses in (("known", known), ("told", told)):
+        own = {
+            metric: np.array([code in guesses[id_][:k] for code, id_ in zip(truth, ids, strict=True)], float)
+            for metric, k in AMONG.items()
+        }
+        for what, values in (
+            (name, own),
+            (f"more than {name}", {metric: samples[metric].values - own[metric] for metric in AMONG}),
+        ):
+            changed = {metric: replace(samples[metric], values=values[metric]) for metric in AMONG}
+            found[what] = {
+                "photos": {metric: asdict(bootstrap(each)) for metric, each in changed.items()},
+                **macro(changed, evaluation, dataset),
+            }
+    return found
 
 
 def ship(model: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lostfound.evaluation.bootstrap import Score
 from lostfound.evaluation.card import describe
 from lostfound.geo.countries import country_name
 
+CONSTANTS = ("known", "told")  # which countries are guessed each time
 LEAST = 20  # images or places of a country, for a line of its own
 SHOWN = (
     "top_1_accuracy",
@@ -32,6 +34,17 @@ def card(record: dict[str, Any]) -> str:
     names, unseen = record["training"]["names"], set(record["unseen"])
     seen = [name for name in names if name not in unseen]
     collections = away["macro"]["collections"]["top_1_accuracy"]["places"]
+    constants = {name: away["constant"][name] for name in CONSTANTS}
+    shares = lines(
+        away,
+        lambda over, metric: [
+            *(right(each, over, metric) for each in (away, before)),
+            *(each[over][metric] for each in constants.values()),
+        ],
+        share,
+    )
+    more = [away["constant"][f"more than {name}"] for name in CONSTANTS]
+    gains = lines(away, lambda over, metric: [each[over][metric] for each in more], points)
     return f"""---
 library_name: lostfound
 pipeline_tag: image-classification
@@ -56,14 +69,18 @@ two models were trained that are the same otherwise but lack one half each. They
 here: {away["image"]["images"]} photos of {len(away["image"]["guesses"])} countries, also those
 that none of the models can name ({", ".join(away["image"]["countries_outside_all_cells"]) or "none"}). The first half also told how sure the model may be, and how it was to be trained.
 
-| | made like this model | the one before it | the most frequent country each time |
-|---|---|---|---|
-| top-1, by photo | {share(metrics["top_1_accuracy"])} | {share(before["image"]["metrics"]["top_1_accuracy"])} | {most(away["image"]["guesses"])} |
-| top-5, by photo | {share(metrics["top_5_accuracy"])} | {share(before["image"]["metrics"]["top_5_accuracy"])} | {most(away["image"]["guesses"], 5)} |
-{macros(away["macro"], before["macro"])}
+| | made like this model | the one before it | the same guess each time: what is most frequent in its training | what is most frequent here |
+|---|---|---|---|---|
+{shares}
 
-(In a mean over collections, or countries, each counts as much as any other; intervals are over them. The most frequent
-countries are those of these photos, which nobody knows beforehand. The one before it had learnt from street views alone.)
+How much more that is than the same guess each time, in points, photo by photo:
+
+| | than what is most frequent in its training | than what is most frequent here |
+|---|---|---|
+{gains}
+
+(In a mean over collections, or countries, each counts as much as any other; intervals are over them. What is most frequent
+here nobody knows beforehand. The one before it had learnt from street views alone.)
 
 {table({"single photos": away["image"]})}
 
@@ -126,13 +143,26 @@ someone.
 """
 
 
-def macros(own: dict[str, Any], before: dict[str, Any]) -> str:
-    """Accuracies in which each collection, or country, counts as much as any other, a line each."""
+def right(record: dict[str, Any], over: str, metric: str) -> dict[str, Any]:
+    """An accuracy over photos, or in which each collection, or country, counts as much as any other."""
+    found: dict[str, Any] = (record["image"]["metrics"] if over == "photos" else record["macro"][over])[
+        metric
+    ]
+    return found
+
+
+def lines(
+    away: dict[str, Any],
+    cells: Callable[[str, str], Iterable[dict[str, Any]]],
+    said: Callable[[dict[str, Any]], str],
+) -> str:
+    """A line for each accuracy, over photos, collections and countries."""
     return "\n".join(
-        f"| {label}, mean over {own[over][metric]['places']} {over} | {share(own[over][metric])} | "
-        f"{share(before[over][metric])} | |"
-        for over in ("collections", "countries")
-        for label, metric in (("top-1", "top_1_accuracy"), ("top-5", "top_5_accuracy"))
+        f"| {name}, {'by photo' if over == 'photos' else f'mean over {number} {over}'} | "
+        f"{' | '.join(map(said, cells(over, metric)))} |"
+        for over in ("photos", "collections", "countries")
+        for name, metric in (("top-1", "top_1_accuracy"), ("top-5", "top_5_accuracy"))
+        for number in [right(away, over, metric)["places"]]
     )
 
 
@@ -142,10 +172,10 @@ def share(metric: dict[str, Any]) -> str:
     return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
 
 
-def most(guesses: dict[str, dict[str, int]], count: int = 1) -> str:
-    """The share of the most frequent countries."""
-    counts = sorted((sum(found.values()) for found in guesses.values()), reverse=True)
-    return f"{100 * sum(counts[:count]) / sum(counts):.1f} %"
+def points(metric: dict[str, Any]) -> str:
+    """A difference of shares with its interval, in points."""
+    value, low, high = (100 * metric[name] for name in ("value", "low", "high"))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def table(columns: dict[str, dict[str, Any]]) -> str:
