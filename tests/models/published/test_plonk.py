@@ -204,7 +204,7 @@ def test_it_answers_the_same_each_time(plonk_model: Path) -> None:
 @pytest.mark.slow
 def test_it_is_calibrated_as_any(plonk_model: Path, dataset_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(plonk_model, tmp_path / "m")
-    calibrate(tmp_path / "m", limit(Dataset.open(dataset_folder), 40), split="all")
+    calibrate(tmp_path / "m", limit(Dataset.open(dataset_folder), 24), split="all")
     guess = Locator.load(tmp_path / "m", threads=1).using(always_answer=True).locate(PHOTO)
     assert 0 < guess.radius_50_km <= guess.radius_90_km
 
