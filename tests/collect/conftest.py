@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,14 @@ Services = _services.Services
 
 
 @pytest.fixture
-def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Services]]:
+def serve(
+    begin: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Services]]:
     """Start the services, with settings; the collectors of this process ask them."""
     started: list[Services] = []
 
     def start(**settings: object) -> Services:
-        services = Services(tmp_path / f"services-{len(started)}", **settings)
+        services = Services(tmp_path / f"services-{len(started)}", begin=begin, **settings)
         started.append(services)
         for name, value in services.environment().items():
             monkeypatch.setenv(name, value)

@@ -22,9 +22,11 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -326,15 +328,18 @@ def parts(number: int) -> tuple[int, int, int]:
 
 
 class Services:
-    """The program as a process of its own, for those who ask it."""
+    """The program as a process of its own, for those who ask it; started cold, or by what starts commands."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *, begin: Callable[..., Any] | None = None, **settings: object) -> None:
         self.folder = folder
         (folder / "port").unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "said.txt").open("ab") as said:  # such as connections that a killed client broke
-            command = [sys.executable, __file__, folder, json.dumps(settings)]
-            self.process = subprocess.Popen(command, stderr=said)
+            words = (folder, json.dumps(settings))
+            if begin is None:
+                self.process: Any = subprocess.Popen([sys.executable, __file__, *words], stderr=said)
+            else:
+                self.process = begin(*words, script=Path(__file__), stderr=said.fileno())
         while not (folder / "port").is_file():
             assert self.process.poll() is None
             time.sleep(0.01)

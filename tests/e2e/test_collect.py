@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,11 @@ DELAY_S = 0.02  # before an answer, where a command is killed
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Services]]:
+def serve(begin: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Services]]:
     started: list[Services] = []
 
     def start(**settings: object) -> Services:
-        started.append(Services(tmp_path / f"services-{len(started)}", **settings))
+        started.append(Services(tmp_path / f"services-{len(started)}", begin=begin, **settings))
         return started[-1]
 
     yield start
@@ -231,7 +232,7 @@ class TestDisk:
 
 @pytest.mark.slow
 def test_a_network_that_goes_and_comes_back(
-    lostfound, serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begin: Callable[..., Any], lostfound, serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     services = serve()
     command = (*STREET, "--places", 40, "--patience", 1)
@@ -244,7 +245,7 @@ def test_a_network_that_goes_and_comes_back(
     assert "run the same command again later" in gone.stderr
     assert "Traceback" not in gone.stderr
     monkeypatch.setenv("PORT", services.base.rpartition(":")[2])
-    again = Services(services.folder)
+    again = Services(services.folder, begin=begin)
     try:
         done = lostfound(*command, cwd=tmp_path, **environment)
     finally:
