@@ -290,7 +290,7 @@ def constants(
     for model, part in models:
         cells = ModelFolder.open(model).partition
         assert cells is not None
-        most = tuple(cells.cell_ids[cell] for cell in np.argsort(-np.asarray(cells.counts), kind="stable"))
+        most = tuple(cells.cell_ids[cell] for cell in np.argsort(-cells.counts, kind="stable"))
         known |= dict.fromkeys(strings(part.records, "image_id"), most)
     ids = strings(evaluation.predictions, "image_id")
     found: dict[str, dict[str, Any]] = {}

@@ -9,13 +9,11 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import cache, cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
@@ -24,6 +22,7 @@ from lostfound.errors import CountryNameError, DatasetError
 from lostfound.geo.countries import country_name
 from lostfound.geo.index import Pieces, ShapeIndex
 from lostfound.geo.nearest import Segments
+from lostfound.geo.packed import read_packed
 from lostfound.geo.shapes import (
     COUNTRY_FIELDS,
     clean_polygons,
@@ -263,14 +262,6 @@ def _with_shapes(table: pa.Table, pieces: Pieces | None = None) -> Boundaries:
     return Boundaries(
         table["code"].to_pylist(), shapely.from_wkb(table["geometry"].to_numpy()).tolist(), pieces
     )
-
-
-def read_packed(name: str, columns: list[str] | None = None) -> pa.Table:
-    """A table of the package's own, whole or some of its columns."""
-    # The package is always installed as files (hatchling wheel or editable).
-    file = Path(str(resources.files("lostfound.geo"))) / "data" / name
-    # Unlike read_table it loads neither pyarrow.dataset nor pandas; and a few columns need no threads.
-    return pq.ParquetFile(file, pre_buffer=False).read(columns=columns, use_threads=False)
 
 
 def _as_countries(

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lostfound.errors import nearest_name
@@ -27,10 +26,9 @@ def city_table() -> pa.Table:
         Columns ``name``, ``alternate_names`` (Latin script, places of `LARGE_CITY` and more), ``latitude``,
         ``longitude`` (degrees), ``country`` (alpha-2), ``admin1`` (GeoNames' region code) and ``population``.
     """
-    import pyarrow.parquet as pq  # here, for a name is looked up without it
+    from lostfound.geo.packed import read_packed  # here, for a name is looked up without pyarrow
 
-    file = Path(str(resources.files("lostfound.geo"))) / "data" / "cities.parquet"
-    return pq.ParquetFile(file).read()  # unlike read_table it loads neither pyarrow.dataset nor pandas
+    return read_packed("cities.parquet")
 
 
 class City(NamedTuple):

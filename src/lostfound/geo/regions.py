@@ -19,9 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
 from lostfound.errors import DatasetError
-from lostfound.geo.boundaries import Boundaries, read_packed
+from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.index import BORDER, PER_DEGREE, look_up
 from lostfound.geo.nearest import NearestSearch
+from lostfound.geo.packed import read_packed
 from lostfound.geo.shapes import clean_polygons, feature_country, joined, read_features
 from lostfound.geo.sphere import as_points
 
