@@ -26,7 +26,10 @@ from lostfound.data.records import strings
 from lostfound.evaluation.bootstrap import Samples, bootstrap
 from lostfound.evaluation.comparison import difference
 from lostfound.files import write_atomic
+from lostfound.geo.regions import nearest_places
+from lostfound.geo.sphere import unit_vectors
 from lostfound.models.heads import linear_head
+from lostfound.partitions.kinds.s2 import leaf_ids
 from lostfound.progress import note
 from lostfound.studies.holding_out import deal_folds
 from lostfound.training.build import build_network
@@ -34,6 +37,8 @@ from lostfound.training.features import cached_features
 from lostfound.training.recipe import load_recipe
 
 FOLDS, EPOCHS, BATCH, RATE = 5, 12, 256, 0.002
+MIN_IMAGES = 10
+"""A part of a country with fewer is the rest of its country."""
 STREETS_HELD_OUT = 2
 """So many of the largest street collections are held out as a whole."""
 
@@ -50,6 +55,8 @@ class Setting:
         of: What is drawn: images, or whole collections.
         streets: Learn from the street views, too.
         travel: Learn from travel pictures, too.
+        under: Learn the parts of countries too, and add them up (PlaNet's sums, by country): "regions", or
+            the level of S2 cells. A picture without coordinates tells its country alone.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Setting:
     of: str = "images"
     streets: bool = True
     travel: bool = True
+    under: str | int | None = None
 
 
 BASE = Setting("countries to 0.5, collections to 0.75")
@@ -74,14 +82,17 @@ SETTINGS = (
     Setting("no travel pictures", travel=False),
     *(Setting(f"1/{n} of the travel pictures", share=1 / n) for n in (2, 4, 8)),
     *(Setting(f"1/{n} of their collections", share=1 / n, of="collections") for n in (2, 4, 8)),
+    Setting("sums of regions", under="regions"),
+    *(Setting(f"sums of S2 cells of level {level}", under=level) for level in (3, 4, 5)),
 )
 
 
 @dataclass(frozen=True)
 class Images:
-    """All images: features (n, length), the number of their country, their collection, place, and kind."""
+    """All images: features (n, length), points (n, 2), numbers of countries, collections, places, kinds."""
 
     features: NDArray[np.float32]
+    points: NDArray[np.float64]
     classes: NDArray[np.int64]
     sources: NDArray[np.object_]
     places: NDArray[np.object_]
@@ -107,6 +118,7 @@ class Images:
         )
         return cls(
             np.concatenate(parts),
+            np.concatenate([each.points for each in (streets, travel)]),
             np.unique(countries, return_inverse=True)[1],
             sources.astype(object),
             places.astype(object),
@@ -129,15 +141,16 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--only", default="", help="the settings with this in their name, beside the first")
     given = parser.parse_args()
     streets, travel = Dataset.open(given.streets), Dataset.open(given.travel)
     images = Images.read(streets, travel, given.weights)
     parts = held_out(images, travel)
     right: dict[str, list[dict[str, NDArray[np.bool_]]]] = {}
-    for setting in SETTINGS:
+    for setting in (each for each in SETTINGS if each is BASE or given.only in each.name):
         note(setting.name)
         right[setting.name] = [answers(images, parts, setting, seed) for seed in range(given.seeds)]
-        write_atomic(given.to, text(images, parts, right, given.seeds).encode())
+        write_atomic(given.to, text(images, parts, right, given).encode())
 
 
 def held_out(images: Images, travel: Dataset) -> dict[str, list[NDArray[np.bool_]]]:
@@ -188,8 +201,53 @@ def kept(images: Images, allowed: NDArray[np.bool_], setting: Setting, seed: int
     return allowed & chosen
 
 
+class Sums(torch.nn.Module):
+    """A head that tells the parts of countries apart; its outputs are the countries' log probabilities.
+
+    Args:
+        length: Of the features.
+        countries: The number of each part's country, (parts,).
+    """
+
+    def __init__(self, length: int, countries: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.head = torch.nn.Sequential(torch.nn.Dropout(0.3), linear_head(length, len(countries)))
+        self.countries = torch.from_numpy(countries)
+        self.total = int(countries.max()) + 1
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Add up, (n, length) to (n, countries)."""
+        return self.both(features)[1]
+
+    def both(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The log probabilities of parts and of countries."""
+        parts = torch.log_softmax(self.head(features), dim=1)
+        sums = torch.zeros(len(features), self.total).index_add_(1, self.countries, parts.exp())
+        return parts, sums.clamp_min(1e-9).log()
+
+
+def parts_of(images: Images, learnt: NDArray[np.bool_], under: str | int | None) -> NDArray[np.int64]:
+    """The number of the part of its country that each learnt image lies in, 0 where that is not known."""
+    points = images.points[learnt]
+    numbers = np.zeros(len(points), np.int64)
+    located = np.isfinite(points).all(axis=1)
+    if under is None or not located.any():
+        return numbers
+    if isinstance(under, str):
+        found = nearest_places(points[located]).regions.astype(str)
+    else:
+        found = (leaf_ids(unit_vectors(points[located])) >> np.uint64(61 - 2 * under)).astype(str)
+    of = np.char.add(np.char.add(images.classes[learnt][located].astype(str), "/"), found)
+    _, part, counts = np.unique(of, return_inverse=True, return_counts=True)
+    numbers[located] = np.where(counts[part] < MIN_IMAGES, 0, part + 1)
+    return numbers
+
+
 def trained(images: Images, learnt: NDArray[np.bool_], setting: Setting, seed: int) -> torch.nn.Module:
-    """A head of the starter's kind: label smoothing, dropout, AdamW, drawn by country and collection."""
+    """A head of the starter's kind: label smoothing, dropout, AdamW, drawn by country and collection.
+
+    The loss of an image with a part is -log p(country) - log p(part | country).
+    """
     features = torch.from_numpy(images.features[learnt])
     classes, sources = (
         images.classes[learnt],
@@ -199,16 +257,23 @@ def trained(images: Images, learnt: NDArray[np.bool_], setting: Setting, seed: i
     chances *= np.bincount(sources)[sources] ** (setting.collections - 1.0)
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    head = torch.nn.Sequential(
-        torch.nn.Dropout(0.3), linear_head(features.shape[1], int(images.classes.max()) + 1)
-    )
+    # The first parts are the countries (where a part is not known), in order.
+    number, total = parts_of(images, learnt, setting.under), int(images.classes.max()) + 1
+    pairs, part = np.unique(np.stack([number, classes])[:, number > 0], axis=1, return_inverse=True)
+    place = classes.copy()
+    place[number > 0] = total + part.reshape(-1)
+    head = Sums(features.shape[1], np.concatenate([np.arange(total), pairs[1].astype(np.int64)]))
     steps = EPOCHS * len(features) // BATCH
     optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
     labels, drawn = torch.from_numpy(classes), torch.from_numpy(chances / chances.sum())
+    places, known = torch.from_numpy(place), torch.from_numpy(number > 0)
     for _ in range(steps):
         rows = torch.multinomial(drawn, BATCH, replacement=True, generator=generator)
-        loss = torch.nn.functional.cross_entropy(head(features[rows]), labels[rows], label_smoothing=0.1)
+        by_part, by_country = head.both(features[rows])
+        loss = torch.nn.functional.cross_entropy(by_country, labels[rows], label_smoothing=0.1)
+        within = by_country.gather(1, labels[rows, None]) - by_part.gather(1, places[rows, None])
+        loss = loss + (within[:, 0] * known[rows]).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -220,17 +285,18 @@ def text(
     images: Images,
     parts: dict[str, list[NDArray[np.bool_]]],
     right: dict[str, list[dict[str, NDArray[np.bool_]]]],
-    seeds: int,
+    given: argparse.Namespace,
 ) -> str:
     """The tables, Markdown."""
+    only = f" --only '{given.only}'" if given.only else ""
     travel = np.any(parts["travel"], axis=0)
     sources = images.sources[travel]
     own = [name for name in parts if name != "travel"]
     counts = ", ".join(f"{int(np.any(parts[name], axis=0).sum())} of `{name}`" for name in own)
     lines = [
         "# Photos of collections that were not learnt from: what helps\n",
-        f"`python benchmarks/origins.py` on {machine()}; {versions('lostfound', 'torch', 'timm')}.\n",
-        f"Heads on the starter's locked backbone, seeds: {seeds}. Right country, in percent, first answer / "
+        f"`python benchmarks/origins.py{only}` on {machine()}; {versions('lostfound', 'torch', 'timm')}.\n",
+        f"Heads on the starter's locked backbone, seeds: {given.seeds}. Right country, in percent, first answer / "
         f"one of five. Travel: {travel.sum()} pictures of {len(set(sources))} collections, each fifth of "
         "them held out in turn; interval and difference by collection (95 %, bootstrap). Streets, as single "
         f"photos: {counts}.\n",

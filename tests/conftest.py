@@ -27,6 +27,8 @@ TRAINING_COMMANDS = {"train", "average", "compare", "convert", "demo", "tune"}  
 HOW_MANY = {"--jobs", "--engine", "-h", "--help"}
 TIMEOUT_S = 300
 
+gc.disable()  # until all is imported and collected, a sixth of whose time it would take
+
 hypothesis.settings.register_profile("patient", deadline=None)  # no test depends on a clock
 hypothesis.settings.load_profile("patient")
 
@@ -93,6 +95,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -61,6 +61,7 @@ def commands_in(text: str) -> list[list[str]]:
 BLOCKS = blocks()
 EVERY = [(block, words) for block in BLOCKS for words in block.commands]
 RUN = [block for block in BLOCKS if not block.needs]
+COMMAND = typer.main.get_command(app)
 DIFFERENT = list({str(block.commands): block for block in RUN}.values())  # some pages have the same
 
 
@@ -72,7 +73,7 @@ def test_there_are_many_and_most_pages_run_some():
 @pytest.mark.parametrize(("block", "words"), EVERY, ids=lambda value: getattr(value, "name", ""))
 def test_a_command_has_the_options_that_a_page_gives_it(block: Block, words: list[str]):
     """As far as the command line itself can tell: commands, options, and values of the right kind."""
-    command, name = typer.main.get_command(app), "lostfound"
+    command, name = COMMAND, "lostfound"
     while hasattr(command, "commands"):
         assert words[0] in command.commands, f"{name} has no command {words[0]!r}"
         command, name, words = command.commands[words[0]], words[0], words[1:]

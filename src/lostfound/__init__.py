@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from lostfound.data.importers.importing import import_images
     from lostfound.data.preparing.prepare import prepare
     from lostfound.evaluation.evaluate import evaluate, score
-    from lostfound.partitions import Partition, build_partition
+    from lostfound.partitions.base import Partition
+    from lostfound.partitions.build import build_partition
     from lostfound.predict.explain import EvidenceMap, Explanation
     from lostfound.predict.guess import Candidate, Guess
     from lostfound.predict.levels import Area
@@ -95,12 +96,12 @@ _MODULES = {
     "Explanation": "predict.explain",
     "Guess": "predict.guess",
     "Locator": "predict.locator",
-    "Partition": "partitions",
+    "Partition": "partitions.base",
     "Predictions": "predict.predictions",
     "Recipe": "training.settings",
     "Restriction": "predict.restrictions",
     "SimilarPhoto": "predict.similar",
-    "build_partition": "partitions",
+    "build_partition": "partitions.build",
     "evaluate": "evaluation.evaluate",
     "import_images": "data.importers.importing",
     "load_recipe": "training.recipe",

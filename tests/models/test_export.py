@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,8 @@ def test_a_network_that_cannot_be_exported_is_one_clear_line(
 
 @pytest.mark.slow
 def test_the_tests_translate_networks_alike_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What differs by numbers alone is filled in, and held to the network; other settings are translated."""
+    """What differs by numbers alone, or in how many outputs there are, is filled in, and held to the network;
+    other settings are translated."""
     translated: list[Path] = []
     anew = torch.onnx.export.__wrapped__  # type: ignore[attr-defined]
 
@@ -174,3 +176,13 @@ def test_the_tests_translate_networks_alike_once(tmp_path: Path, monkeypatch: py
     assert len(translated) == 1
     export(1, 0.5)
     assert len(translated) == 2
+    for outputs, dropout in ((5, 0.0), (9, 0.5), (2, 0.0)):
+        preprocessing = Preprocessing(32, 32)
+        backbone = build_backbone("lostfound:cnn5", {"width": 4}, pretrained=False)
+        head = partial(linear_head, outputs=outputs, dropout=dropout)
+        assert (
+            export_onnx(Network(backbone, preprocessing, head), preprocessing, tmp_path / "model.onnx") < 1e-5
+        )
+        session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+        assert session.get_outputs()[0].shape == ["n", outputs]
+    assert len(translated) == 3
