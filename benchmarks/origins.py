@@ -22,7 +22,7 @@ from machine import machine, versions
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
-from lostfound.data.records import strings
+from lostfound.data.records import coordinates, strings
 from lostfound.evaluation.bootstrap import Samples, bootstrap
 from lostfound.evaluation.comparison import difference
 from lostfound.files import write_atomic
@@ -118,7 +118,7 @@ class Images:
         )
         return cls(
             np.concatenate(parts),
-            np.concatenate([each.points for each in (streets, travel)]),
+            np.concatenate([coordinates(each) for each in records]),
             np.unique(countries, return_inverse=True)[1],
             sources.astype(object),
             places.astype(object),
@@ -296,10 +296,10 @@ def text(
     lines = [
         "# Photos of collections that were not learnt from: what helps\n",
         f"`python benchmarks/origins.py{only}` on {machine()}; {versions('lostfound', 'torch', 'timm')}.\n",
-        f"Heads on the starter's locked backbone, seeds: {given.seeds}. Right country, in percent, first answer / "
-        f"one of five. Travel: {travel.sum()} pictures of {len(set(sources))} collections, each fifth of "
-        "them held out in turn; interval and difference by collection (95 %, bootstrap). Streets, as single "
-        f"photos: {counts}.\n",
+        f"Heads on the starter's locked backbone, seeds: {given.seeds}. Right country, in percent, first "
+        f"answer / one of five. Travel: {travel.sum()} pictures of {len(set(sources))} collections, each "
+        "fifth of them held out in turn; interval and difference by collection (95 %, bootstrap). Streets, as "
+        f"single photos: {counts}.\n",
         "| learnt from, and drawn | travel, by photo | mean of collections | difference | "
         f"{' | '.join(own)} |",
         f"|---|---|---|---|{'---|' * len(own)}",
