@@ -298,8 +298,8 @@ def text(
         f"`python benchmarks/origins.py{only}` on {machine()}; {versions('lostfound', 'torch', 'timm')}.\n",
         f"Heads on the starter's locked backbone, seeds: {given.seeds}. Right country, in percent, first "
         f"answer / one of five. Travel: {travel.sum()} pictures of {len(set(sources))} collections, each "
-        "fifth of them held out in turn; interval and difference by collection (95 %, bootstrap). Streets, as "
-        f"single photos: {counts}.\n",
+        "fifth of them held out in turn; interval and difference by collection (95 %, bootstrap). Streets, "
+        f"as single photos: {counts}.\n",
         "| learnt from, and drawn | travel, by photo | mean of collections | difference | "
         f"{' | '.join(own)} |",
         f"|---|---|---|---|{'---|' * len(own)}",
