@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import subprocess
@@ -79,6 +80,18 @@ def test_a_public_name_is_documented(name: str):
 def test_public_names_are_those_of_their_modules():
     for name, module in package._MODULES.items():
         assert getattr(package, name) is getattr(import_module(f"lostfound.{module}"), name)
+
+
+def test_no_class_has_the_name_of_another():
+    """But those of the server's schema, which are what is sent of the same things."""
+    package_folder = REPOSITORY / "src" / "lostfound"
+    found: dict[str, list[str]] = {}
+    for path in package_folder.rglob("*.py"):
+        if path != package_folder / "serve" / "schema.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    found.setdefault(node.name, []).append(str(path.relative_to(package_folder)))
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
 
 
 def test_version_is_that_of_the_installed_package():

@@ -43,7 +43,7 @@ def street(tmp_path: Path):
     from lostfound.collect.places import make_plan
     from lostfound.collect.quotas import Quotas
     from lostfound.collect.run import run_collection
-    from lostfound.collect.runner import Limits
+    from lostfound.collect.runner import RunLimits
     from lostfound.collect.streetview import SOURCE, StreetView, Views, settings_of
 
     def run(
@@ -67,7 +67,7 @@ def street(tmp_path: Path):
             return run_collection(
                 collection,
                 collector,
-                Limits(**fast),
+                RunLimits(**fast),
                 jobs=1,
                 pack_at=pack_at,
             )
@@ -85,7 +85,7 @@ def graph(tmp_path: Path):
     from lostfound.collect.places import make_plan
     from lostfound.collect.quotas import Quotas
     from lostfound.collect.run import run_collection
-    from lostfound.collect.runner import Limits
+    from lostfound.collect.runner import RunLimits
 
     def run(
         to: Path | None = None,
@@ -108,6 +108,6 @@ def graph(tmp_path: Path):
             collector = Mapillary(
                 collection.ledger, wanted, quotas=quotas, boxes=tiles, held=collection.held_places()
             )
-            return run_collection(collection, collector, Limits(**fast), jobs=1)
+            return run_collection(collection, collector, RunLimits(**fast), jobs=1)
 
     return run

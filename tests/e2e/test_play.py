@@ -15,7 +15,7 @@ from lostfound.play.export import keep_cells
 from lostfound.play.places import Places, game_key
 from lostfound.play.settings import GameSettings, Mode
 from lostfound.play.store import Store
-from lostfound.play.study import Study
+from lostfound.play.study import PlayStudy
 from lostfound.predict.model_folder import ModelFolder
 
 
@@ -30,7 +30,7 @@ def played(dataset_folder: Path, model_folder: Path, tmp_path: Path) -> Callable
         folder = tmp_path / "play"
         store = Store.open(folder, game_key(places))
         keep_cells(folder, places.partition)
-        study = Study(places, store, None, None)
+        study = PlayStudy(places, store, None, None)
         for number, name in enumerate(("Ada", "Bob")):
             game = study.begin(f"{number:024x}", name)
             for each in store.rounds(game.id):

@@ -14,7 +14,7 @@ from lostfound.data.dataset import Dataset
 from lostfound.play.places import Places, game_key
 from lostfound.play.settings import GameSettings, Mode
 from lostfound.play.store import Store
-from lostfound.play.study import Study
+from lostfound.play.study import PlayStudy
 
 
 @pytest.fixture
@@ -33,15 +33,15 @@ def start_game(begin: Callable[..., Any], dataset_folder: Path) -> Iterator[Call
 
 
 @pytest.fixture
-def study(dataset_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Study]]:
+def study(dataset_folder: Path, tmp_path: Path) -> Iterator[Callable[..., PlayStudy]]:
     """Studies in this process."""
     opened: list[Store] = []
 
-    def make(mode: Mode = Mode.countries, folder: str = "play", **settings: Any) -> Study:
+    def make(mode: Mode = Mode.countries, folder: str = "play", **settings: Any) -> PlayStudy:
         own = {"rounds": 4, "practice": 2, "split": "all"} | settings
         places = Places(Dataset.open(dataset_folder), GameSettings(mode=mode, **own))
         opened.append(Store.open(tmp_path / folder, game_key(places)))
-        return Study(places, opened[-1], None, None)
+        return PlayStudy(places, opened[-1], None, None)
 
     yield make
     for store in opened:

@@ -18,13 +18,13 @@ from lostfound.play.comparing import compare_people
 from lostfound.play.comparing_page import render, tables
 from lostfound.play.opponents import Opponent
 from lostfound.play.settings import Mode, preset
-from lostfound.play.study import Study
+from lostfound.play.study import PlayStudy
 from lostfound.predict.locator import Locator
 
-Make = Callable[..., Study]
+Make = Callable[..., PlayStudy]
 
 
-def plays(study: Study, number: int, name: str, answer: Callable[[str, int], Answer]) -> None:
+def plays(study: PlayStudy, number: int, name: str, answer: Callable[[str, int], Answer]) -> None:
     """A whole game; the answer is a function of the true country's code and the round."""
     game = study.begin(f"{number:024x}", name)
     for each in study.store.rounds(game.id):

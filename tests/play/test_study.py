@@ -20,13 +20,13 @@ from lostfound.play.export import export
 from lostfound.play.places import Places
 from lostfound.play.settings import GameSettings, Mode, parse_pixels
 from lostfound.play.store import NameTakenError, Store, read_study
-from lostfound.play.study import Study
+from lostfound.play.study import PlayStudy
 
-Make = Callable[..., Study]
+Make = Callable[..., PlayStudy]
 SAID = Answer(("FR",))
 
 
-def play(study: Study, key: str, name: str, answer: Answer = SAID) -> str:
+def play(study: PlayStudy, key: str, name: str, answer: Answer = SAID) -> str:
     game = study.begin(key, name)
     while (current := study.current(game)) is not None:
         study.guess(game, current.number, answer)

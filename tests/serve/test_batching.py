@@ -16,7 +16,7 @@ from lostfound.predict.engine import Engine, Seen
 from lostfound.serve.batching import Ask, Batcher
 from lostfound.serve.metrics import Metrics
 from lostfound.serve.problems import Problem
-from lostfound.serve.settings import Limits
+from lostfound.serve.settings import ServerLimits
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,11 @@ def locator() -> lostfound.Locator:
 
 
 def served(
-    limits: Limits, work: Callable[[Batcher], Any], *, lanes: int = 2, for_one: dict[str, Any] | None = None
+    limits: ServerLimits,
+    work: Callable[[Batcher], Any],
+    *,
+    lanes: int = 2,
+    for_one: dict[str, Any] | None = None,
 ) -> Any:
     """What comes of some work with a batcher that runs."""
 
@@ -51,7 +55,7 @@ def test_what_comes_together_is_answered_in_order(locator, pictures):
         return await asyncio.gather(*asked)
 
     own = [locator.locate(photo) for photo in photos]
-    for row, (guess, failed) in enumerate(served(Limits(), work)):
+    for row, (guess, failed) in enumerate(served(ServerLimits(), work)):
         assert guess.country == own[row % 6].country
         assert len(guess.candidates) == 1 + row % 3
         assert isinstance(failed, lostfound.ImageError)
@@ -71,7 +75,7 @@ def test_only_a_photo_that_comes_alone_has_all_cores(locator, pictures):
         alone = [await batcher.results([photo], Ask("a", locator, 5)) for _ in range(3)]
         return alone, await batcher.results([photo] * 8, Ask("a", locator, 5))
 
-    alone, together = served(Limits(), work, for_one={"a": Counted(locator.model, threads=2)})
+    alone, together = served(ServerLimits(), work, for_one={"a": Counted(locator.model, threads=2)})
     assert Counted.photos[:3] == [1, 1, 1]
     assert sum(Counted.photos) < 3 + 8
     guesses = [*(each for (each,) in alone), *together]
@@ -80,7 +84,7 @@ def test_only_a_photo_that_comes_alone_has_all_cores(locator, pictures):
 
 def test_what_was_only_looked_at_is_no_guess(locator, pictures):
     photo = pictures[0].read_bytes()
-    (seen,) = served(Limits(), lambda each: each.results([photo], Ask("a", locator, 5, only_look=True)))
+    (seen,) = served(ServerLimits(), lambda each: each.results([photo], Ask("a", locator, 5, only_look=True)))
     assert isinstance(seen, Seen)
     assert locator.guess(seen).country == locator.locate(photo).country
 
@@ -92,7 +96,7 @@ def test_more_than_may_wait_are_refused_with_a_time(locator, pictures):
         asked = [batcher.results([photo] * 4, Ask("a", locator, 5)) for _ in range(12)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    results = served(Limits(max_photos=4, queue=8), work, lanes=1)
+    results = served(ServerLimits(max_photos=4, queue=8), work, lanes=1)
     refused = [each for each in results if isinstance(each, Problem)]
     assert refused
     assert all(each.status == 429 and each.retry_after_s >= 1 for each in refused)
@@ -107,7 +111,7 @@ def test_what_is_late_is_said_and_not_worked_on(locator, pictures):
             await batcher.results([photo] * 64, Ask("a", locator, 5))
         return found.value
 
-    assert served(Limits(deadline_s=0.01), work, lanes=1).status == 504
+    assert served(ServerLimits(deadline_s=0.01), work, lanes=1).status == 504
 
 
 def test_who_has_gone_is_not_waited_for(locator, pictures):
@@ -120,7 +124,7 @@ def test_who_has_gone_is_not_waited_for(locator, pictures):
             each.cancel()
         return await batcher.results([photo], Ask("a", locator, 5))
 
-    (guess,) = served(Limits(), work, lanes=1)
+    (guess,) = served(ServerLimits(), work, lanes=1)
     assert guess.country == locator.locate(photo).country
 
 
@@ -135,7 +139,7 @@ def test_what_waits_at_the_end_is_answered_and_more_is_refused(locator, pictures
             await batcher.results([photo], Ask("a", locator, 5))
         return await task, found.value.status, batcher.is_working
 
-    results, status, works = served(Limits(), work)
+    results, status, works = served(ServerLimits(), work)
     assert (len(results), status, works) == (20, 503, False)
 
 
@@ -149,10 +153,10 @@ def test_models_take_turns(locator, pictures):
         ]
         return await asyncio.gather(*asked)
 
-    assert {guess.country for (guess,) in served(Limits(), work)} == {locator.locate(photo).country}
+    assert {guess.country for (guess,) in served(ServerLimits(), work)} == {locator.locate(photo).country}
 
 
 @pytest.mark.parametrize("limits", [{"queue": 3}, {"memory": 1}])
 def test_bounds_that_contradict_each_other_are_refused(limits):
     with pytest.raises(lostfound.UsageError, match="can't hold one"):
-        Limits(**limits)
+        ServerLimits(**limits)

@@ -89,7 +89,7 @@ def serve(
     """
     from lostfound.predict.devices import providers_of
     from lostfound.serve import run
-    from lostfound.serve.settings import Limits, ServeSettings, parse_models, read_tokens
+    from lostfound.serve.settings import ServerLimits, ServeSettings, parse_models, read_tokens
 
     providers_of(device)  # which is refused here rather than in every process
     settings = ServeSettings(
@@ -97,7 +97,7 @@ def serve(
         tokens=() if token_file is None else read_tokens(token_file),
         origins=tuple(_origin(each) for each in cors),
         tiles=None if tiles is None else _tiles(tiles),
-        limits=Limits(
+        limits=ServerLimits(
             max_photos,
             max_bytes * _MB,
             max_pixels * 1_000_000,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lostfound.collect.collection import FOLDER, Collection, collect_and_pack
 from lostfound.collect.ledger import Ledger
-from lostfound.collect.runner import Collector, Limits, Runner
+from lostfound.collect.runner import Collector, RunLimits, Runner
 from lostfound.collect.tasks import MICRO, Totals
 from lostfound.progress import progress
 
@@ -69,7 +69,7 @@ class CollectionSummary:
 
 
 def estimate_collection(
-    source: str, folder: Path, limits: Limits, *, places: int, images_each: int | None, price: float
+    source: str, folder: Path, limits: RunLimits, *, places: int, images_each: int | None, price: float
 ) -> CollectionEstimate:
     """Estimate a collection from its plan and its ledger, without asking anything.
 
@@ -100,7 +100,7 @@ def estimate_collection(
 def run_collection(
     collection: Collection,
     collector: Collector,
-    limits: Limits,
+    limits: RunLimits,
     *,
     jobs: int | None = None,
     pack_at: int = PACK_AT,

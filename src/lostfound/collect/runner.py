@@ -21,7 +21,7 @@ FAILURES_IN_ROW = 10
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """What a run may do.
 
     Attributes:
@@ -90,7 +90,7 @@ class Runner:
         collector: Collector,
         ledger: Ledger,
         inbox: Inbox,
-        limits: Limits,
+        limits: RunLimits,
     ) -> None:
         self.budget_spent = False
         self.advanced = 0

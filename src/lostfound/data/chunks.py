@@ -21,7 +21,7 @@ from lostfound.data.shards import shard_writer
 from lostfound.data.stored import StoredRecords, open_parquet
 from lostfound.files import digest, remove_partials, write_atomic
 from lostfound.parallel.blocks import Blocks
-from lostfound.parallel.processes import Engine
+from lostfound.parallel.processes import WorkEngine
 
 Item = TypeVar("Item")
 Skipped = tuple[str, str]  # (path, reason)
@@ -60,7 +60,7 @@ def run_chunks(
     key: str,
     title: str,
     jobs: int | None = None,
-    engine: Engine | None = None,
+    engine: WorkEngine | None = None,
     mixed: bool = False,
 ) -> tuple[StoredRecords, list[Skipped]]:
     """Encode items into shards on all cores, skipping the chunks that an earlier run finished.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
-from lostfound.parallel.processes import Engine, Processes
+from lostfound.parallel.processes import Processes, WorkEngine
 from lostfound.progress import progress
 
 Block = TypeVar("Block")
@@ -48,7 +48,7 @@ class Blocks:
         *,
         title: str,
         jobs: int | None = None,
-        engine: Engine | None = None,
+        engine: WorkEngine | None = None,
         finished: Callable[[int, Result], None] | None = None,
     ) -> None:
         """Do the blocks that are missing, and show the progress of all.

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Engine(Protocol):
+class WorkEngine(Protocol):
     """Where work is done: in processes of this machine, or on a cluster."""
 
     def spread(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:

@@ -17,7 +17,7 @@ from lostfound.evaluation.matching import match
 from lostfound.evaluation.metrics import METRICS
 from lostfound.play.answers import to_predictions
 from lostfound.play.export import study_cells
-from lostfound.play.games import Guess
+from lostfound.play.games import PlayerGuess
 from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places
 from lostfound.play.results import SCORED
@@ -42,7 +42,7 @@ class Answered:
     """
 
     places: Places
-    guesses: Sequence[Guess]
+    guesses: Sequence[PlayerGuess]
     known: int
     values: Values
     models: Mapping[str, Values]
@@ -105,7 +105,7 @@ def read_answered(folder: Path, dataset: Dataset, opponents: Sequence[Opponent])
     return Answered(places, told, len(guesses) - len(told), _of_people(places, told), models)
 
 
-def _of_people(places: Places, guesses: Sequence[Guess]) -> Values:
+def _of_people(places: Places, guesses: Sequence[PlayerGuess]) -> Values:
     """What the guesses are worth; each player's are predictions of their own."""
     found = {name: np.full(len(guesses), np.nan) for name in SCORED[places.settings.mode]}
     players = np.array([each.player for each in guesses], dtype=object)
@@ -120,7 +120,9 @@ def _of_people(places: Places, guesses: Sequence[Guess]) -> Values:
     return found
 
 
-def _of_model(places: Places, opponent: Opponent, ids: Sequence[str], guesses: Sequence[Guess]) -> Values:
+def _of_model(
+    places: Places, opponent: Opponent, ids: Sequence[str], guesses: Sequence[PlayerGuess]
+) -> Values:
     """What a model's answers are worth, for each guess of its picture."""
     predictions = opponent.predictions(places, ids)
     rows = {str(image_id): row for row, image_id in enumerate(predictions.ids)}

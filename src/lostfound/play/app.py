@@ -18,7 +18,7 @@ from lostfound.play.answers import Answer
 from lostfound.play.games import Game
 from lostfound.play.page import page_file, page_files
 from lostfound.play.store import NameTakenError
-from lostfound.play.study import Study
+from lostfound.play.study import PlayStudy
 from lostfound.serve.guard import Guard
 from lostfound.serve.metrics import Metrics
 from lostfound.serve.pages import send_file
@@ -57,7 +57,7 @@ class Sent(BaseModel):
         return Answer(tuple(self.ranked), point, self.skipped, self.known, tuple(self.clues))
 
 
-def build_app(study: Study) -> FastAPI:
+def build_app(study: PlayStudy) -> FastAPI:
     """The application."""
     app = FastAPI(title="Lost & Found: the game", docs_url=None, redoc_url=None, openapi_url=None)
     _pages(app, study)
@@ -71,7 +71,7 @@ def build_app(study: Study) -> FastAPI:
     return app
 
 
-def _pages(app: FastAPI, study: Study) -> None:
+def _pages(app: FastAPI, study: PlayStudy) -> None:
     @app.get("/")
     @app.get("/game/{_}")
     def page(request: Request) -> Response:
@@ -98,7 +98,7 @@ def _pages(app: FastAPI, study: Study) -> None:
         return {"ready": True}
 
 
-def _games(app: FastAPI, study: Study) -> None:
+def _games(app: FastAPI, study: PlayStudy) -> None:
     def of(game: str) -> Game:
         found = study.store.game(game)
         if found is None:

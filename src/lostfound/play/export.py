@@ -9,7 +9,7 @@ from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.partitions import Partition
 from lostfound.play.answers import to_predictions
-from lostfound.play.games import Guess
+from lostfound.play.games import PlayerGuess
 from lostfound.play.settings import GameSettings
 from lostfound.play.store import read_study
 from lostfound.predict.cells import read_cells
@@ -42,7 +42,7 @@ def players_predictions(folder: Path, *, without_known: bool = False) -> dict[st
     """
     values, guesses = read_study(folder)
     settings, partition = GameSettings.from_dict(values), study_cells(folder)
-    by_player: dict[str, list[Guess]] = {}
+    by_player: dict[str, list[PlayerGuess]] = {}
     for each in guesses:
         if not each.practice and not (without_known and each.answer.known):
             by_player.setdefault(each.player, []).append(each)

@@ -38,7 +38,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Guess:
+class PlayerGuess:
     """What was answered in a round.
 
     Attributes:

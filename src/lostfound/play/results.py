@@ -15,7 +15,7 @@ from lostfound.geo.countries import country_name
 from lostfound.geo.sphere import geoguessr_score, haversine_km
 from lostfound.pages.lines import great_circle
 from lostfound.play.answers import Answer, label, to_predictions
-from lostfound.play.games import Guess
+from lostfound.play.games import PlayerGuess
 from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places
 from lostfound.play.settings import Mode
@@ -70,7 +70,7 @@ def judge(places: Places, image_id: str, answer: Answer) -> Judged:
     return Judged(label(answer, partition), point, km, rank == 1, rank, None, way)
 
 
-def people_score(places: Places, guesses: Sequence[Guess], by: str) -> Evaluation:
+def people_score(places: Places, guesses: Sequence[PlayerGuess], by: str) -> Evaluation:
     """One player's scored rounds, as `score` judges them."""
     ids = [each.image_id for each in guesses]
     answers = [each.answer for each in guesses]
@@ -78,14 +78,14 @@ def people_score(places: Places, guesses: Sequence[Guess], by: str) -> Evaluatio
     return score(predictions, places.asked(ids), metrics=SCORED[places.settings.mode], by=by)
 
 
-def model_score(places: Places, opponent: Opponent, guesses: Sequence[Guess]) -> Evaluation:
+def model_score(places: Places, opponent: Opponent, guesses: Sequence[PlayerGuess]) -> Evaluation:
     """The same rounds of a model, as `score` judges them."""
     ids = [each.image_id for each in guesses]
     predictions = opponent.predictions(places, ids)
     return score(predictions, places.asked(ids), metrics=SCORED[places.settings.mode], by=opponent.name)
 
 
-def end_of_game(places: Places, guesses: Sequence[Guess], opponent: Opponent | None) -> dict[str, Any]:
+def end_of_game(places: Places, guesses: Sequence[PlayerGuess], opponent: Opponent | None) -> dict[str, Any]:
     """What the last page tells: scores, each round, the best and the worst.
 
     Args:

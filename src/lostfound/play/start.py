@@ -13,7 +13,7 @@ from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places, game_key
 from lostfound.play.settings import GameSettings
 from lostfound.play.store import Store
-from lostfound.play.study import Study
+from lostfound.play.study import PlayStudy
 
 try:
     import segno
@@ -26,7 +26,7 @@ except ImportError as error:
     ) from None
 
 from lostfound.partitions import Partition
-from lostfound.serve.settings import Limits
+from lostfound.serve.settings import ServerLimits
 
 
 def open_study(
@@ -36,7 +36,7 @@ def open_study(
     partition: Partition | None,
     opponent: Opponent | None,
     join: str | None,
-) -> Study:
+) -> PlayStudy:
     """Find the places, and open the records.
 
     Raises:
@@ -45,12 +45,12 @@ def open_study(
     places = Places(dataset, settings, partition)
     store = Store.open(folder, game_key(places))
     keep_cells(folder, places.partition)
-    return Study(places, store, opponent, join)
+    return PlayStudy(places, store, opponent, join)
 
 
-def serve_study(study: Study, own: socket.socket) -> None:
+def serve_study(study: PlayStudy, own: socket.socket) -> None:
     """Serve until a signal ends it."""
-    server.run_app(lambda: build_app(study), own, Limits())
+    server.run_app(lambda: build_app(study), own, ServerLimits())
 
 
 def busy(folder: Path) -> LostFoundError:

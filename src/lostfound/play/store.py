@@ -19,7 +19,7 @@ from typing import Any
 from lostfound.claims import refuse_other_settings
 from lostfound.errors import DatasetError, refused_as
 from lostfound.play.answers import Answer
-from lostfound.play.games import Game, Guess, Round
+from lostfound.play.games import Game, PlayerGuess, Round
 
 DATABASE = "play.sqlite"
 FORMAT = 1
@@ -161,7 +161,7 @@ class Store:
 
     def guess(
         self, game: Game, round_: Round, answer: Answer, *, mode: str, pixels: str | None
-    ) -> tuple[Guess, bool]:
+    ) -> tuple[PlayerGuess, bool]:
         """Keep an answer, unless the round has one.
 
         Returns:
@@ -182,7 +182,7 @@ class Store:
         (kept,) = self.guesses(game.id, round_.number)
         return kept, done.rowcount == 1
 
-    def guesses(self, game: str | None = None, number: int | None = None) -> list[Guess]:
+    def guesses(self, game: str | None = None, number: int | None = None) -> list[PlayerGuess]:
         """The guesses of a game, or of one of its rounds, or of all, as they were made."""
         return _guesses(
             self._read(
@@ -208,7 +208,7 @@ class Store:
             self._connection.execute("COMMIT")
 
 
-def read_study(folder: Path) -> tuple[dict[str, Any], list[Guess]]:
+def read_study(folder: Path) -> tuple[dict[str, Any], list[PlayerGuess]]:
     """The settings and all guesses of a study, also while it is being played.
 
     Raises:
@@ -237,7 +237,7 @@ def _settings(connection: sqlite3.Connection, path: Path) -> dict[str, Any] | No
     return settings
 
 
-def _guesses(rows: Sequence[Any]) -> list[Guess]:
+def _guesses(rows: Sequence[Any]) -> list[PlayerGuess]:
     found = []
     for row in rows:
         game, number, player, image, practice, ranked, latitude, longitude, *rest = row
@@ -250,7 +250,7 @@ def _guesses(rows: Sequence[Any]) -> list[Guess]:
             tuple(json.loads(clues)),
             bool(late),
         )
-        found.append(Guess(game, number, player, image, bool(practice), answer, seconds, at))
+        found.append(PlayerGuess(game, number, player, image, bool(practice), answer, seconds, at))
     return found
 
 

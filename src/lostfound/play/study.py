@@ -10,7 +10,7 @@ from typing import Any
 from lostfound.errors import UsageError
 from lostfound.evaluation.metrics import METRICS
 from lostfound.play.answers import Answer, check_answer, label
-from lostfound.play.games import Game, Guess, Round
+from lostfound.play.games import Game, PlayerGuess, Round
 from lostfound.play.opponents import Opponent
 from lostfound.play.places import Places
 from lostfound.play.results import SCORED, as_values, end_of_game, judge, people_score
@@ -22,7 +22,7 @@ GRACE_S = 3.0
 LONGEST_NAME = 40
 
 
-class Study:
+class PlayStudy:
     """All that a server of the game answers with.
 
     Attributes:
@@ -167,7 +167,7 @@ class Study:
             "leaders": self._leaders(game) if self.places.settings.leaderboard else None,
         }
 
-    def _truth(self, guess: Guess) -> dict[str, Any]:
+    def _truth(self, guess: PlayerGuess) -> dict[str, Any]:
         truth = self.places.truth(guess.image_id)
         return {
             "name": truth.name,
@@ -176,7 +176,7 @@ class Study:
             "own": as_values(judge(self.places, guess.image_id, guess.answer)),
         }
 
-    def _scored(self, game: Game) -> Sequence[Guess]:
+    def _scored(self, game: Game) -> Sequence[PlayerGuess]:
         return [each for each in self.store.guesses(game.id) if not each.practice]
 
     def _leaders(self, own: Game) -> list[dict[str, Any]]:

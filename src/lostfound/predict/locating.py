@@ -19,7 +19,7 @@ from lostfound.predict.locator import Locator
 from lostfound.predict.outputs import LocatedPhoto, written_name
 from lostfound.predict.photos import PassedOver, located_each, stated_position
 from lostfound.predict.results import ROWS, Known, Results, Row, Stamp, hold, model_identity
-from lostfound.predict.sources import Selection, Source, list_sources, read_ahead
+from lostfound.predict.sources import Selection, UnreadPhoto, list_sources, read_ahead
 from lostfound.progress import progress
 from lostfound.texts import csv_text
 
@@ -99,7 +99,7 @@ def settings_of(locator: Locator, top: int) -> dict[str, object]:
     }
 
 
-Block = Sequence[tuple[Source, Stamp, bytes]]
+Block = Sequence[tuple[UnreadPhoto, Stamp, bytes]]
 
 
 class _Work:
@@ -117,7 +117,7 @@ class _Work:
         self._passed = 0  # known or unreadable ones that are not told of yet
         self._sidecars = Sidecars()
 
-    def do(self, sources: Iterator[Source]) -> Iterator[int]:
+    def do(self, sources: Iterator[UnreadPhoto]) -> Iterator[int]:
         """Locate photos; gives how many were done, now and then."""
         done: dict[int, list[LocatedPhoto]] = {}
         for number, answers in self._spread(self._questions(sources)):
@@ -145,7 +145,7 @@ class _Work:
         work = partial(_ask_elsewhere, opened=_Opened(self._locator, about), top=self._top)
         yield from self._engine.spread(work, questions)
 
-    def _questions(self, sources: Iterator[Source]) -> Iterator[_Question]:
+    def _questions(self, sources: Iterator[UnreadPhoto]) -> Iterator[_Question]:
         """What of each block is to be asked, with the block's number."""
         for number, block in enumerate(self._blocks(sources)):
             new = {stamp.sha256: data for _, stamp, data in block if not self._is_answered(stamp.sha256)}
@@ -155,11 +155,11 @@ class _Work:
             self._asking |= new.keys()
             yield number, list(new.items())
 
-    def _blocks(self, sources: Iterator[Source]) -> Iterator[Block]:
+    def _blocks(self, sources: Iterator[UnreadPhoto]) -> Iterator[Block]:
         size = (
             _BLOCK if self._engine is None else BATCH_SIZE
         )  # others' memory is filled by what waits for them
-        block: list[tuple[Source, Stamp, bytes]] = []
+        block: list[tuple[UnreadPhoto, Stamp, bytes]] = []
         for source, data in read_ahead(self._new(sources)):
             if not block and self._passed >= _BLOCK:
                 yield block  # to be told of
@@ -179,7 +179,7 @@ class _Work:
         if block:
             yield block
 
-    def _new(self, sources: Iterator[Source]) -> Iterator[Source]:
+    def _new(self, sources: Iterator[UnreadPhoto]) -> Iterator[UnreadPhoto]:
         for source in sources:
             if source.modified_ns and self._known.holds(source.name, source.size, source.modified_ns):
                 self.known_ones += 1

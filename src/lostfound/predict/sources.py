@@ -26,7 +26,7 @@ _AHEAD = 16
 
 
 @dataclass(frozen=True)
-class Source:
+class UnreadPhoto:
     """A photo that is not read yet.
 
     Attributes:
@@ -72,7 +72,7 @@ def _matches(path: str, patterns: Sequence[str]) -> bool:
 
 def list_sources(
     paths: Sequence[Path], selection: Selection, passed: PassedOver | None = None, *, reading: bool = True
-) -> Iterator[Source]:
+) -> Iterator[UnreadPhoto]:
     """The photos that paths mean, in a stable order.
 
     Args:
@@ -103,10 +103,10 @@ def list_sources(
             yield from _file(str(path))
 
 
-def read_ahead(sources: Iterable[Source]) -> Iterator[tuple[Source, bytes | ImageError]]:
+def read_ahead(sources: Iterable[UnreadPhoto]) -> Iterator[tuple[UnreadPhoto, bytes | ImageError]]:
     """The photos with their bytes, read in threads, in order, few ahead of what is asked for."""
     with ThreadPoolExecutor(4) as pool:
-        waiting: deque[tuple[Source, Future[bytes | ImageError]]] = deque()
+        waiting: deque[tuple[UnreadPhoto, Future[bytes | ImageError]]] = deque()
         for source in sources:
             waiting.append((source, pool.submit(_bytes, source)))
             if len(waiting) >= _AHEAD:
@@ -116,7 +116,7 @@ def read_ahead(sources: Iterable[Source]) -> Iterator[tuple[Source, bytes | Imag
             yield first, future.result()
 
 
-def _bytes(source: Source) -> bytes | ImageError:
+def _bytes(source: UnreadPhoto) -> bytes | ImageError:
     try:
         return source.read()
     except ImageError as error:
@@ -128,16 +128,16 @@ def _bytes(source: Source) -> bytes | ImageError:
         )
 
 
-def _file(file: str) -> Iterator[Source]:
+def _file(file: str) -> Iterator[UnreadPhoto]:
     try:
         about = os.stat(file)  # noqa: PTH116
         size, modified = about.st_size, about.st_mtime_ns
     except OSError:  # reading it will say so
         size, modified = 0, 0
-    yield Source(file, size, modified, lambda: read_file(Path(file)))
+    yield UnreadPhoto(file, size, modified, lambda: read_file(Path(file)))
 
 
-def _video(file: str, selection: Selection) -> Iterator[Source]:
+def _video(file: str, selection: Selection) -> Iterator[UnreadPhoto]:
     """The frames of a video; of one that can't be read, the video itself, which says why."""
     (whole,) = _file(file)
     if selection.every_s is None:
@@ -153,7 +153,7 @@ def _video(file: str, selection: Selection) -> Iterator[Source]:
         yield replace(whole, name=file + video.name(number), read=partial(video.read, number))
 
 
-def _archive(path: Path, selection: Selection, reading: bool) -> Iterator[Source]:
+def _archive(path: Path, selection: Selection, reading: bool) -> Iterator[UnreadPhoto]:
     """The photos in an archive, which is never unpacked: no path in it can lead anywhere."""
     try:
         modified = path.stat().st_mtime_ns
@@ -162,7 +162,7 @@ def _archive(path: Path, selection: Selection, reading: bool) -> Iterator[Source
                 for one in sorted(opened.infolist(), key=lambda each: each.filename):
                     if not one.is_dir() and _taken(one.filename, selection):
                         data = _member(one.file_size, lambda one=one: opened.read(one), reading)  # type: ignore[misc]
-                        yield Source(f"{path}/{one.filename}", one.file_size, modified, _given(data))
+                        yield UnreadPhoto(f"{path}/{one.filename}", one.file_size, modified, _given(data))
         else:
             with tarfile.open(path, "r:*") as tar:
                 for member in tar:
@@ -170,7 +170,7 @@ def _archive(path: Path, selection: Selection, reading: bool) -> Iterator[Source
                         file = tar.extractfile(member)
                         assert file is not None
                         data = _member(member.size, file.read, reading)
-                        yield Source(f"{path}/{member.name}", member.size, modified, _given(data))
+                        yield UnreadPhoto(f"{path}/{member.name}", member.size, modified, _given(data))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError, RuntimeError) as error:
         raise UsageError(
             f"{path} can't be read as an archive ({error}): is it whole, and not encrypted?"

@@ -26,7 +26,7 @@ from lostfound.predict.guess import Guess
 from lostfound.predict.locator import Locator
 from lostfound.serve.metrics import Metrics
 from lostfound.serve.problems import Problem, busy
-from lostfound.serve.settings import Limits
+from lostfound.serve.settings import ServerLimits
 
 Result = Guess | Seen | Unanswered | Problem
 """What comes of a photo: a guess, or what the network said if that was asked for, or why there is neither."""
@@ -68,7 +68,7 @@ class Batcher:
     """
 
     def __init__(
-        self, limits: Limits, lanes: int, metrics: Metrics, for_one: Mapping[str, Engine] | None = None
+        self, limits: ServerLimits, lanes: int, metrics: Metrics, for_one: Mapping[str, Engine] | None = None
     ) -> None:
         self.limits, self.metrics = limits, metrics
         self._for_one = for_one or {}

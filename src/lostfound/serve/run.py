@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lostfound.errors import MissingExtraError, UsageError
-from lostfound.serve.settings import Limits, ServeSettings
+from lostfound.serve.settings import ServerLimits, ServeSettings
 
 try:
     import fastapi  # noqa: F401
@@ -41,7 +41,7 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close
 class Protocol(HttpToolsProtocol):
     """HTTP whose headers must come within time and bounds, from the first request of a connection on."""
 
-    limits = Limits()
+    limits = ServerLimits()
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for headers."""
@@ -144,7 +144,7 @@ def run(settings: ServeSettings, own: socket.socket, *, workers: int = 1) -> Non
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_app(build: Callable[[], Any], own: socket.socket, limits: Limits) -> None:
+def run_app(build: Callable[[], Any], own: socket.socket, limits: ServerLimits) -> None:
     """Serve an application from this process until a signal ends it.
 
     Args:
@@ -159,7 +159,7 @@ def run_app(build: Callable[[], Any], own: socket.socket, limits: Limits) -> Non
     Server(config).run(sockets=[own])
 
 
-def _config(build: Callable[[], Any], limits: Limits, *, workers: int = 1) -> Config:
+def _config(build: Callable[[], Any], limits: ServerLimits, *, workers: int = 1) -> Config:
     return Config(
         build,
         factory=True,

@@ -15,7 +15,7 @@ DEFAULT_PORT = 8000
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """How much a server takes on. What is beyond is refused at once, so that what was accepted is answered.
 
     Attributes:
@@ -74,7 +74,7 @@ class ServeSettings:
     tiles: str | None = None
     lanes: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     metrics: Path | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: ServerLimits = field(default_factory=ServerLimits)
     device: str = "cpu"
 
 

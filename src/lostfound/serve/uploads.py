@@ -14,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from lostfound.serve.problems import Problem, busy
-from lostfound.serve.settings import Limits
+from lostfound.serve.settings import ServerLimits
 
 FIELDS = ("photos", "photo", "image", "images", "file", "files")
 """What a form may call its photos."""
@@ -42,7 +42,7 @@ class Upload:
 class Memory:
     """Bytes of all bodies that are held at once, which are bounded."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         self.limits = limits
         self.held = 0
 
@@ -78,7 +78,7 @@ class Loan:
         self.memory.held += size
 
 
-def too_large(limits: Limits) -> Problem:
+def too_large(limits: ServerLimits) -> Problem:
     """The problem of a body that has more bytes than may come."""
     return Problem(
         413,
@@ -157,7 +157,7 @@ async def _form(request: Request, loan: Loan, boundary: bytes) -> list[Upload]:
 class _Form:
     """Gathers what the parser of a form tells."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         self.limits = limits
         self.found: list[Upload] = []
         self.ended = False

@@ -42,7 +42,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What a training would do.
 
     Attributes:
@@ -72,7 +72,7 @@ class Plan:
     cost: Cost
 
 
-def plan_training(recipe: Recipe, dataset: Dataset, weights: str | Path | None = None) -> Plan:
+def plan_training(recipe: Recipe, dataset: Dataset, weights: str | Path | None = None) -> TrainingPlan:
     """Find out what a training would do; nothing is written.
 
     Args:
@@ -101,7 +101,7 @@ def plan_training(recipe: Recipe, dataset: Dataset, weights: str | Path | None =
             dropped[reason] = count
     steps = -(-samples // recipe.trainer.batch_size)
     passes = 1.0 / 3 if locked_all else float(recipe.trainer.epochs)
-    return Plan(
+    return TrainingPlan(
         len(dataset),
         splits,
         dropped,

@@ -195,7 +195,7 @@ class Lock(Section):
     unlock: dict[int, Unit] = Field({}, description="from an epoch (counted from 1) on, this share instead")
 
 
-class Model(Section):
+class ModelSettings(Section):
     """The network."""
 
     backbone: str = Field(
@@ -357,7 +357,7 @@ class Recipe(Section):
     name: str = Field(min_length=1, description="what the model is called")
     data: Data = Data()
     task: Task = Classify()
-    model: Model
+    model: ModelSettings
     input: Input
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()

@@ -47,7 +47,7 @@ class Thing(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class LayoutPlan:
     """What a layout is made from."""
 
     setting: str
@@ -61,14 +61,14 @@ class Plan:
         return self.road.shift(s) + side * (self.road.edge + distance)
 
 
-def lay_out(plan: Plan) -> tuple[Thing, ...]:
+def lay_out(plan: LayoutPlan) -> tuple[Thing, ...]:
     """Everything around the viewer, the farthest first, so that the nearer is drawn over it."""
     makers = (_buildings, _plants, _fences, _furniture, _signs, _vehicles)
     things = [thing for make in makers for thing in make(plan)]
     return tuple(sorted(things, key=lambda thing: math.hypot(thing.a, thing.s), reverse=True))
 
 
-def _buildings(plan: Plan) -> list[Thing]:
+def _buildings(plan: LayoutPlan) -> list[Thing]:
     dice, style = plan.dice, plan.style
     chance, gap, setback, reach = {
         "city": (0.97, (0.0, 1.5), (0.3, 1.5), 110),
@@ -93,7 +93,7 @@ def _buildings(plan: Plan) -> list[Thing]:
     return things
 
 
-def _building(plan: Plan, a: float, s: float, wide: float, long: float) -> Building:
+def _building(plan: LayoutPlan, a: float, s: float, wide: float, long: float) -> Building:
     dice, style = plan.dice, plan.style
     low, high = style.storeys
     storeys = dice.integer(low, high)
@@ -116,7 +116,7 @@ def _building(plan: Plan, a: float, s: float, wide: float, long: float) -> Build
     )
 
 
-def _plants(plan: Plan) -> list[Thing]:
+def _plants(plan: LayoutPlan) -> list[Thing]:
     dice, land = plan.dice, plan.land
     share = {"city": 0.35, "town": 0.7, "village": 1.0, "wild": 1.25}[plan.setting]
     things: list[Thing] = []
@@ -140,7 +140,7 @@ def _plants(plan: Plan) -> list[Thing]:
     return things
 
 
-def _fences(plan: Plan) -> list[Thing]:
+def _fences(plan: LayoutPlan) -> list[Thing]:
     dice, kind = plan.dice, plan.style.fence
     if kind == "none" or plan.setting == "city" or not dice.chance(0.6 if plan.setting == "wild" else 0.8):
         return []
@@ -162,7 +162,7 @@ def _fences(plan: Plan) -> list[Thing]:
     return things
 
 
-def _furniture(plan: Plan) -> list[Thing]:
+def _furniture(plan: LayoutPlan) -> list[Thing]:
     """Poles with their wires, posts and lamps."""
     dice, style, road = plan.dice, plan.style, plan.road
     things: list[Thing] = []
@@ -190,7 +190,7 @@ def _furniture(plan: Plan) -> list[Thing]:
     return things
 
 
-def _signs(plan: Plan) -> list[Thing]:
+def _signs(plan: LayoutPlan) -> list[Thing]:
     """Signs for both directions, each on the side its traffic drives on."""
     dice, style, road = plan.dice, plan.style, plan.road
     shape, face, border = style.warning
@@ -211,7 +211,7 @@ def _signs(plan: Plan) -> list[Thing]:
     return things
 
 
-def _vehicles(plan: Plan) -> list[Thing]:
+def _vehicles(plan: LayoutPlan) -> list[Thing]:
     """Traffic in both directions, each in its lane, and parked cars in towns."""
     dice, style, road = plan.dice, plan.style, plan.road
     things: list[Thing] = []
@@ -231,7 +231,7 @@ def _vehicles(plan: Plan) -> list[Thing]:
     return things
 
 
-def _vehicle(plan: Plan, a: float, s: float, onward: bool) -> Vehicle:
+def _vehicle(plan: LayoutPlan, a: float, s: float, onward: bool) -> Vehicle:
     dice, style = plan.dice, plan.style
     kind = dice.weighted(style.vehicles)
     colour = dice.pick(PAINTS)

@@ -10,7 +10,7 @@ from lostfound.world.camera import Grid
 from lostfound.world.climate import Climate, climate_at, smooth_noise
 from lostfound.world.dice import Colour, Dice, mix
 from lostfound.world.land import Land, land_at
-from lostfound.world.layout import Plan, Thing, lay_out
+from lostfound.world.layout import LayoutPlan, Thing, lay_out
 from lostfound.world.light import Moment, moment_at
 from lostfound.world.road import Road, cross_section, road_for
 from lostfound.world.style import Style, style_of
@@ -84,7 +84,7 @@ def scene_at(latitude: float, longitude: float, code: str, seed: int) -> Scene:
         section=cross_section(road, style, land, dice),
         road_shifts=road.shifts(),
         ridges=_ridges(climate, moment, land, setting, road, style, dice),
-        things=lay_out(Plan(setting, style, land, road, dice)),
+        things=lay_out(LayoutPlan(setting, style, land, road, dice)),
     )
 
 

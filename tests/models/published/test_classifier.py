@@ -91,12 +91,12 @@ def test_labels_that_are_no_places_are_refused(tmp_path: Path) -> None:
 
 def test_without_a_licence_nothing_is_allowed(tmp_path: Path) -> None:
     from lostfound.models.published.classifier import license_of
-    from lostfound.models.published.sources import Source
+    from lostfound.models.published.sources import ModelSource
 
-    assert not license_of(Source(tmp_path, "x")).commercial
+    assert not license_of(ModelSource(tmp_path, "x")).commercial
     for name, free in (("mit", True), ("apache-2.0", True), ("cc-by-nc-sa-4.0", False)):
         (tmp_path / "README.md").write_text(f"---\nlicense: {name}\n---\n")
-        assert license_of(Source(tmp_path, "x")).commercial is free
+        assert license_of(ModelSource(tmp_path, "x")).commercial is free
 
 
 @pytest.mark.parametrize(

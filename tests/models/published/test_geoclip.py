@@ -16,7 +16,7 @@ from published_weights import SIZE, random_geoclip, tiny_clip, write_release
 from lostfound.errors import ModelError, UsageError
 from lostfound.models.published.convert import convert
 from lostfound.models.published.geoclip import decoder_of, read_weights
-from lostfound.models.published.sources import Source
+from lostfound.models.published.sources import ModelSource
 from lostfound.models.published.tensors import read_tensors
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import GRAPH_WEIGHTS
@@ -147,7 +147,7 @@ def test_it_answers_as_the_package_does(geoclip_package: Path, tmp_path: Path, m
 @pytest.mark.slow
 def test_equal_places_are_merged_or_stay_apart(geoclip_model: Path, tmp_path: Path) -> None:
     merged = Locator.load(geoclip_model, threads=1)
-    weights = read_weights(Source(write_release(tmp_path), "release"))
+    weights = read_weights(ModelSource(write_release(tmp_path), "release"))
     apart = decoder_of(weights, exact_upstream=True, half=False)
     assert (len(merged.model.partition), len(apart.partition)) == (5, 7)
     outputs = merged.run(PHOTO[None])

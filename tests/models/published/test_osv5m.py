@@ -12,7 +12,7 @@ import torch
 from lostfound.errors import ModelError, UsageError
 from lostfound.models.published.convert import convert
 from lostfound.models.published.osv5m import CELLS, decoder_of, network_of
-from lostfound.models.published.sources import Source
+from lostfound.models.published.sources import ModelSource
 from lostfound.predict.locator import Locator
 
 ROWS = [(0, 40, -10, 52, 8, 48.8, 2.3), (1, 40, 8, 60, 30, 52.5, 13.4), (2, -40, 100, 45, 180, 35.7, 139.7)]
@@ -82,7 +82,7 @@ def upstream(outputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
 @pytest.mark.data
 def test_the_rule_with_the_real_cells(real_data: Path) -> None:
     folder = real_data / "benchmarks" / "osv5m"
-    decoder = decoder_of(Source(folder, "osv5m"))
+    decoder = decoder_of(ModelSource(folder, "osv5m"))
     rows = np.loadtxt(folder / CELLS, delimiter=",", skiprows=1)
     assert len(decoder.partition) == len(rows) == 11399
     outputs = np.random.default_rng(0).normal(0, 2, (12, decoder.width)).astype(np.float32)
@@ -104,7 +104,7 @@ def test_a_small_one_is_converted_and_answers(tmp_path: Path) -> None:
     locator = Locator(model, threads=1)
     photo = np.random.default_rng(2).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     outputs = locator.run(photo[None])
-    network, _ = network_of(Source(source, "weights"), 3)
+    network, _ = network_of(ModelSource(source, "weights"), 3)
     with torch.no_grad():
         assert outputs == pytest.approx(network(torch.from_numpy(photo)[None])[0].numpy(), abs=1e-4)
     guess = locator.locate(photo)

@@ -18,7 +18,7 @@ from lostfound.errors import UsageError
 
 if TYPE_CHECKING:
     from lostfound.collect.places import PlacePlan
-    from lostfound.collect.runner import Limits
+    from lostfound.collect.runner import RunLimits
 
 
 class PlaceSampler(StrEnum):
@@ -132,14 +132,14 @@ class RunOptions:
     )
     json: AsJson = False
 
-    def limits(self, max_requests: int | None, max_cost: float | None) -> Limits:
+    def limits(self, max_requests: int | None, max_cost: float | None) -> RunLimits:
         """What the run may do, with its budget of requests and of dollars."""
-        from lostfound.collect.runner import Limits
+        from lostfound.collect.runner import RunLimits
 
         for number in (max_cost or 0.0, self.rate, self.patience, self.timeout):
             if not math.isfinite(number):
                 raise UsageError(f"{number} is no number for --max-cost, --rate, --patience or --timeout")
-        return Limits(max_requests, max_cost, self.rate, self.parallel, self.patience, self.timeout)
+        return RunLimits(max_requests, max_cost, self.rate, self.parallel, self.patience, self.timeout)
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:

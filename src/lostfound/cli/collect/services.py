@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lostfound.collect.collection import Collection
     from lostfound.collect.mapillary_images import Filters
     from lostfound.collect.places import PlacePlan
-    from lostfound.collect.runner import Collector, Limits
+    from lostfound.collect.runner import Collector, RunLimits
 
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
@@ -206,7 +206,7 @@ def _collect(
     size: int,
     start: Callable[[Collection], Collector],
     plan: PlacePlan | None,
-    limits: Limits,
+    limits: RunLimits,
     run: RunOptions,
 ) -> None:
     """Open a collection, collect with what `start` makes of it, and say what it holds."""

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from lostfound.collect.browser.run import BrowserSummary
     from lostfound.collect.places import PlacePlan
     from lostfound.collect.run import CollectionSummary
-    from lostfound.collect.runner import Limits
+    from lostfound.collect.runner import RunLimits
 
 
 def print_estimate(
     source: str,
     to: Path,
-    limits: Limits,
+    limits: RunLimits,
     *,
     as_json: bool,
     places: int,

@@ -9,13 +9,13 @@ from lostfound.cli.output.tables import counted, make_console, make_table
 from lostfound.progress import written_time
 
 if TYPE_CHECKING:
-    from lostfound.training.plan import Plan
+    from lostfound.training.plan import TrainingPlan
     from lostfound.training.settings import Recipe
 
 _SHOWN = 3
 
 
-def print_plan(recipe: Recipe, plan: Plan) -> None:
+def print_plan(recipe: Recipe, plan: TrainingPlan) -> None:
     """Print what a training would do."""
     table = make_table("what", "how much")
     splits = ", ".join(f"{count:,} {name}" for name, count in plan.splits.items())

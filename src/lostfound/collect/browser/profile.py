@@ -125,7 +125,7 @@ class Start(Section):
     steps: list[Step] = Field([], description="from the page to the first round")
 
 
-class Game(Section):
+class GameSteps(Section):
     """Which game it is, and when it is over."""
 
     id: Reading = Field(description="names the game, unlike any other of the site")
@@ -133,7 +133,7 @@ class Game(Section):
     resume: str | None = Field(None, description="the address of a game; {game} stands for its id")
 
 
-class Round(Section):
+class RoundSteps(Section):
     """Which round it is, and when it has begun."""
 
     number: Reading
@@ -175,8 +175,8 @@ class Profile(Section):
     consent: list[Selector] = Field([], description="clicked away wherever they are visible")
     login: Login | None = None
     start: Start
-    game: Game
-    round: Round
+    game: GameSteps
+    round: RoundSteps
     picture: Picture = Picture()
     guess: list[Step] = Field(min_length=1)
     result: Result

@@ -35,7 +35,7 @@ from lostfound.data.writing import writing
 from lostfound.errors import DatasetError, UsageError
 from lostfound.files import write_atomic
 from lostfound.geo.boundaries import Boundaries
-from lostfound.parallel.processes import Engine, Processes
+from lostfound.parallel.processes import Processes, WorkEngine
 from lostfound.texts import csv_text
 
 _ARROW_LOADS = ("pandas",) if find_spec("pandas") else ()
@@ -92,7 +92,7 @@ def import_images(
     splits: SplitSettings | None = None,
     boundaries: str | Path | None = None,
     jobs: int | None = None,
-    engine: Engine | None = None,
+    engine: WorkEngine | None = None,
 ) -> ImportSummary:
     """Import images with places into a data set, new or existing, on all cores.
 

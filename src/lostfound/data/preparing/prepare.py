@@ -21,7 +21,7 @@ from lostfound.data.splits import SplitSettings
 from lostfound.data.writing import writing
 from lostfound.errors import UsageError
 from lostfound.files import digest, write_atomic
-from lostfound.parallel.processes import Engine
+from lostfound.parallel.processes import WorkEngine
 from lostfound.texts import csv_text
 
 DROPPED = "dropped.csv"
@@ -54,7 +54,7 @@ def prepare(
     size: int | None = None,
     splits: SplitSettings | None = None,
     jobs: int | None = None,
-    engine: Engine | None = None,
+    engine: WorkEngine | None = None,
 ) -> Preparation:
     """Make a data set anew: corrected, filtered, rebalanced, divided and resized; a stopped run goes on.
 
@@ -161,7 +161,7 @@ def _write(
     recipe: PrepareRecipe,
     key: str,
     jobs: int | None,
-    engine: Engine | None,
+    engine: WorkEngine | None,
 ) -> None:
     """Encode the images of a plan and write the data set."""
     records, unreadable = run_chunks(

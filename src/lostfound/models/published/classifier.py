@@ -18,7 +18,7 @@ from lostfound.geo.boundaries import Boundaries
 from lostfound.geo.cities import city_table, largest_city
 from lostfound.geo.countries import country_name, find_country
 from lostfound.models.published.clip import Normalised, load_pretrained
-from lostfound.models.published.sources import License, Source
+from lostfound.models.published.sources import License, ModelSource
 from lostfound.partitions import Partition
 from lostfound.partitions.kinds.gallery import gallery_partition
 from lostfound.partitions.shapes import geometric_centroid
@@ -32,7 +32,7 @@ _LICENSE = re.compile(r"^license:\s*([\w.+-]+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelMeanings:
     """What a classifier's labels mean.
 
     Attributes:
@@ -61,7 +61,7 @@ class ClassifierNetwork(Normalised):
         return torch.stack(cells, dim=1), told.hidden_states[-1]
 
 
-def network_of(source: Source) -> tuple[nn.Module, Preprocessing, CellDecoder, Labels]:
+def network_of(source: ModelSource) -> tuple[nn.Module, Preprocessing, CellDecoder, LabelMeanings]:
     """The network with its weights, and the answer that its labels mean.
 
     Raises:
@@ -84,7 +84,7 @@ def network_of(source: Source) -> tuple[nn.Module, Preprocessing, CellDecoder, L
     )
 
 
-def labels_of(names: Sequence[str], where: str) -> Labels:
+def labels_of(names: Sequence[str], where: str) -> LabelMeanings:
     """What labels mean: countries if half of them bear a country's name, else cities.
 
     Raises:
@@ -105,7 +105,7 @@ def labels_of(names: Sequence[str], where: str) -> Labels:
             tuple(distinct),
         )
         members = [[row for row, own in enumerate(codes) if own == code] for code in distinct]
-        return Labels(
+        return LabelMeanings(
             partition, members, [name for name, code in zip(names, codes, strict=True) if code is None]
         )
     cities = [largest_city(text) for text in texts]
@@ -122,7 +122,7 @@ def labels_of(names: Sequence[str], where: str) -> Labels:
         [city.country for city in known],
         merge=False,
     )
-    return Labels(
+    return LabelMeanings(
         partition, [[row] for row in rows], [name for row, name in enumerate(names) if cities[row] is None]
     )
 
@@ -146,7 +146,7 @@ def preprocessing_of(values: dict[str, Any]) -> Preprocessing:
     return Preprocessing(size, size, fraction, filter_name, mean, std, fit)  # type: ignore[arg-type]
 
 
-def license_of(source: Source) -> License:
+def license_of(source: ModelSource) -> License:
     """What the card says of the licence; without a word none allows anything."""
     card = source.find("README.md")
     said = _LICENSE.search(card.read_text(encoding="utf-8", errors="replace")) if card else None

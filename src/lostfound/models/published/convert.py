@@ -18,7 +18,7 @@ from lostfound.files import write_atomic
 from lostfound.hub import HUB
 from lostfound.models.export import export_onnx
 from lostfound.models.published import classifier, geoclip, osv5m, plonk, streetclip
-from lostfound.models.published.sources import License, Source, opened
+from lostfound.models.published.sources import License, ModelSource, opened
 from lostfound.models.shrinking import Precision, part_weights, shrink
 from lostfound.predict.decoders import OutputDecoder
 from lostfound.predict.model_folder import CARD, GRAPH, ModelFolder, write_folder
@@ -85,7 +85,7 @@ def convert(
 
 def _geoclip(
     stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
-) -> tuple[Converted, list[Source]]:
+) -> tuple[Converted, list[ModelSource]]:
     own = _opened(
         stack, weights, "weights", "geoclip", "VicenteVivanco/geoclip-geolocation", geoclip.PATTERNS
     )
@@ -104,7 +104,7 @@ def _geoclip(
 
 def _osv5m(
     stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
-) -> tuple[Converted, list[Source]]:
+) -> tuple[Converted, list[ModelSource]]:
     del precision, exact_upstream
     if backbone is not None:
         raise UsageError("osv5m has its backbone in its own weights: leave --backbone out")
@@ -116,7 +116,7 @@ def _osv5m(
 
 def _classifier(
     stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
-) -> tuple[Converted, list[Source]]:
+) -> tuple[Converted, list[ModelSource]]:
     del precision, exact_upstream
     if backbone is not None:
         raise UsageError("image-classifier has its backbone in its own weights: leave --backbone out")
@@ -128,7 +128,7 @@ def _classifier(
 
 def _streetclip(
     stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
-) -> tuple[Converted, list[Source]]:
+) -> tuple[Converted, list[ModelSource]]:
     if backbone is not None:
         raise UsageError("streetclip is its own backbone: leave --backbone out")
     own = _opened(stack, weights, "weights", "streetclip", streetclip.PUBLISHED, streetclip.PATTERNS)
@@ -147,7 +147,7 @@ def _streetclip(
 
 def _plonk(
     stack: ExitStack, weights: str | None, backbone: str | None, precision: Precision, exact_upstream: bool
-) -> tuple[Converted, list[Source]]:
+) -> tuple[Converted, list[ModelSource]]:
     del precision
     own = _opened(stack, weights, "weights", "plonk", plonk.PUBLISHED, plonk.PATTERNS)
     below = _opened(stack, backbone, "backbone", "plonk", plonk.BACKBONE, plonk.BACKBONE_PATTERNS)
@@ -157,7 +157,7 @@ def _plonk(
     return Converted(network, preprocessing, decoder, terms, about), [own, below]
 
 
-Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[Source]]]
+Maker = Callable[[ExitStack, str | None, str | None, Precision, bool], tuple[Converted, list[ModelSource]]]
 MODELS: Mapping[str, Maker] = {
     "geoclip": _geoclip,
     "osv5m": _osv5m,
@@ -170,7 +170,7 @@ MODELS: Mapping[str, Maker] = {
 
 def _opened(
     stack: ExitStack, source: str | None, option: str, name: str, published: str, patterns: tuple[str, ...]
-) -> Source:
+) -> ModelSource:
     if source is None:
         raise UsageError(
             f"{name} needs --{option}: the folder where {published} lies, or --{option} {HUB}{published} to "
@@ -179,7 +179,9 @@ def _opened(
     return stack.enter_context(opened(source, published, patterns))
 
 
-def _write(name: str, to: Path, made: Converted, sources: list[Source], precision: Precision) -> ModelFolder:
+def _write(
+    name: str, to: Path, made: Converted, sources: list[ModelSource], precision: Precision
+) -> ModelFolder:
     """Put the folder together, beside its place, and move it there when it is whole."""
     to.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as work:

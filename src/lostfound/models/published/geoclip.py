@@ -17,7 +17,7 @@ from lostfound.data.tables import read_columns
 from lostfound.errors import ModelError, refused_as
 from lostfound.geo.sphere import as_points
 from lostfound.models.published.clip import Normalised, clip_preprocessing, load_pretrained
-from lostfound.models.published.sources import MIT, Source
+from lostfound.models.published.sources import MIT, ModelSource
 from lostfound.models.published.tensors import Tensors, read_tensors
 from lostfound.partitions.kinds.gallery import gallery_partition
 from lostfound.predict.features import unit_length
@@ -70,7 +70,7 @@ class GeoclipNetwork(Normalised):
         return nn.functional.normalize(embedding, dim=1), seen.last_hidden_state
 
 
-def read_weights(source: Source) -> GeoclipWeights:
+def read_weights(source: ModelSource) -> GeoclipWeights:
     """Read a release of the hub, or the package's own files.
 
     Raises:
@@ -107,7 +107,7 @@ def decoder_of(weights: GeoclipWeights, *, exact_upstream: bool, half: bool) -> 
     return GalleryDecoder(partition, embeddings.astype(np.float16 if half else np.float32), weights.scale)
 
 
-def network_of(weights: GeoclipWeights, backbone: Source) -> tuple[GeoclipNetwork, Preprocessing]:
+def network_of(weights: GeoclipWeights, backbone: ModelSource) -> tuple[GeoclipNetwork, Preprocessing]:
     """The network of pictures on a backbone.
 
     Raises:

@@ -15,7 +15,7 @@ from lostfound.data.tables import read_columns
 from lostfound.errors import MissingExtraError, ModelError, refused_as
 from lostfound.geo.boundaries import label_countries
 from lostfound.models.published.clip import Normalised, clip_preprocessing
-from lostfound.models.published.sources import MIT, Source
+from lostfound.models.published.sources import MIT, ModelSource
 from lostfound.models.published.tensors import Tensors, read_tensors
 from lostfound.partitions import Partition
 from lostfound.partitions.build import near_cities
@@ -30,7 +30,7 @@ _SIDES = ("min_lat", "min_lon", "max_lat", "max_lon", "mean_lat", "mean_lon")
 _GROUPS = 4
 
 
-def decoder_of(source: Source) -> BoxDecoder:
+def decoder_of(source: ModelSource) -> BoxDecoder:
     """The answer over the cells.
 
     Raises:
@@ -76,7 +76,7 @@ class Osv5mNetwork(Normalised):
         return torch.cat([head(tokens[:, 0]) for head in self.heads], dim=1), tokens
 
 
-def network_of(source: Source, cells: int) -> tuple[Osv5mNetwork, Preprocessing]:
+def network_of(source: ModelSource, cells: int) -> tuple[Osv5mNetwork, Preprocessing]:
     """The network with its weights.
 
     Raises:

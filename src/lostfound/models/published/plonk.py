@@ -15,7 +15,7 @@ from lostfound.geo.cities import city_table
 from lostfound.geo.countries import country_name
 from lostfound.models.published import streetclip
 from lostfound.models.published.clip import Normalised, clip_preprocessing, load_pretrained
-from lostfound.models.published.sources import MIT, License, Source
+from lostfound.models.published.sources import MIT, License, ModelSource
 from lostfound.models.published.tensors import Tensors, read_tensors
 from lostfound.partitions import Partition
 from lostfound.predict.samples import SampleDecoder
@@ -46,7 +46,7 @@ class PlonkNetwork(Normalised):
         return tokens[:, 0], tokens
 
 
-def decoder_of(source: Source, *, exact_upstream: bool) -> SampleDecoder:
+def decoder_of(source: ModelSource, *, exact_upstream: bool) -> SampleDecoder:
     """The flow, and the cells that its places are grouped by.
 
     Raises:
@@ -63,7 +63,9 @@ def decoder_of(source: Source, *, exact_upstream: bool) -> SampleDecoder:
     return SampleDecoder(large_cities(), SphereFlow.of(shape, tensors), steps=steps)
 
 
-def network_of(source: Source, backbone: Source, width: int) -> tuple[PlonkNetwork, Preprocessing, License]:
+def network_of(
+    source: ModelSource, backbone: ModelSource, width: int
+) -> tuple[PlonkNetwork, Preprocessing, License]:
     """The network that looks at photos, and the licence that comes with it.
 
     Args:
@@ -123,12 +125,12 @@ def _shape(tensors: Tensors) -> FlowShape:
     return FlowShape(condition, width, depth, tensors["blocks.0.mlp.0.weight"].shape[0] // width)
 
 
-def _clip(backbone: Source) -> tuple[Any, Preprocessing]:
+def _clip(backbone: ModelSource) -> tuple[Any, Preprocessing]:
     clip = load_pretrained("CLIPVisionModel", backbone.folder)
     return clip, clip_preprocessing(int(clip.config.image_size))
 
 
-def _dino(backbone: Source) -> tuple[Any, Preprocessing]:
+def _dino(backbone: ModelSource) -> tuple[Any, Preprocessing]:
     """DINOv2, whose positions are brought to the size of its pictures once and for all."""
     model = load_pretrained("Dinov2WithRegistersModel", backbone.folder)
     patch = int(model.config.patch_size)

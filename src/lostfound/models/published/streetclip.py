@@ -18,7 +18,7 @@ from lostfound.errors import ModelError, refused_as
 from lostfound.geo.cities import City, city_table
 from lostfound.geo.countries import country_name
 from lostfound.models.published.clip import Normalised, clip_preprocessing, load_pretrained, quiet
-from lostfound.models.published.sources import License, Source
+from lostfound.models.published.sources import License, ModelSource
 from lostfound.partitions.kinds.gallery import gallery_partition
 from lostfound.predict.features import unit_length
 from lostfound.predict.prompts import PromptDecoder
@@ -51,7 +51,7 @@ class StreetclipNetwork(Normalised):
 
 
 def made_of(
-    source: Source, *, exact_upstream: bool, half: bool
+    source: ModelSource, *, exact_upstream: bool, half: bool
 ) -> tuple[StreetclipNetwork, Preprocessing, PromptDecoder]:
     """The network with its weights, and the answer by its own words.
 
@@ -127,7 +127,7 @@ def _longest(clip: Any) -> int:
     return int(clip.config.text_config.max_position_embeddings)
 
 
-def _tokenizer(source: Source) -> Any:
+def _tokenizer(source: ModelSource) -> Any:
     import transformers
 
     with refused_as(ModelError, f"{source.name} has no tokenizer that can be read"), quiet(transformers):

@@ -13,7 +13,7 @@ from lostfound.models.heads import linear_head
 from lostfound.partitions import Partition
 from lostfound.predict.decoders import CellDecoder, OutputDecoder
 from lostfound.training.images import LabelledImages
-from lostfound.training.settings import Classify, Haversine, Model, Monitor
+from lostfound.training.settings import Classify, Haversine, ModelSettings, Monitor
 from lostfound.training.tasks.cells import build_cells, in_cells, need_coordinates
 from lostfound.training.tasks.objective import Objective, float_tensor, long_tensor, mean_outputs
 from lostfound.training.teachers import Teachers
@@ -28,7 +28,7 @@ class ClassifyObjective(Objective):
     vectors: Tensor
     centroids: Tensor
 
-    def __init__(self, task: Classify, model: Model, train: LabelledImages) -> None:
+    def __init__(self, task: Classify, model: ModelSettings, train: LabelledImages) -> None:
         super().__init__()
         self.partition: Partition = build_cells(task, train)
         self.images, self.classes, self.left_out = in_cells(self.partition, train)

@@ -12,7 +12,7 @@ from lostfound.models.heads import linear_head
 from lostfound.partitions.shapes import westmost
 from lostfound.predict.decoders import OutputDecoder, PointDecoder
 from lostfound.training.images import LabelledImages
-from lostfound.training.settings import Coordinates, Model, Monitor
+from lostfound.training.settings import Coordinates, ModelSettings, Monitor
 from lostfound.training.tasks.cells import need_coordinates
 from lostfound.training.tasks.objective import Objective, float_tensor, mean_outputs
 
@@ -25,7 +25,7 @@ class CoordinatesObjective(Objective):
     monitor: Monitor = "median_distance_km"
     targets: Tensor
 
-    def __init__(self, task: Coordinates, model: Model, train: LabelledImages) -> None:
+    def __init__(self, task: Coordinates, model: ModelSettings, train: LabelledImages) -> None:
         super().__init__()
         need_coordinates(train, "the coordinates task")
         self.images, self.left_out = train, []

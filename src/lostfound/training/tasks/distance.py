@@ -17,7 +17,7 @@ from lostfound.models.network import Network
 from lostfound.partitions import Partition
 from lostfound.predict.decoders import CellDecoder, OutputDecoder
 from lostfound.training.images import LabelledImages
-from lostfound.training.settings import Distance, Model, Monitor
+from lostfound.training.settings import Distance, ModelSettings, Monitor
 from lostfound.training.tasks.cells import need_coordinates
 from lostfound.training.tasks.objective import Objective, ReadImages, float_tensor
 
@@ -34,7 +34,7 @@ class DistanceObjective(Objective):
     monitor: Monitor = "top_1_accuracy"
     points: Tensor
 
-    def __init__(self, task: Distance, model: Model, train: LabelledImages) -> None:
+    def __init__(self, task: Distance, model: ModelSettings, train: LabelledImages) -> None:
         super().__init__()
         need_coordinates(train, "the distance task")
         self.images, self.left_out = train, []

@@ -24,7 +24,7 @@ from lostfound.predict.model_folder import ModelFolder
 from lostfound.predict.model_source import whole_folder
 from lostfound.predict.place_tower import PLACE_TOWER, PlaceTower
 from lostfound.training.images import LabelledImages
-from lostfound.training.settings import Embedding, Model, Monitor
+from lostfound.training.settings import Embedding, ModelSettings, Monitor
 from lostfound.training.tasks.objective import Objective, long_tensor, mean_outputs
 
 _NOWHERE = -1
@@ -41,7 +41,7 @@ class EmbeddingObjective(Objective):
     target_of: Tensor
     gallery: Tensor
 
-    def __init__(self, task: Embedding, model: Model, train: LabelledImages) -> None:
+    def __init__(self, task: Embedding, model: ModelSettings, train: LabelledImages) -> None:
         super().__init__()
         teacher = ModelFolder.open(whole_folder(task.teacher))
         answers, tower = teacher.decoder, teacher.place_tower

@@ -11,7 +11,7 @@ from lostfound.geo.sphere import haversine_km, offsets_km
 from lostfound.models.heads import linear_head
 from lostfound.predict.decoders import HybridDecoder, OutputDecoder
 from lostfound.training.images import LabelledImages
-from lostfound.training.settings import Hybrid, Model, Monitor
+from lostfound.training.settings import Hybrid, ModelSettings, Monitor
 from lostfound.training.tasks.cells import build_cells, in_cells, need_coordinates
 from lostfound.training.tasks.objective import Objective, float_tensor, long_tensor, mean_outputs
 
@@ -25,7 +25,7 @@ class HybridObjective(Objective):
     cells: Tensor
     offsets: Tensor
 
-    def __init__(self, task: Hybrid, model: Model, train: LabelledImages) -> None:
+    def __init__(self, task: Hybrid, model: ModelSettings, train: LabelledImages) -> None:
         super().__init__()
         need_coordinates(train, "the hybrid task")
         partition = build_cells(task, train)
