@@ -8,14 +8,13 @@ gives its first country on average; it is honest as long as that falls with what
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from machine import machine, versions
-from parts import part_of
+from parts import asked, part_of
 from PIL import Image, ImageOps
 from views_of_one import number
 
@@ -79,11 +78,7 @@ CHANGES: dict[str, Change] = {
 
 def main() -> None:
     """Alter all photos in every way, and write a table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("datasets", nargs="+", metavar="DATASET:SPLIT")
-    parser.add_argument("--to", type=Path, required=True)
-    given = parser.parse_args()
+    given = asked(__doc__)
     locator = Locator.load(given.model)
     lines = [
         "# What photos went through\n",

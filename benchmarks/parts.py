@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from lostfound.data.dataset import Dataset
@@ -13,3 +14,12 @@ def part_of(text: str) -> tuple[str, Dataset]:
     dataset = Dataset.open(folder)
     part = dataset if split in ("", "all") else dataset.split(split)
     return f"{Path(folder).name} {split or 'all'}", part
+
+
+def asked(about: str | None) -> argparse.Namespace:
+    """What a benchmark of one model on some images was asked for: `model`, `datasets` and `to`."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("datasets", nargs="+", metavar="DATASET:SPLIT")
+    parser.add_argument("--to", type=Path, required=True)
+    return parser.parse_args()

@@ -7,7 +7,6 @@ Each photo is answered by the mean of the logits of its views. Every further vie
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from machine import machine, versions
 from numpy.typing import NDArray
-from parts import part_of
+from parts import asked, part_of
 from PIL import Image, ImageOps
 
 from lostfound.data.dataset import Dataset
@@ -38,11 +37,7 @@ WAYS = {
 
 def main() -> None:
     """Look at all photos in every way, and write a table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("datasets", nargs="+", metavar="DATASET:SPLIT")
-    parser.add_argument("--to", type=Path, required=True)
-    given = parser.parse_args()
+    given = asked(__doc__)
     locator = Locator.load(given.model)
     lines = [
         "# One photo, several views\n",
