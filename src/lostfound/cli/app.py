@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from copy import copy
@@ -193,6 +194,8 @@ def main() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # Or pydantic would look into every installed package for plugins, 2 to 9 ms, and load what it finds.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Or the garbage collector would take an eighth of a short training (benchmarks/results/garbage.md).
+    gc.set_threshold(10_000)
     arguments, anywhere = _taken_out(sys.argv[1:], "--debug", "--quiet")
     debug = "--debug" in anywhere
     if "--quiet" in anywhere:
