@@ -56,10 +56,10 @@ def main() -> None:
     }
     lines = [
         "# The starter beside a plain script\n",
-        "`python scripts/starter_reference.py`: MobileNetV2 from ImageNet at 160 pixels, eight epochs, trained "
-        "on the same photos as the starter's twin that is judged here. Right country, in percent, first answer "
-        "and one of five, with 95 % bootstrap intervals by collection (at home by place); differences are "
-        "paired.\n",
+        "`python scripts/starter_reference.py`: MobileNetV2 from ImageNet at 160 pixels, eight epochs, "
+        "trained on the same photos as the starter's twin that is judged here. Right country, in percent, "
+        "first answer and one of five, with 95 % bootstrap intervals by collection (at home by place); "
+        "differences are paired.\n",
         "| photos | | the starter | a plain script | difference |",
         "|---|---|---|---|---|",
     ]
