@@ -142,7 +142,7 @@ mean of collections; and above what is most frequent among these very photos, wh
 How much of that is the photos' and how much the network's and its training's was told apart once: a plain script (MobileNetV2 at
 160 pixels, eight epochs) that learns from the same photos is right on 12.9 / 32.5 % of the judging half, where the starter is on
 18.7 / 38.6 % (+5.7, +2.6 to +8.9; +6.1, +2.2 to +10.0; [both, in other means and at home](../benchmarks/results/reference.md), by
-`scripts/starter_reference.py`). So the photos make most of the difference to the first row, and the network half as much again.
+`scripts/starter_reference.py`). So the photos make most of the difference to the first row, and the network a third to a half as much again.
 How collections are drawn was chosen with heads on locked features, [in this benchmark](../benchmarks/results/origins.md), in which all
 collections are held out in turn, these among them.
 
