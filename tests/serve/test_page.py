@@ -42,6 +42,7 @@ class TestPhotosComeIn:
         assert re.search(r"%|I don’t know", card.inner_text())
         assert one.page.locator("#answer-heading").inner_text() in card.inner_text()
         assert one.page.locator("#answer .candidate").count() >= 3
+        one.page.wait_for_selector(".thumb img")  # it is made beside, and may come after the answer
         assert one.page.locator(".thumb img").count() == 1
         assert one.errors == []
 
