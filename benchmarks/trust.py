@@ -61,9 +61,10 @@ def main() -> None:
     labels = [
         *("what", "n, places", *(METRICS[name].label for name in TRUST), "sure of itself"),
         *("ECE (of a perfect one)", "doesn't know: doubtful, strange", "right where it answers"),
+        "right, but not answered",
     ]
     print(f"| {' | '.join(labels)} |")
-    print("|" + "---|" * (len(TRUST) + 7))
+    print("|" + "---|" * (len(TRUST) + 8))
     print("\n".join(trust))
     print("\n| what | point | " + " | ".join(METRICS[name].heading for name in POINTS) + " |")
     print("|" + "---|" * (len(POINTS) + 2))
@@ -130,6 +131,7 @@ def trust_row(found: Evaluation, predictions: Predictions) -> str:
             error,
             f"{100 * doubtful:.1f} %, {100 * strange:.1f} %",
             f"{100 * right[known].mean():.1f} %" if known.any() else "",
+            f"{100 * (right & ~known).mean():.1f} %",
         )
     )
 

@@ -56,6 +56,15 @@ def test_asked_to_it_answers_all_the_same_and_warns(locate):
     assert len(re.findall(r"-?\d+\.\d{3}, -?\d+\.\d{3}", said)) == 2
 
 
+def test_how_sure_it_must_be_can_be_said(locate):
+    photos = json.loads(locate("--min-confidence", 0, "--format", "json"))["photos"]
+    assert [each["abstained"] for each in photos] == [
+        False,
+        True,
+    ]  # the black one shows nothing, however sure one must be
+    assert locate("--min-confidence", 1).count("I don't know") == 2
+
+
 def test_photos_of_one_place_get_one_answer_with_radii(locate):
     said = locate("--same-place", "--always-answer")
     assert len(re.findall(r"-?\d+\.\d{3}, -?\d+\.\d{3}", said)) == 1

@@ -260,6 +260,14 @@ def locate(
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help='Never say "I don\'t know".')
     ] = False,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help='Say "I don\'t know" where the best candidate is less probable, 0 to 1; by default where '
+            "the model's calibration says.",
+        ),
+    ] = None,
     format: FormatOption = None,  # noqa: A002
     output: OutputOption = None,
     raw: RawOption = False,
@@ -320,12 +328,14 @@ def locate(
         raise UsageError("a photo on standard input has no name to be kept by: leave --to out")
     form = None if to is not None and output is None else format_of(format, output)
     restriction = {"countries": countries, "excluded": excluded, "box": box, "near": near}
-    changes = {} if point is None else {"point": point.value}
+    changes: dict[str, Any] = {"prior": prior, "always_answer": always_answer}
+    changes |= {} if point is None else {"point": point.value}
+    changes |= {} if min_confidence is None else {"min_confidence": min_confidence}
     if to is not None:
         from lostfound.cli.results import locate_to
         from lostfound.predict.sources import Selection
 
-        locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
+        locator = _locator(model, device, restriction, **changes)
         selection = Selection(recursive, include or (), exclude or (), _every(every))
         with engine_of(engine, address) as where:
             locate_to(
@@ -343,15 +353,13 @@ def locate(
     if server is not None:
         if same_trip or device != "cpu":
             raise UsageError("--same-trip and --device are not for --server: leave them out")
-        client = _client(
-            server, token_file, model, prior=prior, always_answer=always_answer, **restriction, **changes
-        )
+        client = _client(server, token_file, model, **restriction, **changes)
         from lostfound.serve.client_photos import locate_photos_by
 
         by: dict[str, Any] = {"name": None if model is None else str(model), "server": server}
         answer = partial(locate_photos_by, client)
     else:
-        locator = _locator(model, device, restriction, prior=prior, always_answer=always_answer, **changes)
+        locator = _locator(model, device, restriction, **changes)
         from lostfound.predict.photos import locate_photos
         from lostfound.predict.results import model_identity
 
@@ -412,5 +420,5 @@ def _client(url: str, token_file: Path | None, model: Path | None, **options: An
 
     token = None if token_file is None else read_tokens(token_file)[0]
     client = Client(url, model=None if model is None else str(model), token=token)
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     return client.using(**given)

@@ -36,12 +36,15 @@ class AnswerSettings:
             by country or cell, or a CSV file of them (see `lostfound.predict.priors.read_prior`).
         within: Where photos may be.
         always_answer: Never say "I don't know".
+        min_confidence: Say "I don't know" where the best candidate's probability is less, 0 to 1; None: where
+            the model's calibration says. Pictures that are no photos of places stay unknown.
     """
 
     point: PointRule = "best"
     prior: str | Path | Mapping[str, float] | None = None
     within: Restriction | None = None
     always_answer: bool = False
+    min_confidence: float | None = None
 
     def changed(self, **changes: Any) -> AnswerSettings:
         """The same with other values.
@@ -56,6 +59,11 @@ class AnswerSettings:
         settings = replace(self, **changes)
         if settings.point not in POINT_RULES:
             raise UsageError(f"no point rule {settings.point!r}: choose of {', '.join(POINT_RULES)}")
+        if (least := settings.min_confidence) is not None:
+            if not 0 <= least <= 1:
+                raise UsageError(f"a confidence of {least}: give a share between 0 and 1, such as 0.5")
+            if settings.always_answer:
+                raise UsageError("what always answers has no least confidence: leave one of the two out")
         return settings
 
     def check(self, model: ModelFolder) -> None:
@@ -73,6 +81,11 @@ class AnswerSettings:
             raise UsageError(
                 f"{model.path} answers with one bare coordinate and ranks no places: it can't be "
                 "restricted, nor take a prior; use a model of cells"
+            )
+        if model.partition is None and self.min_confidence is not None:
+            raise UsageError(
+                f"{model.path} answers with one bare coordinate and does not say how probable it is: leave "
+                "the least confidence out"
             )
         if self.prior not in (None, "training") and model.calibration.prior is None:
             raise UsageError(
@@ -95,7 +108,9 @@ class Answerer:
     def __init__(self, model: ModelFolder, settings: AnswerSettings) -> None:
         settings.check(model)
         self.model, self.settings = model, settings
-        self._prior, self._allowed = None, None
+        self._prior, self._allowed, self._calibration = None, None, model.calibration
+        if settings.min_confidence is not None:
+            self._calibration = replace(model.calibration, doubtful_below=settings.min_confidence)
         if (partition := model.partition) is not None:
             if settings.prior not in _TO_BE_FOUND and settings.prior is not None:
                 self._prior = read_prior(settings.prior, partition, np.array(model.calibration.prior))
@@ -218,7 +233,7 @@ class Answerer:
         return answer(
             belief,
             looks,
-            self.model.calibration,
+            self._calibration,
             self.model.support if self._allowed is None else self._allowed.support,
             self.settings.point,
             levels=None if of_countries else self.model.levels,

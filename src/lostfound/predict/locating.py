@@ -90,12 +90,14 @@ def locate_into(
 def settings_of(locator: Locator, top: int) -> dict[str, object]:
     """How photos are answered, as plain values."""
     settings = locator.settings
+    least = {} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}
     return {
         "top": top,
         "point": settings.point,
         "prior": None if settings.prior is None else str(settings.prior),
         "within": None if settings.within is None else str(settings.within),
         "always_answer": settings.always_answer,
+        **least,  # folders of former versions don't have it
     }
 
 

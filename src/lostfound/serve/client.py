@@ -20,7 +20,7 @@ from lostfound.predict.guess import Guess
 
 _TRIES = 6
 _LONGEST_WAIT_S = 60.0
-_OPTIONS = ("point", "prior", "countries", "excluded", "box", "near", "always_answer")
+_OPTIONS = ("point", "prior", "countries", "excluded", "box", "near", "always_answer", "min_confidence")
 
 
 class Client:
@@ -86,8 +86,9 @@ class Client:
         """The same server, answering in another way.
 
         Args:
-            changes: `point`, `prior`, `always_answer` as of `Locator.using`; `countries`, `excluded`, `box`
-                and `near` as `lostfound locate` takes them: texts such as "FR,ES". None takes one back.
+            changes: `point`, `prior`, `always_answer` and `min_confidence` as of `Locator.using`;
+                `countries`, `excluded`, `box` and `near` as `lostfound locate` takes them: texts such as
+                "FR,ES". None takes one back.
 
         Raises:
             UsageError: There is no such option.

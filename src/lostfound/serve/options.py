@@ -54,6 +54,16 @@ class Answering(BaseModel):
         ),
     ] = None
     always_answer: Annotated[bool, Field(description='Never say "I don\'t know".')] = False
+    min_confidence: Annotated[
+        float | None,
+        Field(
+            description="Say \"I don't know\" where the best candidate is less probable; where the model's "
+            "calibration says by default.",
+            ge=0,
+            le=1,
+            examples=[0.5],
+        ),
+    ] = None
 
     def locator(self, model: Locator) -> Locator:
         """The model, answering so.
@@ -67,6 +77,7 @@ class Answering(BaseModel):
             prior=self.prior,
             within=parse_restriction(self.countries, self.excluded, self.box, self.near),
             always_answer=self.always_answer,
+            min_confidence=self.min_confidence,
         )
 
 
