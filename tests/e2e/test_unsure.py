@@ -57,12 +57,12 @@ def test_asked_to_it_answers_all_the_same_and_warns(locate):
 
 
 def test_how_sure_it_must_be_can_be_said(locate):
-    photos = json.loads(locate("--min-confidence", 0, "--format", "json"))["photos"]
+    photos = json.loads(locate("--min-probability", 0, "--format", "json"))["photos"]
     assert [each["abstained"] for each in photos] == [
         False,
         True,
     ]  # the black one shows nothing, however sure one must be
-    assert locate("--min-confidence", 1).count("I don't know") == 2
+    assert locate("--min-probability", 1).count("I don't know") == 2
 
 
 def test_photos_of_one_place_get_one_answer_with_radii(locate):

@@ -109,28 +109,28 @@ def test_how_sure_it_must_be_is_for_the_user_to_say(calibrated: ModelFolder, wor
     locator = Locator(calibrated)
     best = [guess.probability for guess in locator.locate(photos)]
     least = sorted(each for each in best if each is not None)[len(best) // 2]
-    found = locator.using(min_confidence=least).locate(photos)
+    found = locator.using(min_probability=least).locate(photos)
     assert [guess.abstained for guess in found] == [each is None or each < least for each in best]
-    assert not any(guess.abstained for guess in locator.using(min_confidence=0).locate(photos))
-    assert all(guess.abstained for guess in locator.using(min_confidence=1).locate(photos))
+    assert not any(guess.abstained for guess in locator.using(min_probability=0).locate(photos))
+    assert all(guess.abstained for guess in locator.using(min_probability=1).locate(photos))
     noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
-    assert locator.using(min_confidence=0).locate(noise).abstained  # what it does not know stays unknown
+    assert locator.using(min_probability=0).locate(noise).abstained  # what it does not know stays unknown
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.5, float("nan")])
-def test_a_confidence_that_is_no_share_is_refused(calibrated: ModelFolder, least: float) -> None:
+def test_a_probability_that_is_none_is_refused(calibrated: ModelFolder, least: float) -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):
-        Locator(calibrated).using(min_confidence=least)
+        Locator(calibrated).using(min_probability=least)
 
 
 def test_always_and_only_if_sure_is_a_contradiction(calibrated: ModelFolder) -> None:
     with pytest.raises(UsageError, match="one of the two"):
-        Locator(calibrated).using(always_answer=True, min_confidence=0.5)
+        Locator(calibrated).using(always_answer=True, min_probability=0.5)
 
 
 def test_bare_coordinates_are_as_sure_as_nothing(point_model_folder: Path) -> None:
     with pytest.raises(UsageError, match="how probable"):
-        Locator.load(point_model_folder).using(min_confidence=0.5)
+        Locator.load(point_model_folder).using(min_probability=0.5)
 
 
 def test_a_model_of_bare_points_has_radii_too(

@@ -100,7 +100,7 @@ def test_geojson_is_that_of_the_command_line(http, local, pictures):
         ({"prior": "uniform"}, {"prior": "uniform"}),
         ({"prior": "population", "point": "score"}, {"prior": "population", "point": "score"}),
         ({"always_answer": "true"}, {"always_answer": True}),
-        ({"min_confidence": "0"}, {"min_confidence": 0.0}),
+        ({"min_probability": "0"}, {"min_probability": 0.0}),
     ],
 )
 def test_options_do_what_they_do_on_the_command_line(http, local, pictures, params, changes):

@@ -260,12 +260,14 @@ def locate(
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help='Never say "I don\'t know".')
     ] = False,
-    min_confidence: Annotated[
+    min_probability: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE",
-            help='Say "I don\'t know" where the best candidate is less probable, 0 to 1; by default where '
-            "the model's calibration says.",
+            metavar="P",
+            min=0,
+            max=1,
+            help='Say "I don\'t know" where the best candidate is less probable; by default where the '
+            "model's calibration says.",
         ),
     ] = None,
     format: FormatOption = None,  # noqa: A002
@@ -330,7 +332,7 @@ def locate(
     restriction = {"countries": countries, "excluded": excluded, "box": box, "near": near}
     changes: dict[str, Any] = {"prior": prior, "always_answer": always_answer}
     changes |= {} if point is None else {"point": point.value}
-    changes |= {} if min_confidence is None else {"min_confidence": min_confidence}
+    changes |= {} if min_probability is None else {"min_probability": min_probability}
     if to is not None:
         from lostfound.cli.results import locate_to
         from lostfound.predict.sources import Selection

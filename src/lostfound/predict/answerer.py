@@ -36,15 +36,15 @@ class AnswerSettings:
             by country or cell, or a CSV file of them (see `lostfound.predict.priors.read_prior`).
         within: Where photos may be.
         always_answer: Never say "I don't know".
-        min_confidence: Say "I don't know" where the best candidate's probability is less, 0 to 1; None: where
-            the model's calibration says. Pictures that are no photos of places stay unknown.
+        min_probability: Say "I don't know" where the best candidate's probability is less, 0 to 1; None:
+            where the model's calibration says. Pictures that are no photos of places stay unknown.
     """
 
     point: PointRule = "best"
     prior: str | Path | Mapping[str, float] | None = None
     within: Restriction | None = None
     always_answer: bool = False
-    min_confidence: float | None = None
+    min_probability: float | None = None
 
     def changed(self, **changes: Any) -> AnswerSettings:
         """The same with other values.
@@ -59,11 +59,11 @@ class AnswerSettings:
         settings = replace(self, **changes)
         if settings.point not in POINT_RULES:
             raise UsageError(f"no point rule {settings.point!r}: choose of {', '.join(POINT_RULES)}")
-        if (least := settings.min_confidence) is not None:
+        if (least := settings.min_probability) is not None:
             if not 0 <= least <= 1:
-                raise UsageError(f"a confidence of {least}: give a share between 0 and 1, such as 0.5")
+                raise UsageError(f"a probability of {least}: give a share between 0 and 1, such as 0.5")
             if settings.always_answer:
-                raise UsageError("what always answers has no least confidence: leave one of the two out")
+                raise UsageError("what always answers has no least probability: leave one of the two out")
         return settings
 
     def check(self, model: ModelFolder) -> None:
@@ -82,10 +82,10 @@ class AnswerSettings:
                 f"{model.path} answers with one bare coordinate and ranks no places: it can't be "
                 "restricted, nor take a prior; use a model of cells"
             )
-        if model.partition is None and self.min_confidence is not None:
+        if model.partition is None and self.min_probability is not None:
             raise UsageError(
                 f"{model.path} answers with one bare coordinate and does not say how probable it is: leave "
-                "the least confidence out"
+                "the least probability out"
             )
         if self.prior not in (None, "training") and model.calibration.prior is None:
             raise UsageError(
@@ -109,8 +109,8 @@ class Answerer:
         settings.check(model)
         self.model, self.settings = model, settings
         self._prior, self._allowed, self._calibration = None, None, model.calibration
-        if settings.min_confidence is not None:
-            self._calibration = replace(model.calibration, doubtful_below=settings.min_confidence)
+        if settings.min_probability is not None:
+            self._calibration = replace(model.calibration, doubtful_below=settings.min_probability)
         if (partition := model.partition) is not None:
             if settings.prior not in _TO_BE_FOUND and settings.prior is not None:
                 self._prior = read_prior(settings.prior, partition, np.array(model.calibration.prior))

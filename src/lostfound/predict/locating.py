@@ -90,7 +90,7 @@ def locate_into(
 def settings_of(locator: Locator, top: int) -> dict[str, object]:
     """How photos are answered, as plain values."""
     settings = locator.settings
-    least = {} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}
+    least = {} if settings.min_probability is None else {"min_probability": settings.min_probability}
     return {
         "top": top,
         "point": settings.point,

@@ -78,7 +78,7 @@ class Locator(Engine):
 
         Args:
             changes: Of `lostfound.predict.answerer.AnswerSettings`: `point`, `prior`, `within`,
-                `always_answer`, `min_confidence`.
+                `always_answer`, `min_probability`.
 
         Raises:
             UsageError: There is no such setting, or the model can't do it.

@@ -20,7 +20,7 @@ from lostfound.predict.guess import Guess
 
 _TRIES = 6
 _LONGEST_WAIT_S = 60.0
-_OPTIONS = ("point", "prior", "countries", "excluded", "box", "near", "always_answer", "min_confidence")
+_OPTIONS = ("point", "prior", "countries", "excluded", "box", "near", "always_answer", "min_probability")
 
 
 class Client:
@@ -86,7 +86,7 @@ class Client:
         """The same server, answering in another way.
 
         Args:
-            changes: `point`, `prior`, `always_answer` and `min_confidence` as of `Locator.using`;
+            changes: `point`, `prior`, `always_answer` and `min_probability` as of `Locator.using`;
                 `countries`, `excluded`, `box` and `near` as `lostfound locate` takes them: texts such as
                 "FR,ES". None takes one back.
 

@@ -54,7 +54,7 @@ class Answering(BaseModel):
         ),
     ] = None
     always_answer: Annotated[bool, Field(description='Never say "I don\'t know".')] = False
-    min_confidence: Annotated[
+    min_probability: Annotated[
         float | None,
         Field(
             description="Say \"I don't know\" where the best candidate is less probable; where the model's "
@@ -77,7 +77,7 @@ class Answering(BaseModel):
             prior=self.prior,
             within=parse_restriction(self.countries, self.excluded, self.box, self.near),
             always_answer=self.always_answer,
-            min_confidence=self.min_confidence,
+            min_probability=self.min_probability,
         )
 
 
