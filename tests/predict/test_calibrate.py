@@ -124,7 +124,7 @@ def test_a_probability_that_is_none_is_refused(calibrated: ModelFolder, least: f
 
 
 def test_always_and_only_if_sure_is_a_contradiction(calibrated: ModelFolder) -> None:
-    with pytest.raises(UsageError, match="one of the two"):
+    with pytest.raises(UsageError, match="contradict"):
         Locator(calibrated).using(always_answer=True, min_probability=0.5)
 
 
