@@ -8,7 +8,8 @@ holds already is not done again; a training that was stopped goes on.
 
 A model is the mean of the answers of two trainings: countries as often as they have images, and by the square
 root of that. Their networks lie side by side in one, which answers at the size of the crops that they learnt
-from, names every country, and has its filters stored in eight bits. One fold in five of the collections of
+from, whose head is fitted again to the features of both, names every country, and has its filters stored in
+eight bits. One fold in five of the collections of
 world-photos is dealt to two halves, and three models are made: without one half, without the other, and of
 all collections, which is the starter. What that is worth on collections that it never saw is told by the two
 others, each on the half that it lacks; the first half also calibrates them, and by way of them the starter,
@@ -52,6 +53,7 @@ from lostfound.predict.model_folder import CARD, CONFIG, GRAPH, STARTER, WEIGHTS
 from lostfound.predict.predictions import Predictions
 from lostfound.studies.holding_out import Fold, deal_folds
 from lostfound.training.recipe import load_recipe
+from lostfound.training.refit import Refit
 from lostfound.training.train import train_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +65,8 @@ AMONG = {"top_1_accuracy": 1, "top_5_accuracy": 5}
 TRAININGS = {"": (), "-by-root": ("data.sampling_power=0.5",)}  # what each changes in the recipe
 EARLIER = (  # models before it, and alone, in its record
     *("tried", "before", "countries_alone", "countries_by_root", "countries_as_they_are", "mean_of_both"),
-    *("head_went_on", "ingredients", "mean_of_weights", "answers", "distilled_heads"),
+    *("head_went_on", "ingredients", "mean_of_weights", "answers", "mean_of_answers"),
+    *("distilled_heads", "refitted"),
 )
 NO_SPLITS = ("--val", "0", "--test", "0")
 
@@ -126,7 +129,8 @@ def main() -> None:
         joined = given.work / f"joined-{given.recipe}{part}"
         if not (joined / CONFIG).is_file():
             both = [to for to, (own, _) in trainings.items() if own == part]
-            average(both, joined, answers=True, every_country=True, size=size)
+            refit = Refit(photos.learnt[part])
+            average(both, joined, answers=True, refit=refit, every_country=True, size=size)
         models[part] = small(joined, given.work / f"{given.recipe}{part}")
     record = measured(photos, models)
     to = RECORD if given.recipe == "starter" else given.work / f"{given.recipe}.json"

@@ -62,6 +62,25 @@ def test_with_every_country_one_model_names_those_that_it_never_saw(
 
 
 @pytest.mark.slow
+def test_with_refit_the_head_of_one_model_is_fitted_again(
+    lostfound, model_folder: Path, dataset_folder: Path, world: Path, tmp_path: Path
+):
+    to = tmp_path / "refitted"
+    done = lostfound(
+        "average", model_folder, "--data", dataset_folder, "--to", to, "--refit", "--every-country"
+    )
+    assert done.returncode == 0, done.stderr
+    card = (to / "README.md").read_text()
+    assert "fitted again to" in card
+    assert "named by what lies around them: Andorra, " in card
+    photo = next((world / "images").iterdir())
+    assert lostfound("locate", photo, "--model", to).returncode == 0
+    again = ("average", to, "--data", dataset_folder, "--to", tmp_path / "again", "--refit")
+    done = lostfound(*again)
+    assert (done.returncode, "before --every-country" in done.stderr) == (1, True)
+
+
+@pytest.mark.slow
 def test_nothing_is_written_where_there_is_nothing_to_calibrate_on(
     lostfound, model_folder: Path, again: Path, world: Path, tmp_path: Path
 ):

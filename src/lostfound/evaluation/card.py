@@ -177,10 +177,16 @@ def _chosen(training: dict[str, Any]) -> str:
     if "averaged" in training:
         names = ", ".join(f"`{each['name']}`" for each in training["averaged"])
         what = training.get("averaged_what", "weights")
-        return (
+        text = (
             f"The {what} are an average: {names},\neach chosen on the validation split (the first by {best})"
         )
-    return f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
+    else:
+        text = f"The checkpoint was chosen on the validation split ({best},\nepoch {training['best_epoch']})"
+    if refitted := training.get("refitted"):
+        text += f".\nThe last layer was fitted again to {refitted['images']} training images"
+        if refitted["styles"]:
+            text += f", without the {refitted['styles']} directions\nin which their collections differ most"
+    return text
 
 
 def _backbone(settings: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,21 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from lostfound.data.images import Preprocessing
 from lostfound.errors import ModelError, UsageError
 from lostfound.models.backbones import JOINED
 from lostfound.models.every_country import name_every_country
 from lostfound.models.export import write_model
 from lostfound.models.joined import joined_weights
+from lostfound.models.network import Network
 from lostfound.models.weights import load_network
+from lostfound.partitions import Partition
 from lostfound.predict.decoders import CellDecoder
 from lostfound.predict.model_folder import WEIGHTS, ModelFolder
 from lostfound.predict.model_source import whole_folder
+
+Change = Callable[[Network, Partition, Preprocessing], Mapping[str, Any]]
+"""Changes a network of these cells and this input in place; gives what is to be said of it."""
 
 
 def average(
@@ -30,6 +36,7 @@ def average(
     answers: bool = False,
     every_country: bool = False,
     size: int | None = None,
+    refit: Change | None = None,
 ) -> ModelFolder:
     """Average the weights, or the answers, of models that learnt the same cells.
 
@@ -48,6 +55,8 @@ def average(
         every_country: The average also names the countries that they did not learn (`name_every_country`);
             of one model, too.
         size: Answer at this input size, pixels of each side.
+        refit: What changes the average network before countries are added; of one model, too. What it says
+            of it is kept in the record.
 
     Raises:
         UsageError: There are fewer than two, the folder is taken, or every country is asked of other cells or
@@ -56,7 +65,7 @@ def average(
             or its head has more layers than answers can be averaged by.
         RecipeError: The network can't take images of that size.
     """
-    if len(paths) < 2 - every_country:
+    if len(paths) < 2 - (every_country or refit is not None):
         raise UsageError("an average takes two models or more")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"{to} exists: choose another folder")
@@ -75,6 +84,7 @@ def average(
         recipe = {**recipe, "model": _side_by_side(first, len(models))}
         states = [joined_weights(states)]
     network = load_network(first, _mean(states), recipe["model"], preprocessing)
+    refitted = None if refit is None else refit(network, decoder.partition, preprocessing)
     if every_country:
         decoder = replace(decoder, partition=name_every_country(network, decoder.partition))
     to.mkdir(parents=True, exist_ok=True)
@@ -86,6 +96,8 @@ def average(
         training = dict(first.config["training"])
         if every_country:
             training["every_country"] = True
+        if refitted is not None:
+            training["refitted"] = dict(refitted)
         if len(models) > 1:
             training |= {"averaged": averaged, "averaged_what": "answers" if answers else "weights"}
         config = {**kept, "preprocessing": preprocessing.as_dict(), "recipe": recipe, "training": training}
@@ -131,7 +143,12 @@ def _weights(model: ModelFolder) -> dict[str, Tensor]:
 
 
 def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each tensor; what is no floating number (counters) is the first one's."""
+    """The mean of each tensor; what is no floating number (counters) is the first one's.
+
+    One alone stays the same to the bit, also where it has -0.0, so that features kept of it are found.
+    """
+    if len(states) == 1:
+        return states[0]
     return {
         name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(value.dtype)
         if value.is_floating_point()

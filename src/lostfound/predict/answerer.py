@@ -63,9 +63,7 @@ class AnswerSettings:
             if not 0 <= least <= 1:
                 raise UsageError(f"a probability of {least}: give a share between 0 and 1, such as 0.5")
             if settings.always_answer:
-                raise UsageError(
-                    "to always answer and a least probability contradict: leave one of them out"
-                )
+                raise UsageError("to always answer and a least probability contradict: leave one of them out")
         return settings
 
     def check(self, model: ModelFolder) -> None:

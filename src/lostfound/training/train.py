@@ -18,6 +18,7 @@ from lostfound.predict.model_folder import ModelFolder
 from lostfound.training.clearing import holds_model, holds_run, remove_model
 from lostfound.training.fit import BestEpoch, FitResult, evaluation_part, fit
 from lostfound.training.images import select_images
+from lostfound.training.refit import Refit
 from lostfound.training.run_folder import training_alone
 from lostfound.training.settings import Recipe
 
@@ -142,13 +143,16 @@ def or_begin_again(
             return train(recipe, dataset, to, **options)
 
 
-def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path, **options: Any) -> Trained:
+def average_models(
+    paths: Sequence[str | Path], dataset: Dataset, to: str | Path, *, refit: bool = False, **options: Any
+) -> Trained:
     """Average models' weights or answers into one model, calibrate it, measure it, and write its card.
 
     Args:
         paths: Folders of models that rank the same cells and began with the same pretrained weights.
         dataset: The one they learnt: its validation split calibrates, its test split measures.
         to: The model folder to write.
+        refit: Fit the head again to the training split (`lostfound.training.refit`).
         options: Of `average`.
 
     Raises:
@@ -161,7 +165,8 @@ def average_models(paths: Sequence[str | Path], dataset: Dataset, to: str | Path
         raise DatasetError(
             f"{dataset.folder} has no validation images to calibrate on: use the data set they learnt"
         )
-    model = average([Path(path) for path in paths], Path(to), **options)
+    change = Refit(dataset) if refit else None
+    model = average([Path(path) for path in paths], Path(to), refit=change, **options)
     part, split = evaluation_part(Recipe.model_validate(model.config["recipe"]), dataset)
     model = calibrate(model.path, part, radii_needed=False)
     return Trained(model, measure(model.path, part, split))
