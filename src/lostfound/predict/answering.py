@@ -15,7 +15,7 @@ from lostfound.predict.levels import Levels
 from lostfound.predict.predictions import Predictions
 from lostfound.predict.support import Support
 
-BLANK = "there is nothing to see in it: it is all of one colour"
+BLANK = "there is nothing to see in it: it is all of one colour, or noise"
 STRANGE = "it does not look like the photos that the model learnt from"
 DOUBTFUL = "nothing in it speaks clearly for one place: the best of {n} candidates has {best:.1f} %"
 
