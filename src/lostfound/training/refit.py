@@ -18,6 +18,7 @@ from lostfound.data.records import coordinates, strings
 from lostfound.errors import DatasetError, ModelError
 from lostfound.models.network import Network, evaluation_mode
 from lostfound.partitions import Partition
+from lostfound.progress import progress
 from lostfound.training.features import cached_features
 
 LENGTH = 10.0
@@ -113,16 +114,19 @@ def fitted(
     layer = nn.Linear(inputs.shape[1], cells)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=STEPS, history_size=8)
+    most = STEPS * 5 // 4
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=STEPS, max_eval=most, history_size=8)
 
     def loss() -> torch.Tensor:
+        advance(1)
         optimizer.zero_grad()
         errors = (weights * cross_entropy(layer(inputs), targets, reduction="none")).mean()
         value = errors + PENALTY / 2 * layer.weight.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    with progress("Fitting the head", most) as advance:
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
     found = layer.weight.detach().numpy()
     weight = (found - (found @ styles.T) @ styles) * np.float32(LENGTH / max(length, 1e-12))
     return weight, layer.bias.detach().numpy() - weight @ mean, len(styles)
