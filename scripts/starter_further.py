@@ -1,6 +1,6 @@
 """Whether a network of the starter gains by going on: with labels, both networks' answers, or shared photos.
 
-    python scripts/starter_further.py DATA --work FOLDER [--only NAME]
+    python scripts/starter_further.py DATA --work FOLDER [--only NAME ...]
 
 FOLDER is where `build_starter.py` has worked. One network of the twin without the calibrating half (countries
 as often as they have images) goes on for three epochs, all but its first layers: with the labels, which is
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--only", metavar="NAME", help="labels, answers or shared: train it alone")
+    parser.add_argument("--only", nargs="+", choices=("labels", "answers", "shared"), help="all by default")
     given = parser.parse_args()
     photos = imported_photos(given.data, given.work)
     begun = given.work / "trained-starter-calibrating"
@@ -47,13 +47,13 @@ def main() -> None:
         "answers": (f"task.teachers=['{begun}', '{other}']", "task.teacher_share=0.9"),
         "shared": SHARED,
     }
-    for name in [given.only] if given.only else own:
+    if given.only:
+        own = {name: own[name] for name in given.only}
+    for name in own:
         if not (given.work / f"further-{name}" / CONFIG).is_file():
             recipe = load_recipe("starter", [*GOES_ON, *own[name]])
             data, to = photos.learnt["-calibrating"], given.work / f"further-{name}"
             fit_model(recipe, data, to, weights=begun, resume="or begin again")
-    if given.only:
-        return
     alone = {"as it was": begun, **{name: given.work / f"further-{name}" for name in own}}
     models = {
         f"{name}, {with_what}": at_size(paths, given.work / f"{with_what.split()[0]}-{path.name}")
@@ -78,7 +78,7 @@ def main() -> None:
         right = {name: hits(Locator.load(model.path), part) for name, model in models.items()}
         for unit in UNITS:
             for name, each in right.items():
-                labels = right[f"labels, {name.partition(', ')[2]}"]
+                labels = right.get(f"labels, {name.partition(', ')[2]}", each)
                 both = (each, labels)
                 rows = [[samples(part, of[:, k], unit, "saw" in where) for of in both] for k in (0, 1)]
                 apart = "-" if each is labels else " / ".join(signed(*row) for row in rows)
