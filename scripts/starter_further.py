@@ -62,9 +62,9 @@ def main() -> None:
     }
     lines = [
         "# A network of the starter that goes on\n",
-        "`python scripts/starter_further.py`: three epochs more, with the labels, with nine tenths of both "
-        "networks' mean answers, or with the labels and more grey, JPEG and borders; alone and joined with "
-        "the other network, all at 160 pixels and naming every country. Right country, in percent, first "
+        "`python scripts/starter_further.py`: three epochs more: labels alone, beside nine tenths of both "
+        "networks' mean answers, or with more grey, JPEG and borders (shared). Alone, and joined with "
+        "the other network, at 160 pixels and naming every country. Right country, in percent, first "
         "answer and one of five, with 95 % bootstrap intervals by collection (at home by place); differences "
         "from the same that went on with the labels are paired.\n",
         "| photos | | network | right | difference from labels |",

@@ -200,8 +200,10 @@ images, at 160 pixels), with the labels or with nine tenths of both models' mean
 |---|---|---|
 {heads(record["distilled_heads"])}
 
-So the answers teach a head nothing that labels don't. A whole network that learns them (`task.teachers`) was not tried: it takes
-hours on a processor, and as both networks fit it would have to be better than both to be of use.
+So the answers teach a head nothing that labels don't. A whole network that goes on for three epochs with the labels gains nothing
+either ([measured](../benchmarks/results/further.md), `scripts/starter_further.py`: -0.2, -2.0 to +1.7, and -0.6, -2.4 to +1.3, on the calibrating half). One that
+learns the answers (`task.teachers`) takes hours on a processor, and as both networks fit it would have to be better than both to be
+of use.
 
 **The head, fitted again.** A training moves a head along with all that lies below it, on crops, and stops; for the features that
 come out, it is not the best there is. So a last layer is fitted to the features of the whole training images of both networks
