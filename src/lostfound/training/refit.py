@@ -104,8 +104,8 @@ def fitted(
         Weight (cells, d), bias (cells,), and how many directions were left out.
     """
     mean = features.mean(axis=0)
-    length = float(np.linalg.norm(features - mean, axis=1).mean())
-    plain = (features - mean) * np.float32(LENGTH / max(length, 1e-12))
+    scale = np.float32(LENGTH / max(np.linalg.norm(features - mean, axis=1).mean(), 1e-12))
+    plain = (features - mean) * scale
     styles = style_directions(plain, classes, sources)
     inputs = torch.from_numpy(plain - (plain @ styles.T) @ styles)
     targets = torch.from_numpy(classes)
@@ -128,7 +128,7 @@ def fitted(
     with progress("Fitting the head", most) as advance:
         optimizer.step(loss)  # type: ignore[no-untyped-call]
     found = layer.weight.detach().numpy()
-    weight = (found - (found @ styles.T) @ styles) * np.float32(LENGTH / max(length, 1e-12))
+    weight = (found - (found @ styles.T) @ styles) * scale
     return weight, layer.bias.detach().numpy() - weight @ mean, len(styles)
 
 
