@@ -10,6 +10,7 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from html_page import Page
 from PIL import Image
@@ -54,6 +55,32 @@ def test_asked_to_it_answers_all_the_same_and_warns(locate):
     assert "I don't know" not in said
     assert "beware: there is" in said
     assert len(re.findall(r"-?\d+\.\d{3}, -?\d+\.\d{3}", said)) == 2
+
+
+@pytest.mark.slow
+def test_it_can_be_shown_what_is_no_place(
+    lostfound, tmp_path: Path, model_folder: Path, dataset_folder: Path
+):
+    rng, cloth = np.random.default_rng(0), tmp_path / "cloth"
+    cloth.mkdir()
+    for number in range(41):
+        across, down = rng.integers(0, 128, (2, 64, 3), dtype=np.uint8)
+        Image.fromarray(across[:, None] + down[None, :]).save(cloth / f"{number}.png")
+    (cloth / "40.png").write_bytes((cloth / "40.png").read_bytes()[:60])
+    shutil.copytree(model_folder, tmp_path / "m")
+    command = ("calibrate", tmp_path / "m", dataset_folder, "--split", "all", "--placeless")
+    done = lostfound(*command, cloth)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"pictures of no place\W+40\b", done.stdout)
+    assert "Left out of the pictures of no place" in done.stderr
+    assert "40.png" in done.stderr
+    done = lostfound("locate", cloth / "3.png", "--model", tmp_path / "m", "--format", "json")
+    assert "photos of places" in json.loads(done.stdout)["photos"][0]["warning"]
+    done = lostfound(
+        "calibrate", tmp_path / "m", dataset_folder, "--split", "all", "--placeless", cloth / "1.png"
+    )
+    assert done.returncode == 2
+    assert "of no place 1 can be read: 30 or more are needed" in re.sub(r"\s+", " ", done.stderr)
 
 
 def test_how_sure_it_must_be_can_be_said(locate):

@@ -238,6 +238,50 @@ def test_a_model_of_bare_points_has_nothing_to_be_less_sure_of(
         calibrate(copy, Dataset.open(dataset_folder), split="all", elsewhere=elsewhere)
 
 
+# --- with pictures of no place
+
+
+def plaids(n: int, seed: int) -> list[Image.Image]:
+    """Pictures of cloth, which is nowhere."""
+    generator = np.random.default_rng(seed)
+    made = []
+    for _ in range(n):
+        across, down = generator.integers(0, 128, (2, 80, 3), dtype=np.uint8).repeat(4, axis=1)[:, :80]
+        made.append(Image.fromarray(across[:, None] + down[None, :]))
+    return made
+
+
+@pytest.mark.slow
+def test_it_does_not_know_pictures_of_no_place_once_it_was_shown_some(
+    model: Path, dataset_folder: Path, tmp_path: Path
+) -> None:
+    dataset = Dataset.open(dataset_folder)
+    damaged = tmp_path / "damaged.jpg"
+    damaged.write_bytes(b"no picture")
+    found = calibrate(model, dataset, split="all", placeless=[*plaids(60, 0), damaged])
+    assert found.calibration.about["pictures_of_no_place"] == 60
+    locator, limit = Locator(found), found.calibration.strange_above
+    assert limit is not None
+    strange = [each.strangeness > limit for each in locator.look(plaids(30, 1))]  # type: ignore[union-attr, operator]
+    assert np.mean(strange) > 0.9
+    assert locator.locate(plaids(1, 2)[0]).abstained
+    seen = list(locator.see_each(dataset, features=True, doing="Looking"))
+    assert np.mean([each.strangeness > limit for each in seen if each.strangeness is not None]) <= 0.05
+
+
+@pytest.mark.slow
+def test_too_few_of_them_and_models_without_features_are_refused(
+    model: Path, point_model_folder: Path, dataset_folder: Path, tmp_path: Path
+) -> None:
+    dataset, before = Dataset.open(dataset_folder), (model / "calibration.json").read_bytes()
+    with pytest.raises(UsageError, match=r"of no place 29 can be read: 30 or more"):
+        calibrate(model, dataset, split="all", placeless=plaids(29, 0))
+    few = dataset.with_records(dataset.records.slice(0, 20))
+    with pytest.raises(UsageError, match=r"has 20 photos to tell pictures of no place from"):
+        calibrate(model, few, split="all", radii_needed=False, placeless=plaids(30, 0))
+    assert (model / "calibration.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("accuracy", [0.0, 1.0, -3, float("nan")])
 def test_an_accuracy_is_a_share(model: Path, dataset_folder: Path, accuracy: float) -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):

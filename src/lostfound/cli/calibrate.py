@@ -17,6 +17,7 @@ COMMANDS = typer.Typer(rich_markup_mode=None)
         "lostfound calibrate model data/streets --accuracy 0.7",
         "lostfound calibrate model data/streets --elsewhere data/travel",
         "lostfound calibrate larger data/all --like model",
+        "lostfound calibrate model data/streets --placeless pictures/rooms-and-food",
     )
 )
 def calibrate(
@@ -43,6 +44,13 @@ def calibrate(
             help="Instead: as sure, and for the same accuracy, as this twin that was calibrated with them.",
         ),
     ] = None,
+    placeless: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PICTURES",
+            help="Rooms, food, faces, documents: it learns to tell such, and doesn't answer.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Fit a model's probabilities, radii and doubts.
@@ -51,12 +59,22 @@ def calibrate(
     training split, if there is one, says where in the cells photos are and what they look like. Nothing of
     the network changes. Training ends with it; it is for models of former versions, and for photos of
     another kind than a model was trained on. Photos from elsewhere make it honest there too: what is
-    unlike its training photos is then answered with less confidence, or not at all.
+    unlike its training photos is then answered with less confidence, or not at all. It knows rooms and
+    food from streets only once it was shown some: thirty pictures of no place or more, in folders or files,
+    best a few hundred of many kinds.
     """
     from lostfound.cli.output.models import print_calibration
     from lostfound.data.dataset import Dataset
     from lostfound.predict.calibrate import calibrate as fit
+    from lostfound.predict.photos import find_photos
 
-    others = None if elsewhere is None else Dataset.open(elsewhere)
-    found = fit(model, Dataset.open(dataset), split=split, accuracy=accuracy, elsewhere=others, like=like)
+    found = fit(
+        model,
+        Dataset.open(dataset),
+        split=split,
+        accuracy=accuracy,
+        elsewhere=None if elsewhere is None else Dataset.open(elsewhere),
+        like=like,
+        placeless=find_photos(placeless) if placeless else None,
+    )
     print_calibration(found, as_json=json)

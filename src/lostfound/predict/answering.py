@@ -16,7 +16,7 @@ from lostfound.predict.predictions import Predictions
 from lostfound.predict.support import Support
 
 BLANK = "there is nothing to see in it: it is all of one colour, or noise"
-STRANGE = "it does not look like the photos that the model learnt from"
+STRANGE = "it does not look like the photos of places that the model learnt from"
 DOUBTFUL = "nothing in it speaks clearly for one place: the best of {n} candidates has {best:.1f} %"
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lostfound.data.dataset import Dataset
+from lostfound.data.images import ImageSource
 from lostfound.data.records import coordinates, strings
 from lostfound.data.sharing.lists import limit
 from lostfound.errors import DatasetError, ModelError, UsageError
@@ -31,11 +31,11 @@ from lostfound.predict.calibration import (
     threshold_for,
 )
 from lostfound.predict.distribution import POINT_RULES, PointRule
-from lostfound.predict.engine import Seen, SeenDataset
-from lostfound.predict.head import find_head
+from lostfound.predict.engine import SeenDataset
 from lostfound.predict.locator import Locator
 from lostfound.predict.model_folder import ModelFolder, set_calibration
-from lostfound.predict.outliers import FEWEST, Outliers
+from lostfound.predict.outliers import Outliers
+from lostfound.predict.statistics import features_of, features_of_placeless, statistics_of
 from lostfound.predict.support import Support
 from lostfound.predict.views import pooled
 from lostfound.progress import note
@@ -47,8 +47,6 @@ FALSE_ALARMS = 0.02
 MOST_NUMBERS = 1 << 27
 """So many probabilities at most are held at once: a gigabyte."""
 _TOLD = ("elsewhere", "images_elsewhere", "accuracy_asked", "accuracy_of_answers", "answered")
-_TRAINING_IMAGES = 2000
-_IMAGES_FOR_HEAD = 8
 _DRAWN_IMAGES = 10.0
 _NEVER = 1e-7  # a smaller share of a cell can be no divisor
 _BARE_SPREAD_KM = 1000.0  # of an answer without a distribution; its factor does the rest
@@ -108,6 +106,7 @@ def calibrate(
     radii_needed: bool = True,
     elsewhere: Dataset | None = None,
     like: str | Path | None = None,
+    placeless: Sequence[ImageSource] | None = None,
 ) -> ModelFolder:
     """Fit what makes a finished model's answers mean what they say, and write it into its folder.
 
@@ -129,10 +128,14 @@ def calibrate(
             calibrated with them: temperature, strangeness and doubts are then as its (and for the accuracy
             that was asked of it). So a model may learn from all origins there are and yet know what it is
             worth on others.
+        placeless: Pictures of no place (rooms, food, faces, documents), thirty or more: it learns to tell
+            such from photos of places, and says "I don't know" to them. Those that can't be read are named
+            and left out.
 
     Raises:
         UsageError: The accuracy is no share, the model gives no probabilities or features for photos from
-            elsewhere, or the model that it is to be like was not calibrated.
+            elsewhere or for pictures of no place, these are too few, or the model that it is to be like was
+            not calibrated.
         ModelError: It is no complete model folder.
         DatasetError: The split is empty or has too few places, or an image can't be read.
     """
@@ -161,7 +164,8 @@ def calibrate(
             f"holds {max(SHARES):.0%} of new places needs at least {needed}, and a steady one a hundred"
         )
     training = dataset.split("train") if split != "all" else part
-    support, outliers, statistics = _statistics(locator, training if len(training) else part)
+    looks = None if placeless is None else features_of_placeless(locator, placeless)
+    support, outliers, statistics = statistics_of(locator, training if len(training) else part, looks)
     photos = photos.measured_by(outliers)
     started, foreign = None, None
     if elsewhere is not None or twin is not None:
@@ -188,6 +192,7 @@ def calibrate(
         "places": len(set(photos.places)),
         "places_with_coordinates": located,
         **({} if elsewhere is None else {"elsewhere": elsewhere.name, "images_elsewhere": len(elsewhere)}),
+        **({} if looks is None else {"pictures_of_no_place": len(looks)}),
         **found.about,
     }
     return set_calibration(locator.model.path, replace(found, about=about), statistics)
@@ -225,33 +230,6 @@ def fitted_temperature(locator: Locator, part: Dataset) -> float:
         )
     photos = Photos.of(locator, part)
     return fit_temperature(locator.model.decoder.logits(photos.seen.outputs), photos.cells)
-
-
-def features_of(seen: Iterable[Seen]) -> NDArray[np.float32]:
-    """The features (n, channels) of photos, of a network that gives them."""
-    return np.stack([each.features for each in seen if each.features is not None])
-
-
-def _statistics(
-    locator: Locator, training: Dataset
-) -> tuple[Support | None, Outliers | None, dict[str, NDArray[Any]]]:
-    """Where in the cells training photos are, what they look like, and both as arrays."""
-    partition, records = locator.model.partition, training.records
-    arrays: dict[str, NDArray[Any]] = {}
-    support, outliers = None, None
-    if partition is not None and not locator.model.decoder.finds_points:
-        support = Support.of(partition, coordinates(records), strings(records, "country"))
-        arrays.update(support.as_arrays())
-    if locator.gives_features and len(training) >= FEWEST:
-        some = limit(training, _TRAINING_IMAGES)
-        seen = locator.see_each(some, features=True, doing="Looking at training photos")
-        outliers = Outliers.fit(features_of(seen))
-        arrays.update(outliers.as_arrays())
-        outliers = Outliers.of(arrays)  # as it will be read
-        images = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]
-        if head := find_head(locator, np.stack(images)):
-            arrays.update(head.arrays())
-    return support, outliers, arrays
 
 
 def _strangeness(model: ModelFolder, *origins: Photos) -> Calibration:

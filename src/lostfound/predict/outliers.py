@@ -1,4 +1,4 @@
-"""Photos unlike those that a model learnt from: how far their features are from the training images'."""
+"""Photos unlike those that a model learnt from: far off in features, or known for pictures of no place."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from lostfound.predict.features import unit_length
 
 FEWEST = 30
-"""Training images from which on it can be told what is strange."""
+"""Training images from which on it can be told what is strange; and as many pictures of no place."""
+PENALTY = 0.1
+"""Of the squared weights that tell places from pictures of none, in features of deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,22 @@ class Outliers:
 
     The Mahalanobis distance in the principal components of the training images' features of unit length, with
     what lies outside of those components measured by its own deviation (Lee et al. 2018; the residual as in
-    Wang et al. 2022, ViM).
+    Wang et al. 2022, ViM). Rooms and plates of food are no farther than streets are; where a model was shown
+    pictures of no place (outlier exposure, Hendrycks et al. 2019), what a logistic regression takes for one
+    is the farther, the surer that is of it.
 
     Attributes:
         mean: Of the training images' features of unit length, (channels,).
         components: The principal ones, (channels, k), each divided by its standard deviation.
         residual: The deviation of a feature outside of them.
+        placeless: The regression's weights and, last, its constant, (channels + 1,); its score is above 0
+            for what is rather a picture of no place. None of a model that was shown none.
     """
 
     mean: NDArray[np.float32]
     components: NDArray[np.float32]
     residual: float
+    placeless: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, statistics: Mapping[str, NDArray[Any]]) -> Outliers | None:
@@ -42,14 +51,30 @@ class Outliers:
         mean, components, residual = (
             statistics[f"feature_{name}"] for name in ("mean", "components", "residual")
         )
-        return cls(mean.astype(np.float32), components.astype(np.float32), float(residual))
+        placeless = statistics.get("feature_placeless")
+        return cls(
+            mean.astype(np.float32),
+            components.astype(np.float32),
+            float(residual),
+            None if placeless is None else placeless.astype(np.float32),
+        )
 
     @classmethod
-    def fit(cls, features: NDArray[np.floating[Any]], components: int = 64) -> Outliers:
+    def fit(
+        cls,
+        features: NDArray[np.floating[Any]],
+        components: int = 64,
+        placeless: NDArray[np.floating[Any]] | None = None,
+    ) -> Outliers:
         """Learn from the features of training images, (n, channels).
 
+        Args:
+            features: Of the training images.
+            components: At most so many principal ones.
+            placeless: Of pictures of no place, (m, channels).
+
         Raises:
-            ValueError: There are fewer than three images.
+            ValueError: There are fewer than thirty images of either.
         """
         n, channels = features.shape
         if n < FEWEST:
@@ -65,6 +90,7 @@ class Outliers:
             mean.astype(np.float32),
             (axes[:k].T / scale).astype(np.float32),
             float(max(left, 1e-9)),
+            None if placeless is None else _told_apart(values - mean, unit_length(placeless) - mean),
         )
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
@@ -73,6 +99,7 @@ class Outliers:
             "feature_mean": self.mean,
             "feature_components": self.components.astype(np.float16),
             "feature_residual": np.array(self.residual),
+            **({} if self.placeless is None else {"feature_placeless": self.placeless.astype(np.float16)}),
         }
 
     @cached_property
@@ -94,4 +121,39 @@ class Outliers:
         inside = np.einsum("ij,kj->ik", off, self._axes)
         along = inside / self._lengths  # parts of it, along orthogonal components
         outside = np.maximum((off**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.residual**2
-        return np.asarray(np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1]))
+        distance = np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1])
+        if self.placeless is not None:
+            score = np.einsum("ij,j->i", off, self.placeless[:-1]) + self.placeless[-1]
+            distance *= 1 + np.maximum(score, 0)
+        return np.asarray(distance)
+
+
+def _told_apart(places: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float32]:
+    """A logistic regression with a penalty, (channels + 1,); both kinds count as much, whatever their number.
+
+    Args:
+        places: Centred features of photos of places, (n, channels).
+        others: And of pictures of none, (m, channels).
+
+    Raises:
+        ValueError: There are fewer than thirty of these.
+    """
+    if len(others) < FEWEST:
+        raise ValueError(f"{len(others)} pictures of no place say little: {FEWEST} or more are needed")
+    values = np.concatenate([places, others])
+    scale = max(float(places.std()), 1e-9)
+    values /= scale
+    sides = np.repeat([-1.0, 1.0], [len(places), len(others)])
+    shares = np.repeat([0.5 / len(places), 0.5 / len(others)], [len(places), len(others)])
+
+    def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = found[:-1]
+        score = sides * (values @ weights + found[-1])
+        slope = -shares * sides * expit(-score)
+        return (
+            float(shares @ np.logaddexp(0, -score) + PENALTY * weights @ weights),
+            np.append(slope @ values + 2 * PENALTY * weights, slope.sum()),
+        )
+
+    found = minimize(loss, np.zeros(values.shape[1] + 1), jac=True, method="L-BFGS-B").x
+    return np.append(found[:-1] / scale, found[-1]).astype(np.float32)

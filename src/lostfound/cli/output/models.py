@@ -111,6 +111,8 @@ def print_calibration(model: ModelFolder, *, as_json: bool = False) -> None:
     table.add_row("places with coordinates", str(about["places_with_coordinates"]))
     if "images_elsewhere" in about:
         table.add_row("images from elsewhere", str(about["images_elsewhere"]))
+    if "pictures_of_no_place" in about:
+        table.add_row("pictures of no place", str(about["pictures_of_no_place"]))
     if model.partition is not None:
         heat = f" times strangeness^{found.strangeness_power:.2f}" if found.strangeness_power else ""
         table.add_row("temperature", f"{found.temperature:.3f}{heat}")
