@@ -13,8 +13,8 @@ eight bits. One fold in five of the collections of world-photos is dealt to two 
 made: without one half, without the other, and of all collections, which is the starter. What that is worth on
 collections that it never saw is told by the two others, each on the half that it lacks; the first half also
 calibrates them, and by way of them the starter, which is itself judged on its own test places and on
-Cambridge. Each is shown the pictures of no place (`placeless.txt`) of the collections that it learnt from. A
-model of another recipe stays in the work folder, beside a record of the same measurements.
+Cambridge. Each is shown pictures of no place: drawn ones, and those in `placeless.txt` of the collections that
+it learnt from. A model of another recipe stays in the work folder, beside a record of the same measurements.
 
 Each of the six trainings is 20 epochs: two hours on two cores of a processor. On a GPU (H200, 16 cores) five
 at once took under eight minutes: `--at-once 5`.
@@ -29,7 +29,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,7 +37,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from draw_placeless import draw
 from starter_card import card
+from starter_unknown import placeless, unknown
 
 from lostfound.data.dataset import Dataset
 from lostfound.data.records import strings
@@ -61,8 +63,6 @@ RECORD = ROOT / "benchmarks" / "results" / "starter.json"
 LOSTFOUND = Path(sys.executable).with_name("lostfound")
 STREETS = ("street-panoramas", "street-countries", "street-croatia")
 FOLDS, HELD_OUT = 5, 3
-PLACELESS = Path(__file__).with_name("placeless.txt")
-"""Pictures of world-photos that show a room, food, a face or paper, but no place; chosen by hand."""
 ACCURACY = 0.3
 """How often what it answers is to be right, photos at home and abroad taken together."""
 AMONG = {"top_1_accuracy": 1, "top_5_accuracy": 5}
@@ -136,7 +136,7 @@ def main() -> None:
             refit = Refit(photos.learnt[part])
             average(both, joined, answers=True, refit=refit, every_country=True, size=size)
         models[part] = small(joined, given.work / f"{given.recipe}{part}")
-    record = measured(given.data, photos, models)
+    record = measured(given.data, photos, draw(given.work / "drawn"), models)
     to = RECORD if given.recipe == "starter" else given.work / f"{given.recipe}.json"
     write_atomic(to, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
     if given.recipe == "starter":
@@ -194,21 +194,15 @@ def split_as(every: Dataset, home: Dataset) -> Dataset:
     return every.with_records(every.records.set_column(column, "split", splits))
 
 
-def placeless(data: Path, held_out: Collection[str] = ()) -> list[Path]:
-    """The pictures of world-photos that show no place, but for those of collections that are held out."""
-    names = PLACELESS.read_text(encoding="utf-8").split()
-    apart = {Path(each).name for each in held_out}
-    return [data / "world-photos" / each for each in names if Path(each).parent.name not in apart]
-
-
-def measured(data: Path, photos: Photos, models: dict[str, Path]) -> dict[str, Any]:
+def measured(data: Path, photos: Photos, drawn: list[Path], models: dict[str, Path]) -> dict[str, Any]:
     """Calibrate the models, and the record of what they are worth."""
     seen, unseen, starter = (models[part] for part in photos.learnt)
     calibrating, judging = (half.held_out(photos.away) for half in photos.halves)
-    own = [placeless(data, half.sources) for half in photos.halves]
-    calibrate(seen, photos.learnt["-calibrating"], elsewhere=calibrating, accuracy=ACCURACY, placeless=own[0])
-    calibrate(unseen, photos.learnt["-judging"], like=seen, placeless=own[1])
-    calibrate(starter, photos.every, like=seen, placeless=placeless(data))
+    own = [placeless(data, half.sources) + drawn for half in photos.halves]
+    learnt = photos.learnt
+    calibrate(seen, learnt["-calibrating"], elsewhere=calibrating, accuracy=ACCURACY, placeless=own[0])
+    calibrate(unseen, learnt["-judging"], like=seen, placeless=own[1])
+    calibrate(starter, photos.every, like=seen, placeless=placeless(data) + drawn)
     model, test = ModelFolder.open(starter), photos.every.split("test")
     assert model.partition is not None
     names = zip(model.partition.names, model.partition.counts, strict=True)
@@ -221,6 +215,13 @@ def measured(data: Path, photos: Photos, models: dict[str, Path]) -> dict[str, A
         "judging": judged([(unseen, judging)], judging, model.partition),
         "home": judged([(starter, test)], test, model.partition),
         "cambridge": judged([(starter, photos.cambridge)], photos.cambridge, model.partition),
+        "unknown": {
+            "home": unknown(data, [(starter, test)]),
+            "judging": unknown(data, [(unseen, judging)]),
+            "away": unknown(data, [(seen, calibrating), (unseen, judging)]),
+            "cambridge": unknown(data, [(starter, photos.cambridge)]),
+        },
+        "placeless": {"photos": len(placeless(data)), "drawn": len(drawn)},
         "calibrated_on": [Path(each).name for each in photos.halves[0].sources],
         "judged_on": [Path(each).name for each in photos.halves[1].sources],
         "unseen": [name for name, images in names if not images],

@@ -11,6 +11,7 @@ from lostfound.evaluation.card import describe
 from lostfound.geo.countries import country_name
 
 CONSTANTS = ("known", "told")  # which countries are guessed each time
+COLUMNS = ("answered", "no_place", "doubtful", "right_where_answered")
 LEAST = 20  # images or places of a country, for a line of its own
 SHOWN = (
     "top_1_accuracy",
@@ -57,7 +58,7 @@ Names the country that a photo may be from, out of all {len(names)}, and a coord
 that country. It comes with the package so that `lostfound locate photo.jpg` answers at once, on a machine without a
 network. **It is a small starter, not an oracle**: on photos of collections that they were not trained on, the first answer of
 models made like it is right for {share(metrics["top_1_accuracy"])}, and the right one is among the first five for
-{share(metrics["top_5_accuracy"])}. It says so: most of those it answers with "I don't know". Train a model on your own
+{share(metrics["top_5_accuracy"])}. Believe the probability that it gives with each answer. Train a model on your own
 photos, or take a larger one, where that is not enough.
 
 ## What it was measured to do
@@ -95,9 +96,16 @@ seasons, so this is easier than yours:
 
 How sure it may be was found with the first of those two models: on validation places of its own collections and, each kind
 counting as much, on photos of {len(record["calibrated_on"])} collections that it never saw. It is the less sure, the less a photo is like those that
-it learnt from, and says "I don't know" below the probability from which on that model is right every other time. So it answers
-few photos of other origin. What that comes to with the second model on {len(record["judged_on"])} further collections, and on new places of its
+it learnt from. What that comes to with the second model on {len(record["judged_on"])} further collections, and on new places of its
 own, is measured in the project's `docs/trust.md`.
+
+It says "I don't know" to pictures that look like no photo of a place, and below the probability from which on that first model
+is right three times in ten. To tell rooms, food, faces and paper it was shown {record["placeless"]["photos"]} of its training pictures that were picked out
+by hand, and {record["placeless"]["drawn"]} drawn by a program; the models made like it were shown none of the half that they lack:
+
+| | n | answered | not: looks like no place | not: in doubt | right where it answers |
+|---|---|---|---|---|---|
+{doubts(record["unknown"])}
 
 ## Where it fails
 
@@ -114,8 +122,8 @@ Kingdom) the model in the package places {share(cambridge["image"]["metrics"]["t
 {mistakes(cambridge["image"]["guesses"], 4)}. Its photos of the United Kingdom are mostly of roads.
 
 Of many countries it has seen only a handful of photos, of {len(unseen)} one at most to learn from: these it names by what it has learnt of the countries
-around them, seldom first, and rightly only where `--countries` or a prior says that it may be one of them. To pictures that are no photos of places (rooms, food, faces, drawings) it mostly says "I don't know". Neighbours that look alike
-are mixed up.
+around them, seldom first, and rightly only where `--countries` or a prior says that it may be one of them. Neighbours that look
+alike are mixed up.
 
 ## What it was trained on
 
@@ -171,6 +179,22 @@ def share(metric: dict[str, Any]) -> str:
     """A share with its interval, in words."""
     value, low, high = (100 * metric[name] for name in ("value", "low", "high"))
     return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"
+
+
+def doubts(unknown: dict[str, dict[str, Any]]) -> str:
+    """What is not answered, a line for each kind of photo."""
+    rows = {
+        **{f"{kind}, collections that it lacks": unknown["judging"][kind] for kind in unknown["judging"]},
+        "no place, both halves": unknown["away"]["no place"],
+        **{f"{kind}, new places at home": unknown["home"][kind] for kind in unknown["home"]},
+        "Cambridge, which it never saw": unknown["cambridge"]["street"],
+    }
+    return "\n".join(
+        f"| {name} | {each['images']} | "
+        + " | ".join(share(each[column]) if column in each else "-" for column in COLUMNS)
+        + " |"
+        for name, each in rows.items()
+    )
 
 
 def points(metric: dict[str, Any]) -> str:

@@ -204,7 +204,10 @@ So the answers teach a head nothing that labels don't. A whole network that goes
 either ([measured](../benchmarks/results/further.md), `scripts/starter_further.py`: -0.2, -2.0 to +1.7, and -0.6, -2.4 to +1.3, on the calibrating half). One
 that learns nine tenths of both networks' answers for as long (`task.teachers`) is, alone, right on 10.1 / 24.4 % of that half and 40.1 / 65.5 %
 at home, where the labels made it 9.6 / 21.8 and 40.4 / 64.7; beside the other network 9.0 / 25.1 and 41.7 / 67.4, where both as they
-were have 9.4 / 24.0 and 42.2 / 67.9. So it teaches one network more than labels do, of what both know; both together gain nothing clear.
+were have 9.4 / 24.0 and 42.2 / 67.9. So it teaches one network more than labels do, of what both know (+2.6, +0.7 to +4.4, among five); both
+together gain nothing clear over what they were. One that goes on with more of what photos go through when they are shared (strong
+compression, borders, more grey) gains nothing there either: beside the other +0.0 (-1.3 to +1.3) and +0.4 (-1.3 to +2.2), at home
++0.3 (-0.6 to +1.2) and -0.2 (-1.1 to +0.6), to the labels as long.
 
 **The head, fitted again.** A training moves a head along with all that lies below it, on crops, and stops; for the features that
 come out, it is not the best there is. So a last layer is fitted to the features of the whole training images of both networks

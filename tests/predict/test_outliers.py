@@ -55,7 +55,7 @@ def rooms(n: int, seed: int) -> np.ndarray:
 
 def test_pictures_of_no_place_are_told_from_photos_once_it_was_shown_some() -> None:
     blind = Outliers.fit(features(500, 0), components=8)
-    shown = Outliers.fit(features(500, 0), components=8, placeless=rooms(60, 5))
+    shown = blind.shown(features(500, 0), rooms(60, 5))
     photos, others = features(300, 6), rooms(300, 7)
     bar = np.quantile(blind.strangeness(photos), 0.98)
     assert (blind.strangeness(others) > bar).mean() < 0.5
@@ -66,7 +66,7 @@ def test_pictures_of_no_place_are_told_from_photos_once_it_was_shown_some() -> N
 
 
 def test_what_was_shown_comes_back_from_arrays() -> None:
-    shown = Outliers.fit(features(300, 0), placeless=rooms(60, 5))
+    shown = Outliers.fit(features(300, 0)).shown(features(300, 0), rooms(60, 5))
     again = Outliers.of(shown.as_arrays())
     assert again is not None
     some = rooms(40, 8)
@@ -75,13 +75,14 @@ def test_what_was_shown_comes_back_from_arrays() -> None:
 
 
 def test_few_pictures_of_no_place_are_refused() -> None:
-    with pytest.raises(ValueError, match=f"{FEWEST - 1} pictures of no place"):
-        Outliers.fit(features(100, 0), placeless=rooms(FEWEST - 1, 1))
+    with pytest.raises(ValueError, match=f"{FEWEST - 1} pictures of a kind"):
+        Outliers.fit(features(100, 0)).shown(features(100, 0), rooms(FEWEST - 1, 1))
 
 
 def test_which_are_many_counts_for_nothing() -> None:
-    few = Outliers.fit(features(400, 0), placeless=rooms(40, 1))
-    same = Outliers.fit(features(400, 0), placeless=np.concatenate([rooms(40, 1)] * 5))
+    blind = Outliers.fit(features(400, 0))
+    few = blind.shown(features(400, 0), rooms(40, 1))
+    same = blind.shown(features(400, 0), np.concatenate([rooms(40, 1)] * 5))
     assert few.placeless is not None
     assert same.placeless is not None
     assert same.placeless == pytest.approx(few.placeless, abs=0.02 * float(np.abs(few.placeless).max()))

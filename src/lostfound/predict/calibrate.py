@@ -43,7 +43,9 @@ from lostfound.progress import note
 ACCURACY = 0.5
 """How often what a model answers is to be right, by default."""
 FALSE_ALARMS = 0.02
-"""The share of validation photos that may be held to be no photos of its kind."""
+"""The share of validation photos that may be held to be too far from those of training."""
+FALSE_ALARMS_IF_SHOWN = 0.005
+"""... by a model that was shown pictures of no place, and so tells most of these without the distance."""
 MOST_NUMBERS = 1 << 27
 """So many probabilities at most are held at once: a gigabyte."""
 _TOLD = ("elsewhere", "images_elsewhere", "accuracy_asked", "accuracy_of_answers", "answered")
@@ -185,6 +187,11 @@ def calibrate(
     found = _probabilities(locator.model, photos, started)
     found = _radii(locator.model, photos, found, support) if located >= needed else found
     found = _doubts(locator.model, photos, foreign, found, accuracy, twin)
+    if outliers is not None and photos.features is not None:
+        # By distance alone: rooms among them, which it was shown, are not to raise the bar
+        alarms = FALSE_ALARMS if looks is None else FALSE_ALARMS_IF_SHOWN
+        far = float(np.quantile(outliers.distance(photos.features), 1 - alarms))
+        found = replace(found, strange_above=far)
     about = {
         "dataset": dataset.name,
         "split": split,
@@ -366,7 +373,7 @@ def _doubts(
     accuracy: float,
     twin: Calibration | None,
 ) -> Calibration:
-    """When to say "I don't know"; of doubts, as a twin does, if there is one."""
+    """How probable the first answer must be; as of a twin, if there is one."""
     about = dict(found.about)
     if twin is not None:
         about.update({name: twin.about[name] for name in _TOLD if name in twin.about})
@@ -384,6 +391,4 @@ def _doubts(
         )
         about.update(accuracy_asked=accuracy, accuracy_of_answers=reached, answered=answered)
         found = replace(found, doubtful_below=threshold)
-    if photos.seen.strangeness is not None:
-        found = replace(found, strange_above=float(np.quantile(photos.seen.strangeness, 1 - FALSE_ALARMS)))
     return replace(found, about=about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,7 @@ class Outliers:
     what lies outside of those components measured by its own deviation (Lee et al. 2018; the residual as in
     Wang et al. 2022, ViM). Rooms and plates of food are no farther than streets are; where a model was shown
     pictures of no place (outlier exposure, Hendrycks et al. 2019), what a logistic regression takes for one
-    is the farther, the surer that is of it.
+    is the stranger, the surer that is of it: up to twice as strange as it is far.
 
     Attributes:
         mean: Of the training images' features of unit length, (channels,).
@@ -60,21 +60,11 @@ class Outliers:
         )
 
     @classmethod
-    def fit(
-        cls,
-        features: NDArray[np.floating[Any]],
-        components: int = 64,
-        placeless: NDArray[np.floating[Any]] | None = None,
-    ) -> Outliers:
+    def fit(cls, features: NDArray[np.floating[Any]], components: int = 64) -> Outliers:
         """Learn from the features of training images, (n, channels).
 
-        Args:
-            features: Of the training images.
-            components: At most so many principal ones.
-            placeless: Of pictures of no place, (m, channels).
-
         Raises:
-            ValueError: There are fewer than thirty images of either.
+            ValueError: There are fewer than thirty images.
         """
         n, channels = features.shape
         if n < FEWEST:
@@ -90,8 +80,42 @@ class Outliers:
             mean.astype(np.float32),
             (axes[:k].T / scale).astype(np.float32),
             float(max(left, 1e-9)),
-            None if placeless is None else _told_apart(values - mean, unit_length(placeless) - mean),
         )
+
+    def shown(self, places: NDArray[np.floating[Any]], placeless: NDArray[np.floating[Any]]) -> Outliers:
+        """The same, having learnt to tell pictures of no place: a logistic regression with a penalty.
+
+        Both kinds count as much, however many there are; photos of more kinds make fewer false alarms.
+
+        Args:
+            places: Features of photos of places, (n, channels).
+            placeless: And of pictures of none, (m, channels).
+
+        Raises:
+            ValueError: There are fewer than thirty of either.
+        """
+        for kind in (places, placeless):
+            if len(kind) < FEWEST:
+                raise ValueError(
+                    f"{len(kind)} pictures of a kind say little of it: {FEWEST} or more are needed"
+                )
+        values = (unit_length(np.concatenate([places, placeless])) - self.mean).astype(np.float32)
+        scale = max(float(values[: len(places)].std()), 1e-9)
+        values /= scale
+        n, m = len(places), len(placeless)
+        sides, shares = np.repeat([-1.0, 1.0], [n, m]), np.repeat([0.5 / n, 0.5 / m], [n, m])
+
+        def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            weights = found[:-1]
+            score = sides * (values @ weights.astype(np.float32) + found[-1])
+            slope = -shares * sides * expit(-score)
+            return (
+                float(shares @ np.logaddexp(0, -score) + PENALTY * weights @ weights),
+                np.append(slope.astype(np.float32) @ values + 2 * PENALTY * weights, slope.sum()),
+            )
+
+        found = minimize(loss, np.zeros(values.shape[1] + 1), jac=True, method="L-BFGS-B").x
+        return replace(self, placeless=np.append(found[:-1] / scale, found[-1]).astype(np.float32))
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """What `of` reads, small."""
@@ -111,49 +135,23 @@ class Outliers:
         return np.asarray(np.linalg.norm(self._axes, axis=1))
 
     def strangeness(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """How far photos are from the training images, (n,), about 1 for one like them.
+        """How unlike the training images photos are, (n,), about 1 for one like them.
 
         Args:
             features: Of n photos, (n, channels).
         """
+        distance = self.distance(features)
+        if self.placeless is None:
+            return distance
+        off = unit_length(features) - self.mean
+        score = np.einsum("ij,j->i", off, self.placeless[:-1]) + self.placeless[-1]
+        return np.asarray(distance * (1 + np.tanh(np.maximum(score, 0))))
+
+    def distance(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """How far photos are from the training images, (n,), about 1 for one like them."""
         off = unit_length(features) - self.mean
         # Not by the matrix library: its threads would wait for the cores that the network's have
         inside = np.einsum("ij,kj->ik", off, self._axes)
         along = inside / self._lengths  # parts of it, along orthogonal components
         outside = np.maximum((off**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.residual**2
-        distance = np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1])
-        if self.placeless is not None:
-            score = np.einsum("ij,j->i", off, self.placeless[:-1]) + self.placeless[-1]
-            distance *= 1 + np.maximum(score, 0)
-        return np.asarray(distance)
-
-
-def _told_apart(places: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float32]:
-    """A logistic regression with a penalty, (channels + 1,); both kinds count as much, whatever their number.
-
-    Args:
-        places: Centred features of photos of places, (n, channels).
-        others: And of pictures of none, (m, channels).
-
-    Raises:
-        ValueError: There are fewer than thirty of these.
-    """
-    if len(others) < FEWEST:
-        raise ValueError(f"{len(others)} pictures of no place say little: {FEWEST} or more are needed")
-    values = np.concatenate([places, others])
-    scale = max(float(places.std()), 1e-9)
-    values /= scale
-    sides = np.repeat([-1.0, 1.0], [len(places), len(others)])
-    shares = np.repeat([0.5 / len(places), 0.5 / len(others)], [len(places), len(others)])
-
-    def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights = found[:-1]
-        score = sides * (values @ weights + found[-1])
-        slope = -shares * sides * expit(-score)
-        return (
-            float(shares @ np.logaddexp(0, -score) + PENALTY * weights @ weights),
-            np.append(slope @ values + 2 * PENALTY * weights, slope.sum()),
-        )
-
-    found = minimize(loss, np.zeros(values.shape[1] + 1), jac=True, method="L-BFGS-B").x
-    return np.append(found[:-1] / scale, found[-1]).astype(np.float32)
+        return np.asarray(np.sqrt(((inside**2).sum(axis=1) + outside) / off.shape[1]))

@@ -22,7 +22,7 @@ from lostfound.predict.support import Support
 from lostfound.progress import note
 
 _TRAINING_IMAGES = 2000
-_BESIDE_PLACELESS = 6000  # places are told from pictures of none the better, the more there are
+_BESIDE_PLACELESS = 20_000  # the more kinds of photos, the fewer are taken for pictures of no place
 _IMAGES_FOR_HEAD = 8
 
 
@@ -82,8 +82,10 @@ def statistics_of(
         )
     if locator.gives_features and len(training) >= FEWEST:
         some = limit(training, _TRAINING_IMAGES if placeless is None else _BESIDE_PLACELESS)
-        seen = locator.see_each(some, features=True, doing="Looking at training photos")
-        outliers = Outliers.fit(features_of(seen), placeless=placeless)
+        features = features_of(locator.see_each(some, features=True, doing="Looking at training photos"))
+        outliers = Outliers.fit(features[:_TRAINING_IMAGES])
+        if placeless is not None:
+            outliers = outliers.shown(features, placeless)
         arrays.update(outliers.as_arrays())
         outliers = Outliers.of(arrays)  # as it will be read
         images = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]
