@@ -13,8 +13,9 @@ eight bits. One fold in five of the collections of world-photos is dealt to two 
 made: without one half, without the other, and of all collections, which is the starter. What that is worth on
 collections that it never saw is told by the two others, each on the half that it lacks; the first half also
 calibrates them, and by way of them the starter, which is itself judged on its own test places and on
-Cambridge. Each is shown pictures of no place: drawn ones, and those in `placeless.txt` of the collections that
-it learnt from. A model of another recipe stays in the work folder, beside a record of the same measurements.
+Cambridge. Each is shown pictures of no place: drawn ones, and those in `placeless.txt` of the collections
+that it learnt from. A model of another recipe stays in the work folder, beside a record of the same
+measurements.
 
 Each of the six trainings is 20 epochs: two hours on two cores of a processor. On a GPU (H200, 16 cores) five
 at once took under eight minutes: `--at-once 5`.

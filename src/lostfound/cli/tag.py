@@ -14,12 +14,18 @@ from lostfound.texts import shown_name
 COMMANDS = typer.Typer(rich_markup_mode=None)
 
 
-@COMMANDS.command(epilog=example("lostfound tag results --min-probability 0.5 --dry-run"))
+@COMMANDS.command(epilog=example("lostfound tag results --dry-run", "lostfound tag results --max-radius 500"))
 def tag(
     folder: Annotated[Path, typer.Argument(metavar="RESULTS", hidden=True)],
     min_probability: Annotated[
-        float, typer.Option(metavar="P", help="Only answers at least so probable.", min=0.0, max=1.0)
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Only answers at least so probable; 0.5 unless --max-radius is given.",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = None,
     max_radius: Annotated[
         float | None,
         typer.Option(metavar="KM", help="Only answers that nine times in ten are off by no more.", min=0.0),
@@ -44,14 +50,14 @@ def tag(
     from lostfound.predict import tagging
 
     if undo:
-        if exif or dry_run or min_probability or max_radius is not None:
+        if exif or dry_run or min_probability is not None or max_radius is not None:
             raise UsageError("--undo takes back all that was written: give it alone")
         done = tagging.undo(folder)
         say(f"Undone: {len(done.written)} files")
     else:
         done = tagging.tag(
             folder,
-            min_probability=min_probability,
+            min_probability=0.5 if min_probability is None and max_radius is None else min_probability or 0.0,
             max_radius_km=max_radius,
             into_exif=exif,
             dry_run=dry_run,

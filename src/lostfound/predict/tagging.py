@@ -56,7 +56,7 @@ class Worthwhile:
         if guess.abstained:
             raise _Left("the model doesn't know")
         if self.min_probability and (guess.probability or 0.0) < self.min_probability:
-            raise _Left("its answer is not probable enough")
+            raise _Left(f"its answer is less probable than {100 * self.min_probability:g} %")
         if self.max_radius_km is not None:
             if guess.radius_90_km is None:
                 raise _Left("its answer has no radius (lostfound calibrate gives the model one)")
