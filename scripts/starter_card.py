@@ -101,7 +101,8 @@ own, is measured in the project's `docs/trust.md`.
 
 It says "I don't know" to pictures that look like no photo of a place, and below the probability from which on that first model
 is right three times in ten. To tell rooms, food, faces and paper it was shown {record["placeless"]["photos"]} of its training pictures that were picked out
-by hand, and {record["placeless"]["drawn"]} drawn by a program; the models made like it were shown none of the half that they lack:
+by hand, and {record["placeless"]["drawn"]} drawn by a program; the models made like it were shown none of the half that they lack
+(which was picked by the same hand, among what a network of ImageNet's took for rooms, food, animals and paper):
 
 | | n | answered | not: looks like no place | not: in doubt | right where it answers |
 |---|---|---|---|---|---|
@@ -183,10 +184,13 @@ def share(metric: dict[str, Any]) -> str:
 
 def doubts(unknown: dict[str, dict[str, Any]]) -> str:
     """What is not answered, a line for each kind of photo."""
+    home = unknown["home"]
     rows = {
         **{f"{kind}, collections that it lacks": unknown["judging"][kind] for kind in unknown["judging"]},
         "no place, both halves": unknown["away"]["no place"],
-        **{f"{kind}, new places at home": unknown["home"][kind] for kind in unknown["home"]},
+        **{
+            f"{kind}, new places at home": home[kind] for kind in home if kind != "no place"
+        },  # it was shown those
         "Cambridge, which it never saw": unknown["cambridge"]["street"],
     }
     return "\n".join(
