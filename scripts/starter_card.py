@@ -102,7 +102,7 @@ own, is measured in the project's `docs/trust.md`.
 It says "I don't know" to pictures that look like no photo of a place, and below the probability from which on that first model
 is right three times in ten. To tell rooms, food, faces and paper it was shown {record["placeless"]["photos"]} of its training pictures that were picked out
 by hand, and {record["placeless"]["drawn"]} drawn by a program; the models made like it were shown none of the half that they lack
-(which was picked by the same hand, among what a network of ImageNet's took for rooms, food, animals and paper):
+(picked by the same hand among what ImageNet's network takes for rooms, food, animals and paper; there may be more):
 
 | | n | answered | not: looks like no place | not: in doubt | right where it answers |
 |---|---|---|---|---|---|
