@@ -33,6 +33,7 @@ from lostfound.predict.predictions import Predictions
 POINTS = ("mean_distance_km", "median_distance_km", "geoguessr_score")
 TRUST = ("top_1_accuracy", "country_accuracy", "radius_50_coverage", "radius_90_coverage")
 DRAWS = 200
+LEAST = (0.1, 0.2, 0.3, 0.5, 0.7)  # how probable an answer may have to be
 
 
 def main() -> None:
@@ -43,13 +44,15 @@ def main() -> None:
     parser.add_argument("--unlike", type=Path)
     arguments = parser.parse_args()
     locator = Locator.load(arguments.model)
-    trust, rules = [], []
+    trust, surer, rules = [], [], []
     for text in arguments.datasets:
         images, part = part_of(text)
         for unit, answers in answered(locator, part).items():
             name = f"{images}, {unit}"
             found = score(answers["best"], part, metrics=TRUST)
             trust.append(f"| {name} | {trust_row(found, answers['best'])} |")
+            if answers["best"].confidence is not None:
+                surer.append(f"| {name} | {surer_row(found, answers['best'])} |")
             for rule, predictions in answers.items():
                 numbers = score(predictions, part, metrics=POINTS).metrics
                 if numbers:
@@ -66,6 +69,10 @@ def main() -> None:
     print(f"| {' | '.join(labels)} |")
     print("|" + "---|" * (len(TRUST) + 8))
     print("\n".join(trust))
+    print("\nOnly where the first answer is so probable (`--min-probability`): answered, right of these:\n")
+    print("| what | " + " | ".join(f"{100 * least:.0f} %" for least in LEAST) + " |")
+    print("|" + "---|" * (len(LEAST) + 1))
+    print("\n".join(surer))
     print("\n| what | point | " + " | ".join(METRICS[name].heading for name in POINTS) + " |")
     print("|" + "---|" * (len(POINTS) + 2))
     print("\n".join(rules))
@@ -134,6 +141,21 @@ def trust_row(found: Evaluation, predictions: Predictions) -> str:
             f"{100 * (right & ~known).mean():.1f} %",
         )
     )
+
+
+def surer_row(found: Evaluation, predictions: Predictions) -> str:
+    """How many it answers, and how many of these are right, if answers must be more probable."""
+    confidence, reasons = predictions.confidence, predictions.abstained
+    assert confidence is not None
+    assert reasons is not None
+    truth, guess = (strings(found.predictions, name) for name in ("country", "guess_country"))
+    place = np.array([why is None or str(why).startswith(DOUBTFUL[:20]) for why in reasons])
+    cells = []
+    for least in LEAST:
+        kept = place & (confidence >= least)
+        right = f"{100 * (truth == guess)[kept].mean():.0f} %" if kept.any() else "-"
+        cells.append(f"{100 * kept.mean():.0f} %, {right}")
+    return " | ".join(cells)
 
 
 def values(numbers: Mapping[str, Score], names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Draws pictures of no place that a model may be shown: pages of text, charts, drawings, tables and forms.
+"""Draws pictures of no place that a model may be shown: pages of text, charts, drawings, forms and streets.
 
     python scripts/draw_placeless.py FOLDER
 
@@ -18,7 +18,10 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 from PIL import Image
 
+from lostfound.world import render
+
 EACH = 30
+SEEDS = 1000  # of generated worlds, from here on: the demo and the tests have others
 FONTS = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral", "cmr10", "cmtt10")
 LETTERS = list("eeeeeeettttttaaaaaooooiiinnnsssrrrhhhdddlluuccmmffyywwggppbbvvk")
 PAPER = ("white", "#fdf6e3", "#f2f2f2", "#1e1e1e", "#fffbe6", "#e8eef7")
@@ -116,6 +119,10 @@ def draw(folder: Path) -> list[Path]:
                     with Image.open(files[-1]) as flat:
                         turned = flat.convert("RGB").rotate(angle, Image.Resampling.BICUBIC, fillcolor=TABLE)
                     turned.save(files[-1])
+        files.append(folder / f"street-{number}.png")
+        spot = random.uniform((-50, -170, 0), (65, 170, 360))
+        if not files[-1].exists():
+            Image.fromarray(render(*spot, size=256, seed=SEEDS + number)).save(files[-1])
     return files
 
 
