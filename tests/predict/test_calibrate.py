@@ -265,6 +265,11 @@ def test_it_does_not_know_pictures_of_no_place_once_it_was_shown_some(
     strange = [each.strangeness > limit for each in locator.look(plaids(30, 1))]  # type: ignore[union-attr, operator]
     assert np.mean(strange) > 0.9
     assert locator.locate(plaids(1, 2)[0]).abstained
+    again = Locator(
+        calibrate(model, dataset, split="test", radii_needed=False)
+    )  # which keeps what it was shown
+    assert again.model.calibration.about["pictures_of_no_place"] == 60
+    assert np.mean([again.locate(each).abstained for each in plaids(30, 1)]) > 0.9
     seen = list(locator.see_each(dataset, features=True, doing="Looking"))
     assert np.mean([each.strangeness > limit for each in seen if each.strangeness is not None]) <= 0.05
 

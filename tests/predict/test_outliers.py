@@ -74,6 +74,14 @@ def test_what_was_shown_comes_back_from_arrays() -> None:
     assert sum(each.nbytes for each in shown.as_arrays().values()) < 41 * 2 + 300 + 40 * 20 * 2
 
 
+def test_it_still_knows_them_where_its_photos_are_others() -> None:
+    shown = Outliers.fit(features(300, 0)).shown(features(300, 0), rooms(60, 5))
+    other = Outliers.fit(features(200, 9) + 0.02)
+    kept, some = other.as_shown(shown), rooms(40, 8)
+    factor = kept.strangeness(some) / other.distance(some)
+    assert factor == pytest.approx(shown.strangeness(some) / shown.distance(some), rel=1e-4)
+
+
 def test_few_pictures_of_no_place_are_refused() -> None:
     with pytest.raises(ValueError, match=f"{FEWEST - 1} pictures of a kind"):
         Outliers.fit(features(100, 0)).shown(features(100, 0), rooms(FEWEST - 1, 1))

@@ -132,7 +132,7 @@ def calibrate(
             worth on others.
         placeless: Pictures of no place (rooms, food, faces, documents), thirty or more: it learns to tell
             such from photos of places, and says "I don't know" to them. Those that can't be read are named
-            and left out.
+            and left out. None: it still knows those that it was shown before.
 
     Raises:
         UsageError: The accuracy is no share, the model gives no probabilities or features for photos from
@@ -189,9 +189,11 @@ def calibrate(
     found = _doubts(locator.model, photos, foreign, found, accuracy, twin)
     if outliers is not None and photos.features is not None:
         # By distance alone: rooms among them, which it was shown, are not to raise the bar
-        alarms = FALSE_ALARMS if looks is None else FALSE_ALARMS_IF_SHOWN
+        alarms = FALSE_ALARMS if outliers.placeless is None else FALSE_ALARMS_IF_SHOWN
         far = float(np.quantile(outliers.distance(photos.features), 1 - alarms))
         found = replace(found, strange_above=far)
+    before = locator.model.calibration.about.get("pictures_of_no_place")
+    shown = before if looks is None else len(looks)
     about = {
         "dataset": dataset.name,
         "split": split,
@@ -199,7 +201,7 @@ def calibrate(
         "places": len(set(photos.places)),
         "places_with_coordinates": located,
         **({} if elsewhere is None else {"elsewhere": elsewhere.name, "images_elsewhere": len(elsewhere)}),
-        **({} if looks is None else {"pictures_of_no_place": len(looks)}),
+        **({} if shown is None else {"pictures_of_no_place": shown}),
         **found.about,
     }
     return set_calibration(locator.model.path, replace(found, about=about), statistics)

@@ -117,6 +117,13 @@ class Outliers:
         found = minimize(loss, np.zeros(values.shape[1] + 1), jac=True, method="L-BFGS-B").x
         return replace(self, placeless=np.append(found[:-1] / scale, found[-1]).astype(np.float32))
 
+    def as_shown(self, before: Outliers) -> Outliers:
+        """The same, knowing the pictures of no place that it was shown before, of the same network."""
+        assert before.placeless is not None
+        weights, constant = before.placeless[:-1], before.placeless[-1]
+        moved = constant + weights @ (self.mean - before.mean)
+        return replace(self, placeless=np.append(weights, moved).astype(np.float32))
+
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """What `of` reads, small."""
         return {

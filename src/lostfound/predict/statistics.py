@@ -64,7 +64,8 @@ def statistics_of(
     Args:
         locator: The model.
         training: The photos.
-        placeless: Features of pictures of no place, that it is to tell them from.
+        placeless: Features of pictures of no place, that it is to tell them from; if None, those that the
+            model was shown before, if any.
 
     Raises:
         UsageError: There are such, but too few photos to tell them from.
@@ -84,8 +85,11 @@ def statistics_of(
         some = limit(training, _TRAINING_IMAGES if placeless is None else _BESIDE_PLACELESS)
         features = features_of(locator.see_each(some, features=True, doing="Looking at training photos"))
         outliers = Outliers.fit(features[:_TRAINING_IMAGES])
+        before = Outliers.of(locator.model.statistics)
         if placeless is not None:
             outliers = outliers.shown(features, placeless)
+        elif before is not None and before.placeless is not None:
+            outliers = outliers.as_shown(before)
         arrays.update(outliers.as_arrays())
         outliers = Outliers.of(arrays)  # as it will be read
         images = [locator.model.preprocessing(training.read(row)) for row in range(_IMAGES_FOR_HEAD)]
