@@ -240,8 +240,8 @@ their places with new neighbours.
 
 **No place.** How far a photo's features are from the training photos' (Mahalanobis) was to tell rooms and food. Of {record["unknown"]["away"]["no place"]["images"]} such pictures
 in the collections that the twins never saw, picked by hand, it does not: they are no farther than streets (area under the ROC curve
-45 %, [measured](../benchmarks/results/placeless.md)). A logistic regression in the same features, fitted to {record["placeless"]["photos"]} pictures of no place of the
-other collections and {record["placeless"]["drawn"]} drawn ones, does; the twins then refuse {share(record["unknown"]["away"]["no place"]["no_place"])} of them. It makes fewer false
+45 %, [measured](../benchmarks/results/placeless.md)). A logistic regression in the same features, fitted to pictures of no place of the other
+collections (of {record["placeless"]["photos"]} in all) and {record["placeless"]["drawn"]} drawn ones, does; the twins then refuse {share(record["unknown"]["away"]["no place"]["no_place"])} of them. It makes fewer false
 alarms the more photos of places it is fitted beside: with 2000 of them (a third of world-photos) 10 to 12 % of the photos of unseen
 collections, with all 3 to 6 %, most of them of halls and stalls. More pictures of no place find more: 220 found 81 and 91 % of the two
 halves' own, 302 found 88 and 97 %.
