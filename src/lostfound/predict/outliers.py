@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from lostfound.predict.features import unit_length
 
@@ -94,6 +92,9 @@ class Outliers:
         Raises:
             ValueError: There are fewer than thirty of either.
         """
+        from scipy.optimize import minimize  # here, for it takes longer to load than a photo to locate
+        from scipy.special import expit
+
         for kind in (places, placeless):
             if len(kind) < FEWEST:
                 raise ValueError(
