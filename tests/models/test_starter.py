@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import lostfound
 from lostfound.geo.countries import country_codes
 from lostfound.predict.model_folder import STARTER, ModelFolder
+from lostfound.world import render
 
 LARGEST = 16_000_000
 
@@ -67,6 +68,23 @@ def test_noise_is_nothing_to_see(size: tuple[int, int], spread: float):
     guess = lostfound.load().locate(noise)
     assert guess.abstained
     assert "nothing to see" in str(guess.warning)
+
+
+@pytest.mark.parametrize("seed", [7, 11])
+def test_a_drawn_street_and_a_page_are_no_photos_of_a_place(seed: int):
+    page = Image.new("RGB", (420, 594), "white")
+    for y in range(30, 560, 16):
+        ImageDraw.Draw(page).text((30, y), "no street is seen here, a letter about nothing", "black")
+    for picture in (render(48.9, 2.3, 30, size=256, seed=seed), page):
+        assert "photos of places" in str(lostfound.load().locate(picture).warning)
+
+
+def test_a_flower_is_not_placed_and_a_palace_is():
+    photos = Path(lostfound.__file__).parent / "cli" / "demo_photos"
+    assert "photos of places" in str(lostfound.load().locate(photos / "flower.jpg").warning)
+    palace = lostfound.load().locate(photos / "summer-palace.jpg")
+    assert not palace.abstained
+    assert palace.country == "CN"
 
 
 def test_what_is_fine_or_grainy_is_something_to_see():

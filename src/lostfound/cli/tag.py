@@ -55,9 +55,11 @@ def tag(
         done = tagging.undo(folder)
         say(f"Undone: {len(done.written)} files")
     else:
+        if min_probability is None:
+            min_probability = 0.5 if max_radius is None else 0.0
         done = tagging.tag(
             folder,
-            min_probability=0.5 if min_probability is None and max_radius is None else min_probability or 0.0,
+            min_probability=min_probability,
             max_radius_km=max_radius,
             into_exif=exif,
             dry_run=dry_run,

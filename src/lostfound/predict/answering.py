@@ -27,7 +27,7 @@ class Looks:
     Attributes:
         views: How many photos of each there are, (n,).
         blank: Which hold nothing to see, (n,).
-        strangeness: How far each is from the photos that the model learnt from, (n,); None if unknown.
+        strangeness: How unlike each is to the photos that the model learnt from, (n,); None if unknown.
     """
 
     views: NDArray[np.int64]

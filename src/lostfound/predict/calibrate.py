@@ -192,8 +192,9 @@ def calibrate(
         alarms = FALSE_ALARMS if outliers.placeless is None else FALSE_ALARMS_IF_SHOWN
         far = float(np.quantile(outliers.distance(photos.features), 1 - alarms))
         found = replace(found, strange_above=far)
-    before = locator.model.calibration.about.get("pictures_of_no_place")
-    shown = before if looks is None else len(looks)
+    shown = None if looks is None else len(looks)
+    if looks is None and outliers is not None and outliers.placeless is not None:
+        shown = locator.model.calibration.about.get("pictures_of_no_place")
     about = {
         "dataset": dataset.name,
         "split": split,

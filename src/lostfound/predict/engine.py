@@ -44,7 +44,7 @@ class Seen:
         blank: Whether the photo holds nothing to see.
         features: Its last feature map averaged over the photo, (channels,); None if the graph gives none, or
             they were not asked for.
-        strangeness: How far it is from the photos that the model learnt from; None if that is unknown.
+        strangeness: How unlike it is to the photos that the model learnt from; None if that is unknown.
     """
 
     outputs: NDArray[np.float32]
@@ -60,7 +60,7 @@ class SeenDataset:
     Attributes:
         outputs: Its outputs, (n, width).
         blank: Which hold nothing to see, (n,).
-        strangeness: How far each is from what the model learnt from, (n,); None if that is unknown.
+        strangeness: How unlike each is to what the model learnt from, (n,); None if that is unknown.
     """
 
     outputs: NDArray[np.float32]
@@ -200,7 +200,7 @@ class Engine:
         return outputs, features.mean(axis=axes) if axes else features
 
     def strangeness(self, images: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        """How far prepared images are from what the model learnt from, (n,); None if that is unknown."""
+        """How unlike prepared images are to what the model learnt from, (n,); None if that is unknown."""
         return None if self._outliers is None else self._outliers.strangeness(self.embed(images)[1])
 
     def _run(self, images: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
